@@ -1,0 +1,47 @@
+# A thin front of CMake: `make` lists what there is. Each target installs what it needs first; when
+# all is there that check takes a moment.
+PREFIX ?= /usr/local
+VENV := $(CURDIR)/.venv
+export PATH := $(VENV)/bin:$(PATH)
+CTEST := ctest --output-on-failure --no-tests=error -j2
+
+.PHONY: help setup build demo test test-asan bench install size lint soak clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## install everything that build, test and demo need
+	@tools/setup.sh build test demo
+
+setup-%:
+	@tools/setup.sh build $*
+
+build: setup-build ## libeerie, libeerie_compiler and the eerie command in build/release
+	@cmake --build --preset release
+
+demo: setup-demo build ## train on digits in JAX, compile, classify from the CLI and from C
+	@$(VENV)/bin/python demo/run.py
+
+test: setup-test ## every check this machine can run, in release and under ASan and UBSan
+	@tools/check_all.sh release asan-ubsan
+
+test-asan: setup-test ## the tests under ASan and UBSan alone
+	@tools/check_all.sh asan-ubsan
+
+bench: setup-demo build ## time and size against the peers
+	@$(VENV)/bin/python bench/run.py
+
+install: build ## into PREFIX (default /usr/local), below DESTDIR when that is set
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+size: setup-test build ## bytes per folder for Cortex-M4, and of the stripped libraries
+	@$(VENV)/bin/python tools/size_report.py --build build/release
+
+lint: setup-test build ## format, includes, warnings of clang, clang-tidy
+	@tools/lint.sh
+
+soak: build ## a long run that watches memory
+	@$(VENV)/bin/python tests/soak/run.py
+
+clean: ## remove everything that was built (.venv and out stay)
+	rm -rf build
