@@ -1,0 +1,57 @@
+// eerie_config.h: every limit and switch of Eerie, each with what it costs.
+//
+// A build overrides any of them on the command line, for example
+// `-DEERIE_THREADS=0`. Limits are numbers, switches are 0 or 1. A program must be compiled with
+// the same values as the library that it links.
+#ifndef EERIE_CONFIG_H_
+#define EERIE_CONFIG_H_
+
+// Bytes of an error's text, terminating NUL included. Costs that much stack wherever an
+// `eerie_error_t` stands. A longer text is cut, never overrun.
+#ifndef EERIE_ERROR_MESSAGE_SIZE
+#define EERIE_ERROR_MESSAGE_SIZE 512
+#endif
+
+// 1: errors carry a text. 0: only the code; saves about a quarter of the runtime's size.
+#ifndef EERIE_MESSAGES
+#define EERIE_MESSAGES 1
+#endif
+
+// 1: reference counts are atomic and locks lock, so that modules and devices may be shared between
+// threads. 0: for systems without threads; locks vanish.
+#ifndef EERIE_THREADS
+#define EERIE_THREADS 1
+#endif
+
+// 1: 32-bit float instructions in module bytecode. Kernels do not need them; only scalar code does.
+#ifndef EERIE_VM_F32
+#define EERIE_VM_F32 1
+#endif
+
+// 1: 64-bit float instructions in module bytecode. Pulls in soft double arithmetic on small cores.
+#ifndef EERIE_VM_F64
+#define EERIE_VM_F64 1
+#endif
+
+// Bytes that the frames of one program may take together. Recursion beyond it is an error.
+#ifndef EERIE_VM_STACK_LIMIT
+#define EERIE_VM_STACK_LIMIT (1024 * 1024)
+#endif
+
+// Frames that may be active at once in one program.
+#ifndef EERIE_VM_CALL_DEPTH_LIMIT
+#define EERIE_VM_CALL_DEPTH_LIMIT 1024
+#endif
+
+// Dimensions that a tensor may have at most.
+#ifndef EERIE_TENSOR_RANK_LIMIT
+#define EERIE_TENSOR_RANK_LIMIT 32
+#endif
+
+// Bytes that tensor storage is aligned to: a cache line, and the widest vector load of the CPUs that
+// the compiler emits code for.
+#ifndef EERIE_BUFFER_ALIGNMENT
+#define EERIE_BUFFER_ALIGNMENT 64
+#endif
+
+#endif // EERIE_CONFIG_H_

@@ -1,0 +1,34 @@
+// allocator.h: the one way to memory.
+#ifndef EE_BASE_ALLOCATOR_H_
+#define EE_BASE_ALLOCATOR_H_
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+// An allocator with bookkeeping in front of it: current and peak bytes, and a limit. An instance
+// has one, and every object made under that instance takes its memory from it. Thread-safe.
+typedef struct ee_heap {
+  eerie_allocator_t allocator;
+  size_t limit; // bytes that may be taken at once; 0: none
+#if EERIE_THREADS
+  _Atomic size_t current;
+  _Atomic size_t peak;
+#else
+  size_t current;
+  size_t peak;
+#endif
+} ee_heap_t;
+
+// `allocator.reallocate` must not be NULL (the port supplies the system's own). `limit` 0: none.
+void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t limit);
+
+// NULL when the allocator has none or the limit is reached. Contents are undefined.
+void *ee_heap_allocate(ee_heap_t *heap, size_t size);
+// The same, zeroed.
+void *ee_heap_allocate_zeroed(ee_heap_t *heap, size_t size);
+// Like realloc; on NULL the old block stays.
+void *ee_heap_resize(ee_heap_t *heap, void *pointer, size_t old_size, size_t new_size);
+// `size` is the size last asked for; NULL is harmless.
+void ee_heap_free(ee_heap_t *heap, void *pointer, size_t size);
+
+#endif // EE_BASE_ALLOCATOR_H_

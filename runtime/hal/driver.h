@@ -1,0 +1,86 @@
+// driver.h: what a device driver provides.
+//
+// A driver is one folder under drivers/ and one ee_hal_driver_t. The HAL front end owns objects,
+// reference counts, ranges, pools and the order given by fences; a driver is asked for little else
+// than to load executables and to run operations whose waits are over. Slots marked optional may be
+// NULL.
+#ifndef EE_HAL_DRIVER_H_
+#define EE_HAL_DRIVER_H_
+
+#include "hal/hal.h"
+
+typedef struct ee_hal_device_info {
+  const char *name;        // "local-sync": what `--device` takes
+  const char *driver;      // "cpu"
+  const char *description; // one line for people
+} ee_hal_device_info_t;
+
+typedef struct ee_hal_driver {
+  uint32_t size; // sizeof(ee_hal_driver_t): tables grow at the end only
+  const char *name;
+
+  // Lists what this driver could open now. false: `index` is past the end.
+  bool (*device_info)(uint32_t index, ee_hal_device_info_t *out_info);
+  // `spec` is the whole device string, "local-sync" or "vulkan://0"; NOT_FOUND when it is not this
+  // driver's.
+  eerie_status_t (*device_open)(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                eerie_error_t *err);
+  void (*device_close)(ee_hal_device_t *device);
+
+  bool (*query)(ee_hal_device_t *device, ee_str_t category, ee_str_t key, int64_t *out_value);
+
+  // Optional: storage that is not plain host memory. NULL: the front end allocates from the heap.
+  eerie_status_t (*buffer_allocate)(ee_hal_device_t *device, ee_hal_buffer_t *buffer,
+                                    eerie_error_t *err);
+  void (*buffer_free)(ee_hal_device_t *device, ee_hal_buffer_t *buffer);
+
+  // `data_owner` keeps `data` alive and may be retained. The executable starts with an
+  // ee_hal_executable_t that the driver initialises (type ee_hal_executable_type).
+  eerie_status_t (*executable_create)(ee_hal_device_t *device, ee_str_t format, ee_bytes_t data,
+                                      ee_object_t *data_owner, const uint32_t *constants,
+                                      size_t constant_count, ee_hal_executable_t **out_executable,
+                                      eerie_error_t *err);
+  void (*executable_destroy)(ee_hal_executable_t *executable);
+  eerie_status_t (*executable_lookup)(ee_hal_executable_t *executable, ee_str_t name,
+                                      uint32_t *out_function, eerie_error_t *err);
+  // Checks a dispatch when it is recorded: function ordinal, constant and binding counts.
+  eerie_status_t (*dispatch_check)(ee_hal_executable_t *executable, uint32_t function,
+                                   size_t constant_count, size_t binding_count, eerie_error_t *err);
+
+  // Runs one operation whose waits are over. Inline devices finish it before they return.
+  eerie_status_t (*run)(ee_hal_device_t *device, const ee_hal_operation_t *operation,
+                        eerie_error_t *err);
+} ee_hal_driver_t;
+
+// The front end's part of a device; a driver's own struct starts with it.
+struct ee_hal_device {
+  ee_object_t object;
+  ee_object_t allocator_object; // what hal.device.allocator returns; lives in the device
+  const ee_hal_driver_t *driver;
+  ee_heap_t *heap;
+  char name[32];
+  size_t allocation_size;
+  ee_port_monitor_t monitor;  // guards the pools and the pending list
+  ee_hal_buffer_t *pools[48]; // free blocks by size class, see buffer.c
+  size_t pooled_bytes;
+};
+
+// Fills the front end's part; the driver then owns one reference for its caller.
+void ee_hal_device_initialize(ee_hal_device_t *device, const ee_hal_driver_t *driver,
+                              ee_heap_t *heap, const char *name, size_t allocation_size);
+
+// Resolves a binding against the table: a host address (NULL when the device has none) and a
+// length, or OUT_OF_RANGE with names. Used by drivers on every operation.
+eerie_status_t ee_hal_binding_resolve(const ee_hal_binding_t *binding,
+                                      const ee_hal_binding_t *table, size_t table_count,
+                                      uint32_t access, uint8_t **out_data, uint64_t *out_size,
+                                      eerie_error_t *err);
+
+// The drivers in this build, NULL-terminated (registry.c; a build adds or leaves out a line).
+extern const ee_hal_driver_t *const ee_hal_drivers[];
+
+// Opens "local-sync", "local-task", "local-sync://0" and so on through the drivers in order.
+eerie_status_t ee_hal_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                  eerie_error_t *err);
+
+#endif // EE_HAL_DRIVER_H_

@@ -1,0 +1,63 @@
+// port.h: all that Eerie needs of an operating system. One implementation a folder (posix/, bare/);
+// the build picks the folder, so shared code has no #ifdef for systems.
+//
+// What a system has not, its implementation answers with EERIE_UNIMPLEMENTED.
+#ifndef EE_PORT_PORT_H_
+#define EE_PORT_PORT_H_
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+// malloc and kin; `reallocate` NULL where there is none.
+eerie_allocator_t ee_port_allocator(void);
+
+// Monotonic clock, nanoseconds.
+int64_t ee_port_time_ns(void);
+
+// ---- Files: read-only mappings
+// -------------------------------------------------------------------
+
+// Maps a whole file. NOT_FOUND, PERMISSION_DENIED, and so on, with the path and the system's
+// reason. A file of size 0 gives empty bytes and OK.
+eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
+void ee_port_file_unmap(ee_bytes_t bytes);
+
+// ---- Memory for code
+// -----------------------------------------------------------------------------
+
+size_t ee_port_page_size(void);
+// Reserves `size` bytes (a multiple of the page size), readable and writable, zeroed.
+eerie_status_t ee_port_code_allocate(size_t size, uint8_t **out_pages, eerie_error_t *err);
+typedef enum ee_port_protection {
+  EE_PORT_READ,
+  EE_PORT_READ_WRITE,
+  EE_PORT_READ_EXECUTE, // also makes what was written visible to instruction fetch
+} ee_port_protection_t;
+eerie_status_t ee_port_code_protect(uint8_t *pages, size_t size, ee_port_protection_t protection,
+                                    eerie_error_t *err);
+void ee_port_code_free(uint8_t *pages, size_t size);
+
+// ---- Threads
+// -------------------------------------------------------------------------------------
+
+// A lock with a condition. Storage is the caller's; initialise before use, destroy after.
+typedef struct ee_port_monitor {
+  uint64_t storage[16];
+} ee_port_monitor_t;
+void ee_port_monitor_initialize(ee_port_monitor_t *monitor);
+void ee_port_monitor_destroy(ee_port_monitor_t *monitor);
+void ee_port_monitor_lock(ee_port_monitor_t *monitor);
+void ee_port_monitor_unlock(ee_port_monitor_t *monitor);
+// Waits for a notification with the lock held; false when the deadline (monotonic; INT64_MAX: none)
+// passed. May wake for no reason. Without threads it returns false at once: nobody could notify.
+bool ee_port_monitor_wait(ee_port_monitor_t *monitor, int64_t deadline_ns);
+void ee_port_monitor_notify_all(ee_port_monitor_t *monitor);
+
+// ---- Processor
+// -----------------------------------------------------------------------------------
+
+// The eight words of CPU features that kernels of embedded executables ask for.
+// Source: iree_hal_processor_v0_t in executable_library.h, layout in schemas/cpu_data.h.
+void ee_port_cpu_data(uint64_t out_data[8]);
+
+#endif // EE_PORT_PORT_H_
