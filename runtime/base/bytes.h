@@ -23,8 +23,15 @@ typedef struct ee_str {
 #define EE_STR_ARG(s)   ((int)((s).size > 400 ? 400 : (s).size)), ((s).size ? (s).data : "")
 #define EE_STR(literal) ((ee_str_t){(literal), sizeof(literal) - 1})
 
+// strlen, which a build without an OS has not. NULL has length 0.
+static inline size_t ee_str_length(const char *text) {
+  size_t length = 0;
+  while (text && text[length])
+    ++length;
+  return length;
+}
 static inline ee_str_t ee_str_from(const char *text) {
-  return (ee_str_t){text, text ? strlen(text) : 0};
+  return (ee_str_t){text, ee_str_length(text)};
 }
 static inline bool ee_str_equal(ee_str_t a, ee_str_t b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -1,0 +1,95 @@
+// allocator.c: the bookkeeping in front of the caller's allocator.
+//
+// Bytes are counted before they are taken, so that threads which allocate at the same moment cannot
+// pass the limit together. A request for nothing takes one byte: NULL always means failure.
+#include "base/allocator.h"
+
+#if EERIE_THREADS
+#include <stdatomic.h>
+#endif
+
+static size_t charged_size(size_t size) {
+  return size ? size : 1;
+}
+
+// Counters are statistics and a limit; they order nothing, so relaxed is enough.
+#if EERIE_THREADS
+static bool heap_charge(ee_heap_t *heap, size_t size) {
+  size_t current = atomic_load_explicit(&heap->current, memory_order_relaxed);
+  size_t sum;
+  do {
+    if (!ee_add_size(current, size, &sum)) return false;
+    if (heap->limit && sum > heap->limit) return false;
+  } while (!atomic_compare_exchange_weak_explicit(&heap->current, &current, sum,
+                                                  memory_order_relaxed, memory_order_relaxed));
+  size_t peak = atomic_load_explicit(&heap->peak, memory_order_relaxed);
+  while (sum > peak && !atomic_compare_exchange_weak_explicit(
+                           &heap->peak, &peak, sum, memory_order_relaxed, memory_order_relaxed)) {
+  }
+  return true;
+}
+
+static void heap_discharge(ee_heap_t *heap, size_t size) {
+  atomic_fetch_sub_explicit(&heap->current, size, memory_order_relaxed);
+}
+#else
+static bool heap_charge(ee_heap_t *heap, size_t size) {
+  size_t sum;
+  if (!ee_add_size(heap->current, size, &sum)) return false;
+  if (heap->limit && sum > heap->limit) return false;
+  heap->current = sum;
+  if (sum > heap->peak) heap->peak = sum;
+  return true;
+}
+
+static void heap_discharge(ee_heap_t *heap, size_t size) {
+  heap->current -= size;
+}
+#endif
+
+void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t limit) {
+  heap->allocator = allocator;
+  heap->limit = limit;
+#if EERIE_THREADS
+  atomic_init(&heap->current, 0);
+  atomic_init(&heap->peak, 0);
+#else
+  heap->current = 0;
+  heap->peak = 0;
+#endif
+}
+
+void *ee_heap_allocate(ee_heap_t *heap, size_t size) {
+  size = charged_size(size);
+  if (!heap_charge(heap, size)) return NULL;
+  void *pointer = heap->allocator.reallocate(heap->allocator.user, NULL, 0, size);
+  if (!pointer) heap_discharge(heap, size);
+  return pointer;
+}
+
+void *ee_heap_allocate_zeroed(ee_heap_t *heap, size_t size) {
+  void *pointer = ee_heap_allocate(heap, size);
+  if (pointer) memset(pointer, 0, charged_size(size));
+  return pointer;
+}
+
+void *ee_heap_resize(ee_heap_t *heap, void *pointer, size_t old_size, size_t new_size) {
+  if (!pointer) return ee_heap_allocate(heap, new_size);
+  old_size = charged_size(old_size);
+  new_size = charged_size(new_size);
+  if (new_size > old_size && !heap_charge(heap, new_size - old_size)) return NULL;
+  void *moved = heap->allocator.reallocate(heap->allocator.user, pointer, old_size, new_size);
+  if (!moved) {
+    if (new_size > old_size) heap_discharge(heap, new_size - old_size);
+    return NULL;
+  }
+  if (new_size < old_size) heap_discharge(heap, old_size - new_size);
+  return moved;
+}
+
+void ee_heap_free(ee_heap_t *heap, void *pointer, size_t size) {
+  if (!pointer) return;
+  size = charged_size(size);
+  heap->allocator.reallocate(heap->allocator.user, pointer, size, 0);
+  heap_discharge(heap, size);
+}
