@@ -12,9 +12,10 @@ static size_t charged_size(size_t size) {
   return size ? size : 1;
 }
 
-// Counters are statistics and a limit; they order nothing, so relaxed is enough.
+// As statistics and a limit the counters order nothing, so relaxed is enough to charge. Discharging
+// releases, and the one who reaches zero acquires: it may free what all others used.
 #if EERIE_THREADS
-static bool heap_charge(ee_heap_t *heap, size_t size) {
+bool ee_heap_charge(ee_heap_t *heap, size_t size) {
   size_t current = atomic_load_explicit(&heap->current, memory_order_relaxed);
   size_t sum;
   do {
@@ -29,11 +30,12 @@ static bool heap_charge(ee_heap_t *heap, size_t size) {
   return true;
 }
 
-static void heap_discharge(ee_heap_t *heap, size_t size) {
-  atomic_fetch_sub_explicit(&heap->current, size, memory_order_relaxed);
+void ee_heap_discharge(ee_heap_t *heap, size_t size) {
+  if (atomic_fetch_sub_explicit(&heap->current, size, memory_order_acq_rel) != size) return;
+  if (heap->on_empty) heap->on_empty(heap);
 }
 #else
-static bool heap_charge(ee_heap_t *heap, size_t size) {
+bool ee_heap_charge(ee_heap_t *heap, size_t size) {
   size_t sum;
   if (!ee_add_size(heap->current, size, &sum)) return false;
   if (heap->limit && sum > heap->limit) return false;
@@ -42,14 +44,16 @@ static bool heap_charge(ee_heap_t *heap, size_t size) {
   return true;
 }
 
-static void heap_discharge(ee_heap_t *heap, size_t size) {
+void ee_heap_discharge(ee_heap_t *heap, size_t size) {
   heap->current -= size;
+  if (heap->current == 0 && heap->on_empty) heap->on_empty(heap);
 }
 #endif
 
 void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t limit) {
   heap->allocator = allocator;
   heap->limit = limit;
+  heap->on_empty = NULL;
 #if EERIE_THREADS
   atomic_init(&heap->current, 0);
   atomic_init(&heap->peak, 0);
@@ -61,9 +65,9 @@ void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t lim
 
 void *ee_heap_allocate(ee_heap_t *heap, size_t size) {
   size = charged_size(size);
-  if (!heap_charge(heap, size)) return NULL;
+  if (!ee_heap_charge(heap, size)) return NULL;
   void *pointer = heap->allocator.reallocate(heap->allocator.user, NULL, 0, size);
-  if (!pointer) heap_discharge(heap, size);
+  if (!pointer) ee_heap_discharge(heap, size);
   return pointer;
 }
 
@@ -77,13 +81,13 @@ void *ee_heap_resize(ee_heap_t *heap, void *pointer, size_t old_size, size_t new
   if (!pointer) return ee_heap_allocate(heap, new_size);
   old_size = charged_size(old_size);
   new_size = charged_size(new_size);
-  if (new_size > old_size && !heap_charge(heap, new_size - old_size)) return NULL;
+  if (new_size > old_size && !ee_heap_charge(heap, new_size - old_size)) return NULL;
   void *moved = heap->allocator.reallocate(heap->allocator.user, pointer, old_size, new_size);
   if (!moved) {
-    if (new_size > old_size) heap_discharge(heap, new_size - old_size);
+    if (new_size > old_size) ee_heap_discharge(heap, new_size - old_size);
     return NULL;
   }
-  if (new_size < old_size) heap_discharge(heap, old_size - new_size);
+  if (new_size < old_size) ee_heap_discharge(heap, old_size - new_size);
   return moved;
 }
 
@@ -91,5 +95,5 @@ void ee_heap_free(ee_heap_t *heap, void *pointer, size_t size) {
   if (!pointer) return;
   size = charged_size(size);
   heap->allocator.reallocate(heap->allocator.user, pointer, size, 0);
-  heap_discharge(heap, size);
+  ee_heap_discharge(heap, size);
 }

@@ -10,6 +10,9 @@
 typedef struct ee_heap {
   eerie_allocator_t allocator;
   size_t limit; // bytes that may be taken at once; 0: none
+  // Called by whoever gives back the last byte, after which the heap is not touched again: the heap's
+  // owner may hold a byte count of its own (ee_heap_charge) and free the heap here. NULL: nothing.
+  void (*on_empty)(struct ee_heap *heap);
 #if EERIE_THREADS
   _Atomic size_t current;
   _Atomic size_t peak;
@@ -21,6 +24,10 @@ typedef struct ee_heap {
 
 // `allocator.reallocate` must not be NULL (the port supplies the system's own). `limit` 0: none.
 void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t limit);
+
+// Counts bytes that were not allocated here, such as the block that holds the heap itself.
+bool ee_heap_charge(ee_heap_t *heap, size_t size);
+void ee_heap_discharge(ee_heap_t *heap, size_t size);
 
 // NULL when the allocator has none or the limit is reached. Contents are undefined.
 void *ee_heap_allocate(ee_heap_t *heap, size_t size);

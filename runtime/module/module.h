@@ -36,6 +36,7 @@
 // A calling convention "0iIrCiD_r" split in two: "iIrCiD" and "r". 'v' alone (nothing) becomes
 // empty. Letters: i I f F r, and C...D around the element types of a variadic argument.
 typedef struct ee_signature {
+  ee_str_t text; // the whole, as it stands in the file
   ee_str_t arguments;
   ee_str_t results;
 } ee_signature_t;
