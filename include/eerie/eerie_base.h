@@ -39,28 +39,29 @@ typedef enum eerie_status {
   EERIE_RESOURCE_EXHAUSTED = 8,  // memory or a limit of eerie_config.h
   EERIE_FAILED_PRECONDITION = 9, // the object is not in the state that the call needs
   EERIE_ABORTED = 10,
-  EERIE_OUT_OF_RANGE = 11,       // an index or offset past the end
-  EERIE_UNIMPLEMENTED = 12,      // known, but not in this build
-  EERIE_INTERNAL = 13,           // a defect of Eerie or of a library below it
-  EERIE_UNAVAILABLE = 14,        // busy, or a device that is away
-  EERIE_DATA_LOSS = 15,          // a damaged or truncated file
+  EERIE_OUT_OF_RANGE = 11,  // an index or offset past the end
+  EERIE_UNIMPLEMENTED = 12, // known, but not in this build
+  EERIE_INTERNAL = 13,      // a defect of Eerie or of a library below it
+  EERIE_UNAVAILABLE = 14,   // busy, or a device that is away
+  EERIE_DATA_LOSS = 15,     // a damaged or truncated file
   EERIE_UNAUTHENTICATED = 16,
-  EERIE_DEFERRED = 17,           // not done yet: wait and resume
-  EERIE_INCOMPATIBLE = 18,       // made for another device, CPU or release
+  EERIE_DEFERRED = 17,     // not done yet: wait and resume
+  EERIE_INCOMPATIBLE = 18, // made for another device, CPU or release
 } eerie_status_t;
 
 // Returns the canonical spelling of a status, such as "INVALID_ARGUMENT"; "UNKNOWN" for a number
 // that is none of them. The string is static. Any thread.
 EERIE_API const char *eerie_status_name(eerie_status_t status);
 
-// Why a call failed. The caller owns it, on the stack if it likes: there is no heap, no thread-local
-// state and nothing to free. Every function that takes an `eerie_error_t *` accepts NULL; on success
-// it leaves the record alone.
+// Why a call failed. The caller owns it, on the stack if it likes: there is no heap, no
+// thread-local state and nothing to free. Every function that takes an `eerie_error_t *` accepts
+// NULL; on success it leaves the record alone.
 typedef struct eerie_error {
-  eerie_status_t code;                    // the same as the call returned
-  int line;                               // line in `file`
-  const char *file;                       // source file of Eerie that refused; static, may be NULL
-  char message[EERIE_ERROR_MESSAGE_SIZE]; // one line, NUL-terminated: what, where, what was expected
+  eerie_status_t code; // the same as the call returned
+  int line;            // line in `file`
+  const char *file;    // source file of Eerie that refused; static, may be NULL
+  char
+      message[EERIE_ERROR_MESSAGE_SIZE]; // one line, NUL-terminated: what, where, what was expected
 } eerie_error_t;
 
 // ---- Memory ------------------------------------------------------------------------------------

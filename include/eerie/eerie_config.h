@@ -48,8 +48,8 @@
 #define EERIE_TENSOR_RANK_LIMIT 32
 #endif
 
-// Bytes that tensor storage is aligned to: a cache line, and the widest vector load of the CPUs that
-// the compiler emits code for.
+// Bytes that tensor storage is aligned to: a cache line, and the widest vector load of the CPUs
+// that the compiler emits code for.
 #ifndef EERIE_BUFFER_ALIGNMENT
 #define EERIE_BUFFER_ALIGNMENT 64
 #endif
