@@ -245,7 +245,7 @@ EERIE_API void eerie_module_retain(eerie_module_t *module);
 EERIE_API void eerie_module_release(eerie_module_t *module);
 
 // What is in a module. Strings are borrowed from it.
-typedef struct eerie_module_info {
+typedef struct eerie_module_info_s {
   const char *name;
   uint32_t bytecode_version; // major in the upper 16 bits: 17.0 is 0x00110000
   uint32_t hal_version;      // version of the `hal` module it wants; 0: none

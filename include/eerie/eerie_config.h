@@ -33,6 +33,11 @@
 #define EERIE_VM_F64 1
 #endif
 
+// 1: eerie_module_disassemble works; about 3 KB.
+#ifndef EERIE_DISASSEMBLER
+#define EERIE_DISASSEMBLER 1
+#endif
+
 // Bytes that the frames of one program may take together. Recursion beyond it is an error.
 #ifndef EERIE_VM_STACK_LIMIT
 #define EERIE_VM_STACK_LIMIT (1024 * 1024)
@@ -52,6 +57,12 @@
 // that the compiler emits code for.
 #ifndef EERIE_BUFFER_ALIGNMENT
 #define EERIE_BUFFER_ALIGNMENT 64
+#endif
+
+// Bytes of freed device memory that may wait for reuse beyond what was once in use at the same
+// time.
+#ifndef EERIE_POOL_SLACK
+#define EERIE_POOL_SLACK (64 * 1024)
 #endif
 
 #endif // EERIE_CONFIG_H_

@@ -1,0 +1,78 @@
+// api.h: what the files of the public interface share. Public handles are the runtime's own objects
+// under another name, so that a call across the boundary costs nothing:
+//
+//   eerie_device_t  ee_hal_device_t        eerie_fence_t   ee_hal_fence_t
+//   eerie_tensor_t  ee_hal_buffer_view_t   eerie_buffer_t  ee_vm_buffer_t
+//   eerie_module_t  ee_module_t            eerie_list_t    ee_vm_list_t
+#ifndef EE_API_API_H_
+#define EE_API_API_H_
+
+#include "eerie/eerie.h"
+
+#include "base/allocator.h"
+#include "base/object.h"
+#include "bridge/bridge.h"
+#include "hal/driver.h"
+#include "hal/hal.h"
+#include "module/module.h"
+#include "vm/vm.h"
+
+// The instance is the heap of everything made under it. Its own block counts as bytes of that heap,
+// so whoever gives back the last byte, the instance's last reference or a tensor that outlived it,
+// also frees the instance.
+struct eerie_instance {
+  ee_object_t object;
+  ee_heap_t heap;
+};
+
+#define EE_API_CASTS(public_name, internal_type)                                                   \
+  static inline internal_type *ee_api_##public_name(const eerie_##public_name##_t *handle) {       \
+    return (internal_type *)(uintptr_t)handle;                                                     \
+  }
+EE_API_CASTS(device, ee_hal_device_t)
+EE_API_CASTS(tensor, ee_hal_buffer_view_t)
+EE_API_CASTS(module, ee_module_t)
+EE_API_CASTS(fence, ee_hal_fence_t)
+EE_API_CASTS(buffer, ee_vm_buffer_t)
+EE_API_CASTS(list, ee_vm_list_t)
+
+// One callable export. Lives in the block of its program.
+struct eerie_function {
+  eerie_program_t *program;
+  ee_vm_function_t vm;
+  const char *name;
+  const char *declaration;
+  const char *arguments; // letters of the calling convention, fences of the coarse model included
+  const char *results;
+  eerie_type_t *inputs; // and the outputs behind them
+  eerie_type_t *outputs;
+  size_t input_count;
+  size_t output_count;
+  size_t storage_size; // bytes of the block at `inputs`
+  bool is_async;
+};
+
+struct eerie_program {
+  ee_object_t object;
+  ee_heap_t *heap;
+  size_t allocation_size;
+  ee_vm_program_t *vm;
+  void (*trace)(void *user, const char *line, size_t length);
+  void *trace_user;
+  size_t function_count;
+  eerie_function_t functions[];
+};
+
+// Fills inputs, outputs, counts, text and is_async of a function from its signature and the
+// declaration that the compiler left (signature.c). Name and vm are set.
+eerie_status_t ee_api_function_describe(ee_heap_t *heap, const ee_module_t *module,
+                                        const ee_module_function_t *body,
+                                        eerie_function_t *function, eerie_error_t *err);
+void ee_api_function_forget(ee_heap_t *heap, eerie_function_t *function);
+
+// The public view of an object; takes over the reference (value.c).
+eerie_value_t ee_api_value_from_object(ee_object_t *object);
+// The object behind a value, borrowed; NULL for scalars and NONE.
+ee_object_t *ee_api_value_object(const eerie_value_t *value);
+
+#endif // EE_API_API_H_

@@ -1,0 +1,195 @@
+// tensor.c: tensors, which are buffer views of the HAL.
+#include "api/api.h"
+
+// What a tensor made by the caller may be used for: everything. Source of the bits: hal.h.
+#define TENSOR_MEMORY (EE_HAL_MEMORY_DEVICE_LOCAL | EE_HAL_MEMORY_HOST_VISIBLE)
+#define TENSOR_USAGE  0x07000F03u // transfer, dispatch, mapping
+
+static eerie_status_t check_shape(eerie_dtype_t dtype, size_t rank, const int64_t *shape,
+                                  uint64_t *out_size, eerie_error_t *err) {
+  if (rank > EERIE_TENSOR_RANK_LIMIT) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "tensor rank %zu is above the limit of %d", rank,
+                   EERIE_TENSOR_RANK_LIMIT);
+  }
+  if (eerie_dtype_bits(dtype) == 0) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "0x%08x is not a dtype of tensor elements",
+                   (unsigned)dtype);
+  }
+  for (size_t i = 0; i < rank; ++i) {
+    if (shape[i] >= 0) continue;
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "tensor dimension %zu is negative: %lld", i,
+                   (long long)shape[i]);
+  }
+  if (!ee_hal_shape_size((uint32_t)dtype, (uint32_t)rank, shape, out_size) ||
+      *out_size > SIZE_MAX / 2) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "a %s tensor of this shape needs more bytes than can be addressed",
+                   eerie_dtype_name(dtype));
+  }
+  return EERIE_OK;
+}
+
+// Makes the view and gives up the caller's reference to `buffer`.
+static eerie_status_t view_of(ee_hal_buffer_t *buffer, eerie_dtype_t dtype, size_t rank,
+                              const int64_t *shape, eerie_tensor_t **out_tensor,
+                              eerie_error_t *err) {
+  ee_hal_buffer_view_t *view = NULL;
+  const eerie_status_t status = ee_hal_buffer_view_create(
+      buffer, (uint32_t)dtype, EE_HAL_ENCODING_DENSE, (uint32_t)rank, shape, &view, err);
+  ee_hal_buffer_release(buffer);
+  *out_tensor = (eerie_tensor_t *)view;
+  return status;
+}
+
+eerie_status_t eerie_tensor_create(eerie_device_t *device, eerie_dtype_t dtype, size_t rank,
+                                   const int64_t *shape, const void *data,
+                                   eerie_tensor_t **out_tensor, eerie_error_t *err) {
+  *out_tensor = NULL;
+  uint64_t size = 0;
+  EE_TRY(check_shape(dtype, rank, shape, &size, err));
+  ee_hal_buffer_t *buffer = NULL;
+  EE_TRY(ee_hal_buffer_allocate(ee_api_device(device), TENSOR_MEMORY, TENSOR_USAGE, size, &buffer,
+                                err));
+  if (size && data) {
+    memcpy(buffer->data, data, (size_t)size);
+  } else if (size) {
+    memset(buffer->data, 0, (size_t)size);
+  }
+  return view_of(buffer, dtype, rank, shape, out_tensor, err);
+}
+
+// The caller's release function, kept beside the wrapped buffer.
+typedef struct wrapped {
+  ee_heap_t *heap;
+  void (*release)(void *user, void *data);
+  void *user;
+  void *data;
+} wrapped_t;
+
+static void release_wrapped(void *user, ee_hal_buffer_t *buffer) {
+  (void)buffer;
+  wrapped_t *wrapped = user;
+  if (wrapped->release) wrapped->release(wrapped->user, wrapped->data);
+  ee_heap_free(wrapped->heap, wrapped, sizeof *wrapped);
+}
+
+eerie_status_t eerie_tensor_wrap(eerie_device_t *device, eerie_dtype_t dtype, size_t rank,
+                                 const int64_t *shape, void *data, size_t size,
+                                 void (*release)(void *user, void *data), void *user,
+                                 eerie_tensor_t **out_tensor, eerie_error_t *err) {
+  *out_tensor = NULL;
+  uint64_t expected = 0;
+  EE_TRY(check_shape(dtype, rank, shape, &expected, err));
+  if (size != expected) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "wrapped memory has %zu bytes, the %s tensor's shape needs %llu", size,
+                   eerie_dtype_name(dtype), (unsigned long long)expected);
+  }
+  size_t element = eerie_dtype_bits(dtype) / 8;
+  if (dtype == EERIE_COMPLEX64 || dtype == EERIE_COMPLEX128) element /= 2;
+  if (element > 1 && ((uintptr_t)data & (element - 1))) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "wrapped memory at %p is not aligned to its %s elements (%zu bytes)", data,
+                   eerie_dtype_name(dtype), element);
+  }
+  ee_heap_t *heap = ee_api_device(device)->heap;
+  wrapped_t *wrapped = NULL;
+  if (release) {
+    wrapped = ee_heap_allocate(heap, sizeof *wrapped);
+    if (!wrapped) return EE_NO_MEMORY(err, sizeof *wrapped);
+    *wrapped = (wrapped_t){heap, NULL, user, data}; // release is armed when nothing can fail
+  }
+  ee_hal_buffer_t *buffer = NULL;
+  eerie_status_t status =
+      ee_hal_buffer_import(ee_api_device(device), data, size, EE_HAL_ACCESS_ALL,
+                           wrapped ? release_wrapped : NULL, wrapped, &buffer, err);
+  if (status != EERIE_OK) {
+    ee_heap_free(heap, wrapped, sizeof *wrapped);
+    return status;
+  }
+  status = view_of(buffer, dtype, rank, shape, out_tensor, err);
+  if (status == EERIE_OK && wrapped) wrapped->release = release;
+  return status;
+}
+
+void eerie_tensor_retain(eerie_tensor_t *tensor) {
+  ee_object_retain((ee_object_t *)tensor);
+}
+
+void eerie_tensor_release(eerie_tensor_t *tensor) {
+  ee_object_release((ee_object_t *)tensor);
+}
+
+eerie_dtype_t eerie_tensor_dtype(const eerie_tensor_t *tensor) {
+  return (eerie_dtype_t)ee_api_tensor(tensor)->element_type;
+}
+
+size_t eerie_tensor_rank(const eerie_tensor_t *tensor) {
+  return ee_api_tensor(tensor)->rank;
+}
+
+const int64_t *eerie_tensor_shape(const eerie_tensor_t *tensor) {
+  return ee_api_tensor(tensor)->dims;
+}
+
+uint64_t eerie_tensor_count(const eerie_tensor_t *tensor) {
+  const ee_hal_buffer_view_t *view = ee_api_tensor(tensor);
+  uint64_t count = 1;
+  for (uint32_t i = 0; i < view->rank; ++i)
+    count *= (uint64_t)view->dims[i];
+  return count;
+}
+
+uint64_t eerie_tensor_size(const eerie_tensor_t *tensor) {
+  const ee_hal_buffer_view_t *view = ee_api_tensor(tensor);
+  uint64_t size = 0;
+  // A view whose size overflows cannot be created.
+  ee_hal_shape_size(view->element_type, view->rank, view->dims, &size);
+  return size;
+}
+
+const void *eerie_tensor_data(const eerie_tensor_t *tensor) {
+  return ee_api_tensor(tensor)->buffer->data;
+}
+
+void *eerie_tensor_mutable_data(eerie_tensor_t *tensor) {
+  const ee_hal_buffer_t *buffer = ee_api_tensor(tensor)->buffer;
+  return buffer->access & EE_HAL_ACCESS_WRITE ? buffer->data : NULL;
+}
+
+// Finds the bytes of a transfer; NULL with a status when there are none.
+static eerie_status_t transfer_range(const eerie_tensor_t *tensor, uint64_t offset, size_t size,
+                                     uint32_t access, uint8_t **out_data, eerie_error_t *err) {
+  const ee_hal_buffer_t *buffer = ee_api_tensor(tensor)->buffer;
+  const uint64_t total = eerie_tensor_size(tensor);
+  if (!ee_range_ok(offset, size, total)) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE,
+                   "%zu bytes at offset %llu are not inside the tensor's %llu bytes", size,
+                   (unsigned long long)offset, (unsigned long long)total);
+  }
+  if ((buffer->access & access) != access) {
+    return EE_FAIL(err, EERIE_PERMISSION_DENIED, "the tensor's memory is read-only");
+  }
+  if (!buffer->data && size) {
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED, "device '%s' keeps tensors where the host sees none",
+                   buffer->device->name);
+  }
+  *out_data = buffer->data ? buffer->data + offset : NULL;
+  return EERIE_OK;
+}
+
+eerie_status_t eerie_tensor_read(const eerie_tensor_t *tensor, uint64_t offset, void *target,
+                                 size_t size, eerie_error_t *err) {
+  uint8_t *data = NULL;
+  EE_TRY(transfer_range(tensor, offset, size, EE_HAL_ACCESS_READ, &data, err));
+  if (size) memcpy(target, data, size);
+  return EERIE_OK;
+}
+
+eerie_status_t eerie_tensor_write(eerie_tensor_t *tensor, uint64_t offset, const void *source,
+                                  size_t size, eerie_error_t *err) {
+  uint8_t *data = NULL;
+  EE_TRY(transfer_range(tensor, offset, size, EE_HAL_ACCESS_WRITE, &data, err));
+  if (size) memcpy(data, source, size);
+  return EERIE_OK;
+}
