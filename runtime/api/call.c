@@ -177,8 +177,10 @@ static eerie_status_t finish_deferred(const eerie_function_t *function, ee_vm_va
     if (object) {
       // The function finds out about a failed or late fence by itself and says so in its own way;
       // only a wait that cannot be made ends the call here.
-      status = ee_bridge_wait(NULL, object, deadline, err);
+      eerie_error_t cause = {.code = EERIE_OK};
+      status = ee_bridge_wait(NULL, object, deadline, &cause);
       if (status == EERIE_UNIMPLEMENTED || status == EERIE_FAILED_PRECONDITION) {
+        if (err) *err = cause;
         ee_vm_cancel(vm);
         return status;
       }
