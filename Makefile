@@ -3,7 +3,6 @@
 PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
-CTEST := ctest --output-on-failure --no-tests=error -j2
 
 .PHONY: help setup build demo test test-asan bench install size lint soak clean
 
@@ -38,7 +37,8 @@ size: setup-test build ## bytes per folder for Cortex-M4, and of the stripped li
 	@$(VENV)/bin/python tools/size_report.py --build build/release
 
 lint: setup-test build ## format, includes, warnings of clang, clang-tidy
-	@tools/lint.sh
+	@$(VENV)/bin/python tools/check_includes.py
+	@$(VENV)/bin/python tools/lint.py
 
 soak: build ## a long run that watches memory
 	@$(VENV)/bin/python tests/soak/run.py

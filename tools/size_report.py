@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""How many bytes Eerie takes: the core without a system on a Cortex-M4, and the host's products.
+
+    tools/size_report.py [--build build/release] [--only core|host] [--work DIR]
+
+The core is compiled with -Os -ffreestanding for a Cortex-M4 from the list that the build wrote into
+<build>/core-sources.txt, and linked with targets/cortex-m and nothing else: what it would need of a
+C library beyond memcpy, memmove, memset and memcmp is a link error here. The host's products are
+stripped copies of the release build. Exits 1 when something is over its budget, and 77 when the
+compiler for the target is not installed.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KB = 1024
+
+TARGET = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+FLAGS = ["-std=c11", "-Os", "-ffreestanding", "-ffunction-sections", "-fdata-sections",
+         "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
+         "-fno-tree-loop-distribute-patterns", "-fno-common", "-ffp-contract=off",
+         "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror",
+         "-DNDEBUG", "-DEERIE_THREADS=0", "-DEERIE_VM_F64=0", "-DEERIE_ERROR_MESSAGE_SIZE=128"]
+# name, extra flags, budget in bytes (None: reported only)
+CONFIGURATIONS = [("without messages", ["-DEERIE_MESSAGES=0"], 40 * KB),
+                  ("with messages", ["-DEERIE_MESSAGES=1"], None)]
+# file in the build folder, budget in bytes
+PRODUCTS = [("libeerie.so", 150 * KB), ("libeerie_compiler.so", None), ("eerie", 300 * KB)]
+
+
+def run(command):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def folder_of(path):
+    """runtime/vm for runtime/vm/call.c, runtime/drivers/cpu for a driver's, libgcc for the rest."""
+    parts = path.parts
+    if parts[0] == "runtime":
+        return "/".join(parts[:3] if parts[1] in ("drivers", "port") else parts[:2])
+    return "/".join(parts[:2])
+
+
+def section_sizes(map_file, object_folders):
+    """Bytes in flash for each folder, from the linker's map: text and read-only data."""
+    sizes = collections.Counter()
+    text = map_file.read_text().split("Linker script and memory map", 1)[1]
+    # A long section name stands on a line of its own before address, size and file.
+    entry = re.compile(r"^ (\.(?:text|rodata|data)\S*)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S.*)$",
+                       re.MULTILINE)
+    for name, size, origin in entry.findall(re.sub(r"^( \.\S+)\n\s+", r"\1 ", text, flags=re.M)):
+        stem = pathlib.Path(origin).name
+        sizes[object_folders.get(stem, "libgcc")] += int(size, 16)
+    return sizes
+
+
+def build_core(sources, extra, work):
+    """Compiles and links one configuration; returns Counter of bytes by folder and text total."""
+    work.mkdir(parents=True, exist_ok=True)
+    files = sources + [pathlib.Path("targets/cortex-m/main.c"),
+                       pathlib.Path("targets/cortex-m/memory.c")]
+    objects = {source: work / (source.as_posix().replace("/", "-") + ".o") for source in files}
+    includes = ["-isystem", ROOT / "targets/cortex-m/include", "-I", ROOT / "include",
+                "-I", ROOT / "runtime"]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda source: run(["arm-none-eabi-gcc", *TARGET, *FLAGS, *extra, *includes,
+                                          "-c", ROOT / source, "-o", objects[source]]), files))
+    image = work / "image.elf"
+    map_file = work / "image.map"
+    run(["arm-none-eabi-gcc", *TARGET, "-nostdlib", "-Wl,--gc-sections", f"-Wl,-Map={map_file}",
+         "-T", ROOT / "targets/cortex-m/link.ld", *objects.values(), "-lgcc", "-o", image])
+    folders = {path.name: folder_of(source) for source, path in objects.items()}
+    sizes = section_sizes(map_file, folders)
+    total = int(run(["arm-none-eabi-size", image]).splitlines()[1].split()[0])
+    # The firmware around the core is not the core.
+    total -= sizes.pop("targets/cortex-m", 0)
+    return sizes, total
+
+
+def report_core(build, work):
+    listing = build / "core-sources.txt"
+    if not listing.is_file():
+        sys.exit(f"{listing} is missing: configure the build first")
+    sources = [pathlib.Path(line) for line in listing.read_text().split()]
+    columns, over = [], False
+    for name, extra, budget in CONFIGURATIONS:
+        sizes, total = build_core(sources, extra, work / name.replace(" ", "-"))
+        columns.append((name, sizes, total, budget))
+    print("Core on a Cortex-M4, -Os, bytes of code and constants:")
+    print(f"  {'':24}" + "".join(f"{name:>20}" for name, *_ in columns))
+    for folder in sorted(set().union(*(sizes for _, sizes, *_ in columns))):
+        print(f"  {folder:24}" + "".join(f"{sizes[folder]:20}" for _, sizes, *_ in columns))
+    print(f"  {'total':24}" + "".join(f"{total:20}" for *_, total, _ in columns))
+    for name, _, total, budget in columns:
+        if budget is not None:
+            over |= total > budget
+            verdict = "OVER" if total > budget else "within"
+            print(f"  {name}: {total} bytes, {verdict} the budget of {budget}")
+    return over
+
+
+def report_host(build, work):
+    over = False
+    work.mkdir(parents=True, exist_ok=True)
+    print("Stripped, in the host's release build, bytes:")
+    for name, budget in PRODUCTS:
+        file = build / name
+        if not file.is_file():
+            print(f"  {name:24}{'not built':>20}")
+            over = True
+            continue
+        stripped = work / name
+        shutil.copyfile(file.resolve(), stripped)
+        run(["strip", "--strip-all", stripped])
+        size = stripped.stat().st_size
+        verdict = ""
+        if budget is not None:
+            over |= size > budget
+            verdict = f"  {'OVER' if size > budget else 'within'} the budget of {budget}"
+        print(f"  {name:24}{size:20}{verdict}")
+    return over
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    arguments.add_argument("--only", choices=["core", "host"])
+    arguments.add_argument("--work", type=pathlib.Path, help="keep the objects and maps here")
+    options = arguments.parse_args()
+    over = False
+    with tempfile.TemporaryDirectory() as scratch:
+        work = options.work or pathlib.Path(scratch)
+        if options.only != "host":
+            if not shutil.which("arm-none-eabi-gcc"):
+                print("skipped: arm-none-eabi-gcc is not installed (tools/setup.sh test)")
+                return 77
+            over |= report_core(options.build.resolve(), work / "core")
+        if options.only != "core":
+            over |= report_host(options.build.resolve(), work / "host")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
