@@ -24,8 +24,13 @@
 #define EE_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define EE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define EE_COLD        __attribute__((cold, noinline))
+// Not where there is no OS: newlib makes uint32_t a long of the same width, and every %u would warn.
+#if __STDC_HOSTED__
 #define EE_PRINTF(format_index, first_argument)                                                    \
   __attribute__((format(printf, format_index, first_argument)))
+#else
+#define EE_PRINTF(format_index, first_argument)
+#endif
 #else
 #define EE_LIKELY(x)   (x)
 #define EE_UNLIKELY(x) (x)

@@ -446,7 +446,7 @@ static const ee_object_type_t module_type = {"module", destroy_module};
 
 static eerie_status_t verify_module(const ee_module_t *module, eerie_error_t *err) {
   for (uint32_t i = 0; i < module->function_count; ++i) {
-    (void)err; // EE_TRY(ee_module_verify_function(module, i, module->heap, err));
+    EE_TRY(ee_module_verify_function(module, i, module->heap, err));
   }
   return EERIE_OK;
 }
