@@ -20,11 +20,18 @@
 //   s         string: u16 length, bytes
 //   n         u16 count
 //   b         u32 branch target: offset in the function of a BLOCK marker
-//   p         list of (source, target) register pairs that a branch copies
+//   p         list of (source, target) register pairs that a branch copies, one after the other in
+//             the order given; a pair copies one 32-bit register or one reference, and the compiler
+//             writes two pairs for a 64-bit value
 //   v.        list of registers of the type that follows (* any)
-//   z         list of i16 segment sizes of a variadic call, one for each argument; -1: no variadic
+//   z         list of i16 segment sizes of a variadic call, one for each argument: the number of
+//             tuples of a variadic one; -1 (or 1, in hand-written modules) for a plain one
 //   B         branch table cases: as many (b, p) as the n before says
-// Lists are a u16 count and u16 items, aligned to 2 bytes from the start of the function.
+// Written registers (after =) never carry the move bit, nor do the targets of a branch. br,
+// cond_br, br_table, return, fail, yield, break, cond_break and the yieldable calls end a block:
+// nothing runs on past them, a fail with status 0 included. The opcode of an f32 or f64 instruction
+// stands behind its prefix. Lists are a u16 count and u16 items, aligned to 2 bytes from the start
+// of the function.
 #ifndef EE_MODULE_OPCODES_H_
 #define EE_MODULE_OPCODES_H_
 

@@ -147,44 +147,47 @@ static eerie_status_t check_branch_operands(verifier_t *v) {
   return EERIE_OK;
 }
 
+// How often the tuple of an argument stands in the register list.
+static eerie_status_t read_segment(verifier_t *v, const item_list_t *segments, uint32_t argument,
+                                   bool variadic, uint32_t *out_repeat) {
+  *out_repeat = 1;
+  if (!segments) return variadic ? VERIFY_FAIL(v, "plain call of a variadic import") : EERIE_OK;
+  if (argument >= segments->count) {
+    return VERIFY_FAIL(v, "no segment size for argument %u (there are %u)", argument,
+                       segments->count);
+  }
+  const int size = (int16_t)ee_load_u16(segments->items + 2 * (size_t)argument);
+  if (variadic ? size < 0 : size != -1 && size != 1) {
+    return VERIFY_FAIL(v, "segment size %d for %s argument %u", size,
+                       variadic ? "variadic" : "plain", argument);
+  }
+  if (variadic) *out_repeat = (uint32_t)size;
+  return EERIE_OK;
+}
+
 // Register list against the letters of a signature; `segments` for the C...D among them.
 static eerie_status_t check_signature(verifier_t *v, ee_str_t letters, const item_list_t *segments,
                                       item_list_t list, bool may_move, const char *what) {
   (void)what; // without messages
   uint32_t at = 0, argument = 0;
   for (size_t i = 0; i < letters.size; ++i, ++argument) {
-    size_t end = i + 1;
-    uint32_t repeat = 1;
-    if (letters.data[i] == 'C') {
-      if (!segments) return VERIFY_FAIL(v, "plain call of a variadic import");
-      while (letters.data[end] != 'D')
-        ++end;
-    }
-    if (segments) {
-      if (argument >= segments->count) break;
-      const int size = (int16_t)ee_load_u16(segments->items + 2 * (size_t)argument);
-      if ((size < 0) != (letters.data[i] != 'C') || size < -1) {
-        return VERIFY_FAIL(v, "segment size %d for %s argument %u", size,
-                           letters.data[i] == 'C' ? "variadic" : "plain", argument);
-      }
-      if (letters.data[i] == 'C') {
-        ++i;
-        repeat = (uint32_t)size;
-      }
-    }
+    const bool variadic = letters.data[i] == 'C';
+    const size_t first = variadic ? i + 1 : i;
+    uint32_t repeat;
+    EE_TRY(read_segment(v, segments, argument, variadic, &repeat));
+    while (variadic && letters.data[i] != 'D')
+      ++i;
+    const size_t end = variadic ? i : i + 1;
     for (; repeat > 0; --repeat) {
-      for (size_t k = i; k < end; ++k, ++at) {
+      for (size_t k = first; k < end; ++k, ++at) {
         if (at >= list.count) goto wrong_count;
-        EE_TRY(
-            check_register(v, letters.data[k], ee_load_u16(list.items + 2 * (size_t)at), may_move));
+        const unsigned reg = ee_load_u16(list.items + 2 * (size_t)at);
+        EE_TRY(check_register(v, letters.data[k], reg, may_move));
       }
     }
-    if (segments && end < letters.size && letters.data[end] == 'D') ++end;
-    i = end - 1;
   }
   if (segments && argument != segments->count) {
-    return VERIFY_FAIL(v, "%u segment sizes for another number of arguments (\"%.*s\")",
-                       segments->count, EE_STR_ARG(letters));
+    return VERIFY_FAIL(v, "%u segment sizes for %u arguments", segments->count, argument);
   }
   if (at == list.count) return EERIE_OK;
 wrong_count:
