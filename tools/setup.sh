@@ -84,9 +84,10 @@ else
   done
 fi
 
+# pip is the last thing that venv makes: where it is, .venv is whole.
 # A working python3 with venv and pip, of 3.11 or newer: the pinned wheels ask for it.
 can_make_venv='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
-if [ ! -x "$venv/bin/python" ]; then
+if [ ! -x "$venv/bin/pip" ]; then
   if ! "$python" -c "$can_make_venv" >/dev/null 2>&1; then
     command -v apt-get >/dev/null 2>&1 || die "'$python' with the venv module is needed (3.11 or newer)"
     apt_install python3 python3-venv
