@@ -1,0 +1,205 @@
+// file.c: whole files in and out.
+#define _POSIX_C_SOURCE 200809L
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ---- Reading -----------------------------------------------------------------------------------
+
+static eerie_status_t errno_status(int number) {
+  switch (number) {
+  case ENOENT:
+  case ENOTDIR: return EERIE_NOT_FOUND;
+  case EACCES:
+  case EPERM:
+  case EROFS: return EERIE_PERMISSION_DENIED;
+  case EISDIR:
+  case ENAMETOOLONG:
+  case ELOOP: return EERIE_INVALID_ARGUMENT;
+  case ENOMEM:
+  case ENOSPC:
+  case EMFILE: return EERIE_RESOURCE_EXHAUSTED;
+  default: return EERIE_UNAVAILABLE;
+  }
+}
+
+static eerie_status_t file_error(eerie_error_t *err, const char *verb, const char *path) {
+  const int number = errno;
+  return ee_cli_error(err, errno_status(number), "cannot %s %s: %s", verb, path, strerror(number));
+}
+
+static eerie_status_t read_all(int file, const char *path, ee_cli_text_t *content,
+                               eerie_error_t *err) {
+  enum { CHUNK = 1 << 16 };
+  struct stat info;
+  size_t next = CHUNK;
+  // One read for a file of known size, and one more that finds its end.
+  if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 &&
+      (uintmax_t)info.st_size < SIZE_MAX / 4)
+    next = (size_t)info.st_size;
+  for (;;) {
+    const size_t start = content->size;
+    char *target = ee_cli_text_grow(content, next);
+    if (!target) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    const ssize_t got = read(file, target, next);
+    if (got < 0 && errno != EINTR) return file_error(err, "read", path);
+    content->size = start + (got > 0 ? (size_t)got : 0);
+    if (got == 0) return EERIE_OK;
+    next = CHUNK;
+  }
+}
+
+eerie_status_t ee_cli_read_file(const char *path, ee_cli_text_t *out_content, eerie_error_t *err) {
+  *out_content = (ee_cli_text_t){0};
+  const bool standard = strcmp(path, "-") == 0;
+  const int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return file_error(err, "open", path);
+  const eerie_status_t status =
+      read_all(file, standard ? "standard input" : path, out_content, err);
+  if (!standard) close(file);
+  if (status) ee_cli_text_free(out_content);
+  return status;
+}
+
+// ---- Writing -----------------------------------------------------------------------------------
+
+// Pipes, terminals and devices cannot be replaced, only written to.
+static bool is_special(const char *path) {
+  struct stat info;
+  return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode));
+}
+
+eerie_status_t ee_cli_output_check(const char *path, eerie_error_t *err) {
+  struct stat info;
+  if (strcmp(path, "-") == 0) return EERIE_OK;
+  if (!*path) return ee_cli_error(err, EERIE_INVALID_ARGUMENT, "the name of an output is empty");
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = EISDIR;
+    return file_error(err, "write", path);
+  }
+  if (is_special(path)) return EERIE_OK;
+  const char *const slash = strrchr(path, '/');
+  char *const folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  if (!folder) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+  const bool writable = access(folder, W_OK | X_OK) == 0;
+  free(folder);
+  return writable ? EERIE_OK : file_error(err, "write", path);
+}
+
+eerie_status_t ee_cli_outputs_open(ee_cli_outputs_t *outputs, const char *path, bool append,
+                                   ee_cli_text_t **out_content, eerie_error_t *err) {
+  *out_content = NULL;
+  for (size_t i = 0; i < outputs->count; ++i) {
+    if (strcmp(outputs->items[i].path, path) != 0) continue;
+    ee_cli_text_t *content = &outputs->items[i].content;
+    if (!append) content->size = 0;
+    *out_content = content;
+    return EERIE_OK;
+  }
+  ee_cli_output_t output = {.path = path};
+  if (append && !is_special(path) && access(path, F_OK) == 0) {
+    const eerie_status_t status = ee_cli_read_file(path, &output.content, err);
+    if (status) return status;
+  }
+  ee_cli_output_t *items = realloc(outputs->items, (outputs->count + 1) * sizeof *outputs->items);
+  if (!items) {
+    ee_cli_text_free(&output.content);
+    return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+  }
+  outputs->items = items;
+  items[outputs->count++] = output;
+  *out_content = &items[outputs->count - 1].content;
+  return EERIE_OK;
+}
+
+static bool write_all(int file, const char *data, size_t size) {
+  while (size) {
+    const ssize_t written = write(file, data, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    data += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
+static eerie_status_t write_special(const ee_cli_output_t *output, eerie_error_t *err) {
+  const bool standard = strcmp(output->path, "-") == 0;
+  fflush(stdout);
+  const int file = standard ? STDOUT_FILENO : open(output->path, O_WRONLY | O_CLOEXEC);
+  const bool written = file >= 0 && write_all(file, output->content.data, output->content.size);
+  const eerie_status_t status = written ? EERIE_OK : file_error(err, "write", output->path);
+  if (file >= 0 && !standard) close(file);
+  return status;
+}
+
+// The permissions of the file that is replaced, or those of any new file.
+static mode_t output_mode(const char *path) {
+  struct stat info;
+  if (stat(path, &info) == 0) return info.st_mode & 07777;
+  const mode_t mask = umask(0);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
+static eerie_status_t write_temporary(ee_cli_output_t *output, eerie_error_t *err) {
+  const size_t length = strlen(output->path);
+  static const char suffix[] = ".XXXXXX";
+  char *name = malloc(length + sizeof suffix);
+  if (!name) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+  memcpy(name, output->path, length);
+  memcpy(name + length, suffix, sizeof suffix);
+  const int file = mkstemp(name);
+  if (file < 0) {
+    free(name);
+    return file_error(err, "write", output->path);
+  }
+  output->temporary = name;
+  bool written = write_all(file, output->content.data, output->content.size);
+  if (written) written = fchmod(file, output_mode(output->path)) == 0;
+  const int number = errno;
+  // Some file systems tell only now that they are full.
+  if (close(file) != 0) return file_error(err, "write", output->path);
+  errno = number;
+  return written ? EERIE_OK : file_error(err, "write", output->path);
+}
+
+eerie_status_t ee_cli_outputs_commit(ee_cli_outputs_t *outputs, eerie_error_t *err) {
+  for (size_t i = 0; i < outputs->count; ++i) {
+    ee_cli_output_t *output = &outputs->items[i];
+    if (output->content.failed)
+      return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "no memory for the content of %s",
+                          output->path);
+    const bool special = is_special(output->path);
+    const eerie_status_t status = special ? EERIE_OK : write_temporary(output, err);
+    if (status) return status;
+  }
+  for (size_t i = 0; i < outputs->count; ++i) {
+    ee_cli_output_t *output = &outputs->items[i];
+    if (!output->temporary) {
+      const eerie_status_t status = write_special(output, err);
+      if (status) return status;
+      continue;
+    }
+    if (rename(output->temporary, output->path) != 0) return file_error(err, "write", output->path);
+    free(output->temporary);
+    output->temporary = NULL;
+  }
+  return EERIE_OK;
+}
+
+void ee_cli_outputs_free(ee_cli_outputs_t *outputs) {
+  for (size_t i = 0; i < outputs->count; ++i) {
+    ee_cli_output_t *output = &outputs->items[i];
+    if (output->temporary) unlink(output->temporary);
+    free(output->temporary);
+    ee_cli_text_free(&output->content);
+  }
+  free(outputs->items);
+  *outputs = (ee_cli_outputs_t){0};
+}

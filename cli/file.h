@@ -1,0 +1,36 @@
+// file.h: files read as a whole, and files written as a whole or not at all.
+#ifndef EERIE_CLI_FILE_H_
+#define EERIE_CLI_FILE_H_
+
+#include "cli.h"
+
+// Reads all of a file, or of standard input when `path` is "-". NOT_FOUND, PERMISSION_DENIED,
+// INVALID_ARGUMENT (a directory), RESOURCE_EXHAUSTED, UNAVAILABLE (reading failed); the message
+// names the file.
+eerie_status_t ee_cli_read_file(const char *path, ee_cli_text_t *out_content, eerie_error_t *err);
+
+typedef struct ee_cli_output {
+  const char *path; // borrowed
+  char *temporary;  // written, and not yet in its place
+  ee_cli_text_t content;
+} ee_cli_output_t;
+
+// Files that appear together when everything else has worked out. Zero-initialise it.
+typedef struct ee_cli_outputs {
+  ee_cli_output_t *items;
+  size_t count;
+} ee_cli_outputs_t;
+
+// Whether a file could be put at `path`, as far as that shows beforehand.
+eerie_status_t ee_cli_output_check(const char *path, eerie_error_t *err);
+// The content that the file will have, to be appended to: empty, or with `append` what the file
+// holds now, or was given before.
+eerie_status_t ee_cli_outputs_open(ee_cli_outputs_t *outputs, const char *path, bool append,
+                                   ee_cli_text_t **out_content, eerie_error_t *err);
+// Writes all files beside their places, then renames them. What is no regular file (a pipe,
+// /dev/stdout; "-" for standard output) is written directly.
+eerie_status_t ee_cli_outputs_commit(ee_cli_outputs_t *outputs, eerie_error_t *err);
+// Removes what was not renamed, and frees everything.
+void ee_cli_outputs_free(ee_cli_outputs_t *outputs);
+
+#endif // EERIE_CLI_FILE_H_

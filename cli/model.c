@@ -1,0 +1,170 @@
+// model.c: from module files to a function that can be called.
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int out_of_memory(void) {
+  return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+}
+
+void ee_cli_model_options_free(ee_cli_model_options_t *options) {
+  ee_cli_strings_free(&options->modules);
+  ee_cli_strings_free(&options->devices);
+  ee_cli_strings_free(&options->inputs);
+  ee_cli_strings_free(&options->parameters);
+}
+
+// ---- Modules -----------------------------------------------------------------------------------
+
+static void release_image(void *user, const void *data, size_t size) {
+  (void)data;
+  (void)size;
+  free(user);
+}
+
+static eerie_status_t load_standard_input(eerie_instance_t *instance, eerie_module_t **out_module,
+                                          eerie_error_t *err) {
+  ee_cli_text_t content = {0};
+  eerie_status_t status = ee_cli_read_file("-", &content, err);
+  if (status) return status;
+  // Constants are used in place when the image is aligned.
+  ee_cli_array_t image = {.size = content.size};
+  status = ee_cli_array_allocate(&image, err);
+  if (!status) {
+    if (content.size) memcpy(image.data, content.data, content.size);
+    const eerie_module_options_t options = {.release = release_image, .user = image.data};
+    status =
+        eerie_module_load_memory(instance, image.data, content.size, &options, out_module, err);
+    if (status) ee_cli_array_free(&image);
+  }
+  ee_cli_text_free(&content);
+  return status;
+}
+
+int ee_cli_load_module(eerie_instance_t *instance, const char *path, eerie_module_t **out_module) {
+  eerie_error_t err = {0};
+  const bool standard = strcmp(path, "-") == 0;
+  const eerie_status_t status =
+      standard ? load_standard_input(instance, out_module, &err)
+               : eerie_module_load_file(instance, path, NULL, out_module, &err);
+  if (!status) return EE_CLI_OK;
+  // The file is named once, whether or not the library has done so.
+  const char *const name = standard ? "standard input" : path;
+  const int exit_code = ee_cli_exit_code_of_file(status);
+  if (strstr(err.message, name)) return ee_cli_fail_error(exit_code, &err);
+  return ee_cli_fail(exit_code, "%s: %s (%s)", name, err.message, eerie_status_name(status));
+}
+
+static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *positional,
+                        ee_cli_model_t *model, eerie_module_t **modules) {
+  for (size_t i = 0; i < named->count + positional->count; ++i) {
+    const char *const path =
+        i < named->count ? named->items[i] : positional->items[i - named->count];
+    const int exit_code = ee_cli_load_module(model->instance, path, &modules[i]);
+    if (exit_code) return exit_code;
+  }
+  return EE_CLI_OK;
+}
+
+// ---- Devices -----------------------------------------------------------------------------------
+
+static int open_devices(const ee_cli_strings_t *names, ee_cli_model_t *model) {
+  eerie_error_t err = {0};
+  const size_t count = names->count ? names->count : 1;
+  model->devices = calloc(count, sizeof *model->devices);
+  if (!model->devices) return out_of_memory();
+  for (size_t i = 0; i < count; ++i) {
+    const char *const name = names->count ? names->items[i] : NULL;
+    const eerie_status_t status =
+        eerie_device_open(model->instance, name, &model->devices[i], &err);
+    if (status == EERIE_NOT_FOUND || status == EERIE_INVALID_ARGUMENT)
+      return ee_cli_fail_error(EE_CLI_INCOMPATIBLE, &err);
+    if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
+    ++model->device_count;
+  }
+  return EE_CLI_OK;
+}
+
+// ---- Program -----------------------------------------------------------------------------------
+
+static void print_trace(void *user, const char *line, size_t length) {
+  (void)user;
+  fflush(stdout);
+  fwrite(line, 1, length, stderr);
+  fputc('\n', stderr);
+}
+
+static int link_program(const ee_cli_model_options_t *options, size_t module_count,
+                        eerie_module_t **modules, ee_cli_model_t *model) {
+  eerie_error_t err = {0};
+  const eerie_program_options_t program_options = {.modules = modules,
+                                                   .module_count = module_count,
+                                                   .devices = model->devices,
+                                                   .device_count = model->device_count,
+                                                   .trace = print_trace};
+  eerie_status_t status =
+      eerie_program_create(model->instance, &program_options, &model->program, &err);
+  if (status) {
+    // An import that nothing provides: the module is for another set of modules or release.
+    const bool unlinked = status == EERIE_NOT_FOUND || status == EERIE_UNIMPLEMENTED;
+    return ee_cli_fail_error(unlinked ? EE_CLI_INCOMPATIBLE : ee_cli_exit_code(status), &err);
+  }
+  status = eerie_program_find(model->program, options->function, &model->function, &err);
+  return status ? ee_cli_fail_error(EE_CLI_USAGE, &err) : EE_CLI_OK;
+}
+
+static int open_program(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
+                        ee_cli_model_t *model) {
+  const size_t count = options->modules.count + positional->count;
+  eerie_module_t **modules = calloc(count, sizeof *modules);
+  if (!modules) return out_of_memory();
+  int exit_code = load_modules(&options->modules, positional, model, modules);
+  if (!exit_code) exit_code = open_devices(&options->devices, model);
+  if (!exit_code) exit_code = link_program(options, count, modules, model);
+  // The program keeps what it needs.
+  for (size_t i = 0; i < count; ++i)
+    eerie_module_release(modules[i]);
+  free(modules);
+  return exit_code;
+}
+
+static int check_options(const ee_cli_model_options_t *options,
+                         const ee_cli_strings_t *positional) {
+  if (options->modules.count + positional->count == 0)
+    return ee_cli_fail(EE_CLI_USAGE, "no module given; expected --module=FILE.vmfb");
+  if (options->parameters.count)
+    return ee_cli_fail(EE_CLI_USAGE,
+                       "--parameters=%s: this release reads no parameter files; compile the "
+                       "weights into the module",
+                       options->parameters.items[0]);
+  const char *const mode = options->module_mode;
+  if (mode && strcmp(mode, "mmap") != 0 && strcmp(mode, "preload") != 0)
+    return ee_cli_fail(EE_CLI_USAGE, "--module_mode: '%s' is not preload or mmap", mode);
+  return EE_CLI_OK;
+}
+
+int ee_cli_model_open(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
+                      ee_cli_model_t *model) {
+  *model = (ee_cli_model_t){0};
+  int exit_code = check_options(options, positional);
+  if (exit_code) return exit_code;
+  eerie_error_t err = {0};
+  const eerie_status_t status = eerie_instance_create(NULL, &model->instance, &err);
+  if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
+  exit_code = open_program(options, positional, model);
+  if (exit_code) return exit_code;
+  const ee_cli_place_t place = {model->instance, model->devices[0]};
+  return ee_cli_values_read(&place, model->function, "input", eerie_function_input,
+                            &options->inputs, &model->inputs);
+}
+
+void ee_cli_model_close(ee_cli_model_t *model) {
+  ee_cli_values_free(&model->inputs);
+  eerie_program_release(model->program);
+  for (size_t i = 0; i < model->device_count; ++i)
+    eerie_device_release(model->devices[i]);
+  free(model->devices);
+  eerie_instance_release(model->instance);
+  *model = (ee_cli_model_t){0};
+}
