@@ -8,6 +8,7 @@
 #define EE_HAL_DRIVER_H_
 
 #include "hal/hal.h"
+#include "hal/pool.h"
 
 typedef struct ee_hal_device_info {
   const char *name;        // "local-sync": what `--device` takes
@@ -29,7 +30,9 @@ typedef struct ee_hal_driver {
 
   bool (*query)(ee_hal_device_t *device, ee_str_t category, ee_str_t key, int64_t *out_value);
 
-  // Optional: storage that is not plain host memory. NULL: the front end allocates from the heap.
+  // Optional: storage that is not plain host memory. The front end has filled in the buffer's size
+  // and bits; the driver sets `data` (or NULL), `driver_handle` and the bits that it grants. NULL:
+  // the front end allocates host memory.
   eerie_status_t (*buffer_allocate)(ee_hal_device_t *device, ee_hal_buffer_t *buffer,
                                     eerie_error_t *err);
   void (*buffer_free)(ee_hal_device_t *device, ee_hal_buffer_t *buffer);
@@ -40,6 +43,7 @@ typedef struct ee_hal_driver {
                                       ee_object_t *data_owner, const uint32_t *constants,
                                       size_t constant_count, ee_hal_executable_t **out_executable,
                                       eerie_error_t *err);
+  // Frees it; the front end then releases the device.
   void (*executable_destroy)(ee_hal_executable_t *executable);
   eerie_status_t (*executable_lookup)(ee_hal_executable_t *executable, ee_str_t name,
                                       uint32_t *out_function, eerie_error_t *err);
@@ -55,19 +59,27 @@ typedef struct ee_hal_driver {
 // The front end's part of a device; a driver's own struct starts with it.
 struct ee_hal_device {
   ee_object_t object;
-  ee_object_t allocator_object; // what hal.device.allocator returns; lives in the device
   const ee_hal_driver_t *driver;
   ee_heap_t *heap;
   char name[32];
   size_t allocation_size;
-  ee_port_monitor_t monitor;  // guards the pools and the pending list
-  ee_hal_buffer_t *pools[48]; // free blocks by size class, see buffer.c
-  size_t pooled_bytes;
+  ee_hal_pool_t pool;
+  // Operations whose wait is over, run in order by one thread at a time.
+  ee_port_monitor_t monitor; // guards the rest
+  struct ee_hal_pending *ready_first;
+  struct ee_hal_pending *ready_last;
+  bool draining;
 };
 
-// Fills the front end's part; the driver then owns one reference for its caller.
+// Fills the front end's part; the driver then owns one reference for its caller. When the last
+// reference goes the front end calls driver->device_close, which ends with
+// ee_hal_device_deinitialize and frees the struct.
 void ee_hal_device_initialize(ee_hal_device_t *device, const ee_hal_driver_t *driver,
-                              ee_heap_t *heap, const char *name, size_t allocation_size);
+                              ee_heap_t *heap, ee_str_t name, size_t allocation_size);
+void ee_hal_device_deinitialize(ee_hal_device_t *device);
+// Fills the front end's part of an executable; retains the device.
+void ee_hal_executable_initialize(ee_hal_executable_t *executable, ee_hal_device_t *device,
+                                  uint32_t function_count);
 
 // Resolves a binding against the table: a host address (NULL when the device has none) and a
 // length, or OUT_OF_RANGE with names. Used by drivers on every operation.

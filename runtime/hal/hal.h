@@ -5,9 +5,10 @@
 // tensors, fences and devices. Everything here is independent of any one driver; a driver
 // (driver.h) is asked only to allocate, to load executables and to run operations.
 //
-//   buffer.c        storage, subspans, pools        fence.c     completion, waiting, joining
+//   buffer.c        storage, subspans, files        fence.c     completion, waiting, joining
 //   buffer_view.c   shape and dtype over a buffer   command.c   recorded command lists
 //   device.c        submission, pending operations  registry.c  drivers by name
+//   pool.c          blocks that come back
 //
 // Threads: objects are reference counted from any thread. A device synchronises itself. A buffer's
 // contents belong to whoever the fences say.
@@ -16,9 +17,11 @@
 
 #include "base/allocator.h"
 #include "base/object.h"
+#include "hal/atomic.h"
 #include "port/port.h"
 
 typedef struct ee_hal_device ee_hal_device_t;
+typedef struct ee_hal_allocator ee_hal_allocator_t;
 typedef struct ee_hal_buffer ee_hal_buffer_t;
 typedef struct ee_hal_buffer_view ee_hal_buffer_view_t;
 typedef struct ee_hal_fence ee_hal_fence_t;
@@ -27,8 +30,7 @@ typedef struct ee_hal_executable ee_hal_executable_t;
 typedef struct ee_hal_file ee_hal_file_t;
 
 // Types as module files name them: "hal.device", "hal.allocator", "hal.buffer", "hal.buffer_view",
-// "hal.fence", "hal.command_buffer", "hal.executable", "hal.file", "hal.channel". An allocator is
-// its device under another type name: see ee_hal_device_t.allocator_object.
+// "hal.fence", "hal.command_buffer", "hal.executable", "hal.file", "hal.channel".
 extern const ee_object_type_t ee_hal_device_type;
 extern const ee_object_type_t ee_hal_allocator_type;
 extern const ee_object_type_t ee_hal_buffer_type;
@@ -43,6 +45,8 @@ extern const ee_object_type_t ee_hal_channel_type;
   static inline ee_hal_##name##_t *ee_hal_##name##_cast(ee_object_t *object) {                     \
     return object && object->type == &ee_hal_##name##_type ? (ee_hal_##name##_t *)object : NULL;   \
   }
+EE_HAL_CASTS(device)
+EE_HAL_CASTS(allocator)
 EE_HAL_CASTS(buffer)
 EE_HAL_CASTS(buffer_view)
 EE_HAL_CASTS(fence)
@@ -50,8 +54,7 @@ EE_HAL_CASTS(command_list)
 EE_HAL_CASTS(executable)
 EE_HAL_CASTS(file)
 
-// ---- Buffers
-// -------------------------------------------------------------------------------------
+// ---- Buffers ------------------------------------------------------------------------------------
 
 // Bits as modules pass them. Source: enum values in iree/hal/buffer.h of 3.13.
 #define EE_HAL_MEMORY_OPTIMAL        (1u << 0)
@@ -66,6 +69,13 @@ EE_HAL_CASTS(file)
 #define EE_HAL_ACCESS_WRITE (1u << 1)
 #define EE_HAL_ACCESS_ALL   (EE_HAL_ACCESS_READ | EE_HAL_ACCESS_WRITE)
 
+// What a buffer may be used for; the bits that Eerie looks at.
+#define EE_HAL_USAGE_TRANSFER          0x00000003u
+#define EE_HAL_USAGE_DISPATCH          0x00000F00u // indirect parameters, uniforms, storage
+#define EE_HAL_USAGE_SHARING           0x00070000u // export, replicate, concurrent
+#define EE_HAL_USAGE_SHARING_IMMUTABLE (1u << 19)
+#define EE_HAL_USAGE_MAPPING           0x1F000000u
+
 // A range of memory that a device can use. A subspan shares `storage`, the buffer that owns the
 // bytes.
 struct ee_hal_buffer {
@@ -79,11 +89,11 @@ struct ee_hal_buffer {
   uint32_t usage;
   uint32_t access; // EE_HAL_ACCESS_*: constants are read-only
   // Storage only:
+  EE_ATOMIC(uint32_t) owners; // hal.buffer.allocation.preserve and discard count here
   void (*release)(void *user, ee_hal_buffer_t *buffer); // imported memory: called at the end
   void *release_user;
-  uint64_t driver_handle;     // for the driver
-  size_t allocation_size;     // bytes of the block that starts with this struct; 0: imported
-  ee_hal_buffer_t *next_free; // in the device's pool
+  uint64_t driver_handle; // for the driver
+  size_t block_size;      // of the device's pool; starts with this struct
 };
 
 // Allocates from the device, reusing pooled blocks; contents undefined. Any thread.
@@ -108,8 +118,7 @@ static inline void ee_hal_buffer_release(ee_hal_buffer_t *buffer) {
   ee_object_release((ee_object_t *)buffer);
 }
 
-// ---- Buffer views: tensors
-// -----------------------------------------------------------------------
+// ---- Buffer views: tensors ----------------------------------------------------------------------
 
 // Element types are IREE's numbers: numerical kind in the top byte, bits in the lowest
 // (0x21000020 is f32); the public eerie_dtype_t has the same values.
@@ -117,14 +126,12 @@ static inline void ee_hal_buffer_release(ee_hal_buffer_t *buffer) {
 
 struct ee_hal_buffer_view {
   ee_object_t object;
-  ee_heap_t *heap;
   ee_hal_buffer_t *buffer; // retained
   uint32_t element_type;
   uint32_t encoding;
   uint32_t rank;
-  size_t allocation_size;
-  int64_t *dims; // `rank` of them, in the same block
-  // dims follow
+  size_t block_size; // of the buffer's device's pool
+  int64_t *dims;     // `rank` of them, in the same block
 };
 
 // Checks that the shape's bytes fit in the buffer. `buffer` is retained.
@@ -136,12 +143,16 @@ eerie_status_t ee_hal_buffer_view_create(ee_hal_buffer_t *buffer, uint32_t eleme
 bool ee_hal_shape_size(uint32_t element_type, uint32_t rank, const int64_t *dims,
                        uint64_t *out_size);
 
-// ---- Fences
-// --------------------------------------------------------------------------------------
+// ---- Fences -------------------------------------------------------------------------------------
 
 // A point in time that operations wait for and signal: pending, signaled, or failed with a status.
-// Joined fences are signaled when all their parts are.
+// Joined fences are signaled when all their parts are. When the last reference to a pending fence
+// goes, nobody can signal it any more: what waits for it is told CANCELLED.
 eerie_status_t ee_hal_fence_create(ee_heap_t *heap, ee_hal_fence_t **out_fence, eerie_error_t *err);
+// The same, from the device's pool; retains the device.
+eerie_status_t ee_hal_fence_create_pooled(ee_hal_device_t *device, ee_hal_fence_t **out_fence,
+                                          eerie_error_t *err);
+// NULL fences and signaled ones add nothing.
 eerie_status_t ee_hal_fence_join(ee_heap_t *heap, ee_hal_fence_t *const *fences, size_t count,
                                  ee_hal_fence_t **out_fence, eerie_error_t *err);
 // OK: signaled. DEFERRED: pending. Otherwise the status it failed with, its message put into `err`.
@@ -150,10 +161,12 @@ eerie_status_t ee_hal_fence_query(ee_hal_fence_t *fence, eerie_error_t *err);
 // Signals (EERIE_OK) or fails the fence and runs what waits for it, on this thread. Only the first
 // call counts. `cause` (may be NULL) gives the message of a failure.
 void ee_hal_fence_signal(ee_hal_fence_t *fence, eerie_status_t status, const eerie_error_t *cause);
-// Blocks. DEADLINE_EXCEEDED when `deadline_ns` (monotonic, INT64_MAX: none) passes first.
+// Blocks. DEADLINE_EXCEEDED when `deadline_ns` (monotonic, INT64_MAX: none) passes first;
+// FAILED_PRECONDITION where there are no threads, so that nobody could signal.
 eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_error_t *err);
-// Calls `function` once when the fence is signaled or failed: at once, on this thread, if it is
-// already. `node` is the caller's storage and must live until then. Any thread.
+// Calls `function` once when the fence is signaled, failed or dropped: at once, on this thread, if
+// it is already. `node` is the caller's storage and must live until then. Waiters are called in the
+// order in which they came. Any thread.
 typedef struct ee_hal_fence_waiter {
   void (*function)(struct ee_hal_fence_waiter *self, eerie_status_t status);
   struct ee_hal_fence_waiter *next;
@@ -161,8 +174,7 @@ typedef struct ee_hal_fence_waiter {
 } ee_hal_fence_waiter_t;
 void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node);
 
-// ---- Executables
-// ---------------------------------------------------------------------------------
+// ---- Executables --------------------------------------------------------------------------------
 
 // Loaded kernels; the driver's own struct starts with this.
 struct ee_hal_executable {
@@ -179,8 +191,7 @@ eerie_status_t ee_hal_executable_create(ee_hal_device_t *device, ee_str_t format
 eerie_status_t ee_hal_executable_lookup(ee_hal_executable_t *executable, ee_str_t name,
                                         uint32_t *out_function, eerie_error_t *err);
 
-// ---- Command lists
-// -------------------------------------------------------------------------------
+// ---- Command lists ------------------------------------------------------------------------------
 
 // Where a command finds a buffer: fixed when recorded, or in a slot of the binding table given at
 // execution (`buffer` NULL).
@@ -220,6 +231,14 @@ typedef struct ee_hal_command {
 
 #define EE_HAL_COMMAND_MODE_ONE_SHOT (1u << 0)
 
+// A run of the list's arena; the first one lies in the list's own block.
+typedef struct ee_hal_command_block {
+  struct ee_hal_command_block *next;
+  size_t block_size; // of the device's pool; 0: part of the list
+  size_t capacity;
+  size_t used;
+} ee_hal_command_block_t;
+
 struct ee_hal_command_list {
   ee_object_t object;
   ee_hal_device_t *device; // retained
@@ -227,10 +246,10 @@ struct ee_hal_command_list {
   uint32_t binding_capacity; // slots of the table that execution must bring
   ee_hal_command_t *first;
   ee_hal_command_t *last;
-  struct ee_hal_command_block *blocks; // the arena
-  struct ee_hal_command_retained *retained;
-  uint32_t command_count;
+  size_t block_size; // of the device's pool
   bool finalized;
+  ee_hal_command_block_t *blocks; // newest first
+  ee_hal_command_block_t own;     // its bytes follow
 };
 
 eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode,
@@ -245,13 +264,12 @@ eerie_status_t ee_hal_command_list_append(ee_hal_command_list_t *list,
                                           eerie_error_t *err);
 eerie_status_t ee_hal_command_list_finalize(ee_hal_command_list_t *list, eerie_error_t *err);
 
-// ---- Files: constants in host memory that are read into buffers
-// ----------------------------------
+// ---- Files: constants in host memory that are read into buffers ---------------------------------
 
 struct ee_hal_file {
   ee_object_t object;
   ee_heap_t *heap;
-  uint8_t *data;
+  uint8_t *data; // written only when `access` has EE_HAL_ACCESS_WRITE
   uint64_t size;
   uint32_t access;
   ee_object_t *owner; // retained: keeps `data` alive
@@ -260,8 +278,7 @@ eerie_status_t ee_hal_file_from_memory(ee_heap_t *heap, uint8_t *data, uint64_t 
                                        uint32_t access, ee_object_t *owner,
                                        ee_hal_file_t **out_file, eerie_error_t *err);
 
-// ---- Devices and submission
-// ----------------------------------------------------------------------
+// ---- Devices and submission ---------------------------------------------------------------------
 
 typedef enum ee_hal_operation_kind {
   EE_HAL_QUEUE_BARRIER,
@@ -292,7 +309,8 @@ typedef struct ee_hal_operation {
 
 // Runs `operation` once `wait` is signaled, then signals `signal`. Either may be NULL. When nothing
 // has to be waited for, an inline device has done all of it on return. A failure of the operation
-// itself is returned and also fails `signal`. A failed `wait` fails `signal` with the same status.
+// itself is returned and also fails `signal`. A failed `wait` fails `signal` with the same status,
+// or is returned when there is no `signal`.
 eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wait,
                                     ee_hal_fence_t *signal, const ee_hal_operation_t *operation,
                                     eerie_error_t *err);
@@ -302,6 +320,15 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
 // feature name)... false: unknown.
 bool ee_hal_device_query(ee_hal_device_t *device, ee_str_t category, ee_str_t key,
                          int64_t *out_value);
+
+// What hal.device.allocator gives: a name for the device's memory.
+struct ee_hal_allocator {
+  ee_object_t object;
+  ee_hal_device_t *device; // retained
+  size_t block_size;
+};
+eerie_status_t ee_hal_allocator_create(ee_hal_device_t *device, ee_hal_allocator_t **out_allocator,
+                                       eerie_error_t *err);
 
 static inline void ee_hal_device_retain(ee_hal_device_t *device) {
   ee_object_retain((ee_object_t *)device);

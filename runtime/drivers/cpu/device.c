@@ -1,0 +1,93 @@
+// device.c: the CPU as a device.
+//
+// "local-sync" runs every operation on the thread that submits it. "local-task" is the name under
+// which other runtimes offer a pool of threads; it is accepted, so that scripts and modules that ask
+// for it work, and runs inline too.
+#include "drivers/cpu/cpu.h"
+
+extern const ee_hal_driver_t ee_cpu_driver;
+
+static const ee_hal_device_info_t device_infos[] = {
+    {"local-sync", "cpu", "the CPU, on the calling thread"},
+    {"local-task", "cpu", "the CPU, on the calling thread (no worker threads in this build)"},
+};
+#define DEVICE_COUNT (sizeof device_infos / sizeof device_infos[0])
+
+static bool cpu_device_info(uint32_t index, ee_hal_device_info_t *out_info) {
+  if (index >= DEVICE_COUNT) return false;
+  *out_info = device_infos[index];
+  return true;
+}
+
+// Splits "local-sync://0"; what follows the "://" is NULL-data when there is none.
+static void split_spec(ee_str_t spec, ee_str_t *out_name, ee_str_t *out_path) {
+  *out_name = spec;
+  *out_path = (ee_str_t){NULL, 0};
+  for (size_t i = 0; i + 3 <= spec.size; ++i) {
+    if (memcmp(spec.data + i, "://", 3) != 0) continue;
+    *out_name = (ee_str_t){spec.data, i};
+    *out_path = (ee_str_t){spec.data + i + 3, spec.size - i - 3};
+    return;
+  }
+}
+
+static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                      eerie_error_t *err) {
+  ee_str_t name, path;
+  split_spec(spec, &name, &path);
+  bool known = false;
+  for (size_t i = 0; i < DEVICE_COUNT; ++i) {
+    known = known || ee_str_equal(name, ee_str_from(device_infos[i].name));
+  }
+  // There is one CPU: ordinal 0, or none named.
+  if (!known || (path.size != 0 && !ee_str_equal(path, EE_STR("0")))) {
+    return EE_FAIL(err, EERIE_NOT_FOUND, "no CPU device '%.*s'; there are 'local-sync' and "
+                                         "'local-task', each with ordinal 0",
+                   EE_STR_ARG(spec));
+  }
+  ee_cpu_device_t *device = ee_heap_allocate(heap, sizeof *device);
+  if (!device) return EE_NO_MEMORY(err, sizeof *device);
+  ee_hal_device_initialize(&device->base, &ee_cpu_driver, heap, name, sizeof *device);
+  ee_port_cpu_data(device->features);
+  *out_device = &device->base;
+  return EERIE_OK;
+}
+
+static void cpu_device_close(ee_hal_device_t *device) {
+  ee_hal_device_deinitialize(device);
+  ee_heap_free(device->heap, device, device->allocation_size);
+}
+
+// The questions that compiled modules ask. Source: query_i64 of IREE's local devices.
+static bool cpu_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key, int64_t *out_value) {
+  const ee_cpu_device_t *device = (const ee_cpu_device_t *)base;
+  if (ee_str_equal(category, EE_STR("hal.executable.format"))) {
+    for (const ee_cpu_loader_t *const *loader = ee_cpu_loaders; *loader; ++loader) {
+      if ((*loader)->supports(key)) *out_value = 1;
+    }
+    return true;
+  }
+  if (ee_str_equal(category, EE_STR("hal.device")) ||
+      ee_str_equal(category, EE_STR("hal.dispatch"))) {
+    *out_value = 1;
+    return ee_str_equal(key, EE_STR("concurrency"));
+  }
+  if (ee_str_equal(category, EE_STR("hal.cpu"))) {
+    return ee_cpu_feature(device->features, key, out_value);
+  }
+  return false;
+}
+
+const ee_hal_driver_t ee_cpu_driver = {
+    .size = sizeof(ee_hal_driver_t),
+    .name = "cpu",
+    .device_info = cpu_device_info,
+    .device_open = cpu_device_open,
+    .device_close = cpu_device_close,
+    .query = cpu_query,
+    .executable_create = ee_cpu_executable_create,
+    .executable_destroy = ee_cpu_executable_destroy,
+    .executable_lookup = ee_cpu_executable_lookup,
+    .dispatch_check = ee_cpu_dispatch_check,
+    .run = ee_cpu_run,
+};

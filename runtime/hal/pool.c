@@ -1,0 +1,178 @@
+// pool.c: free lists by size class behind one flag. See pool.h for what it promises.
+#include "hal/pool.h"
+
+#define SMALLEST 64u
+
+// Class c holds blocks of (4 + c % 4) * 16 << (c / 4) bytes: 64, 80, 96, 112, 128, 160, ...
+// false when no class is as large.
+static bool class_of(size_t size, uint32_t *out_class, size_t *out_size) {
+  if (size < SMALLEST) size = SMALLEST;
+  const uint64_t last = (uint64_t)size - 1;
+  const uint32_t shift = 63u - (uint32_t)__builtin_clzll(last | 63u) - 2u; // step is 1 << shift
+  uint64_t steps = (last >> shift) + 1;                                    // 5 to 8, or 4 for 64
+  uint32_t octave = shift - 4u;
+  if (steps == 8) {
+    steps = 4;
+    ++octave;
+  }
+  if (size <= SMALLEST) {
+    steps = 4;
+    octave = 0;
+  }
+  const uint32_t index = octave * 4u + (uint32_t)(steps - 4u);
+  const uint64_t rounded = steps << (octave + 4u);
+  if (index >= EE_HAL_POOL_CLASSES || rounded > SIZE_MAX / 2) return false;
+  *out_class = index;
+  *out_size = (size_t)rounded;
+  return true;
+}
+
+static bool try_lock(ee_hal_pool_t *pool) {
+#if EERIE_THREADS
+  return ee_load_relaxed(&pool->busy) == 0 &&
+         atomic_exchange_explicit(&pool->busy, 1u, memory_order_acquire) == 0;
+#else
+  (void)pool;
+  return true;
+#endif
+}
+
+static void unlock(ee_hal_pool_t *pool) {
+  ee_store_release(&pool->busy, 0u);
+}
+
+static size_t allowed_bytes(const ee_hal_pool_t *pool) {
+  size_t allowed;
+  return ee_add_size(pool->peak, EERIE_POOL_SLACK, &allowed) ? allowed : SIZE_MAX;
+}
+
+// Gives waiting blocks back, largest first, until `extra` more bytes keep the bound.
+static void shrink(ee_hal_pool_t *pool, size_t extra, size_t allowed) {
+  for (uint32_t c = EE_HAL_POOL_CLASSES; c-- > 0 && pool->waiting > 0;) {
+    while (pool->free[c]) {
+      if (pool->live + pool->waiting + extra <= allowed) return;
+      ee_hal_pool_block_t *block = pool->free[c];
+      pool->free[c] = block->next;
+      pool->waiting -= block->size;
+      ee_heap_free(pool->heap, block, block->size);
+    }
+  }
+}
+
+static void put(ee_hal_pool_t *pool, ee_hal_pool_block_t *block, size_t size) {
+  uint32_t index = 0;
+  size_t rounded = 0;
+  (void)class_of(size, &index, &rounded); // `size` came from class_of, so it has a class
+  block->size = size;
+  block->next = pool->free[index];
+  pool->free[index] = block;
+  pool->waiting += size;
+  pool->live -= size;
+}
+
+// Takes in what came while the flag was taken.
+static void catch_up(ee_hal_pool_t *pool) {
+#if EERIE_THREADS
+  if (EE_UNLIKELY(ee_load_relaxed(&pool->missed) != 0)) {
+    pool->live += atomic_exchange_explicit(&pool->missed, 0, memory_order_acquire);
+    if (pool->live > pool->peak) pool->peak = pool->live;
+  }
+  if (EE_UNLIKELY(ee_load_relaxed(&pool->returned) != NULL)) {
+    ee_hal_pool_block_t *block =
+        atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+    while (block) {
+      ee_hal_pool_block_t *next = block->next;
+      put(pool, block, block->size);
+      block = next;
+    }
+  }
+#else
+  (void)pool;
+#endif
+}
+
+void ee_hal_pool_initialize(ee_hal_pool_t *pool, ee_heap_t *heap) {
+  memset(pool, 0, sizeof *pool);
+  pool->heap = heap;
+  ee_atomic_init(&pool->busy, 0u);
+  ee_atomic_init(&pool->returned, NULL);
+  ee_atomic_init(&pool->missed, 0);
+}
+
+void ee_hal_pool_trim(ee_hal_pool_t *pool) {
+  if (!try_lock(pool)) return;
+  catch_up(pool);
+  shrink(pool, 0, pool->live);
+  unlock(pool);
+}
+
+void ee_hal_pool_deinitialize(ee_hal_pool_t *pool) {
+  catch_up(pool);
+  shrink(pool, 0, 0);
+}
+
+static EE_COLD void *allocate_fresh(ee_hal_pool_t *pool, size_t size) {
+  void *block = ee_heap_allocate(pool->heap, size);
+  if (block) return block;
+  ee_hal_pool_trim(pool);
+  return ee_heap_allocate(pool->heap, size);
+}
+
+void *ee_hal_pool_allocate(ee_hal_pool_t *pool, size_t size, size_t *out_size) {
+  uint32_t index;
+  if (EE_UNLIKELY(!class_of(size, &index, out_size))) {
+    *out_size = size;
+    return allocate_fresh(pool, size);
+  }
+  size = *out_size;
+  if (EE_UNLIKELY(!try_lock(pool))) {
+#if EERIE_THREADS
+    void *block = allocate_fresh(pool, size);
+    if (block) ee_fetch_add_relaxed(&pool->missed, size);
+    return block;
+#endif
+  }
+  catch_up(pool);
+  ee_hal_pool_block_t *block = pool->free[index];
+  if (EE_LIKELY(block != NULL)) {
+    pool->free[index] = block->next;
+    pool->waiting -= size;
+    pool->live += size;
+    if (pool->live > pool->peak) pool->peak = pool->live;
+    unlock(pool);
+    return block;
+  }
+  shrink(pool, size, pool->live + size > pool->peak ? pool->live + size + EERIE_POOL_SLACK
+                                                    : allowed_bytes(pool));
+  unlock(pool);
+  block = allocate_fresh(pool, size);
+#if EERIE_THREADS
+  if (block) ee_fetch_add_relaxed(&pool->missed, size);
+#else
+  if (block) pool->live += size;
+  if (pool->live > pool->peak) pool->peak = pool->live;
+#endif
+  return block;
+}
+
+void ee_hal_pool_free(ee_hal_pool_t *pool, void *memory, size_t size) {
+  uint32_t index;
+  size_t rounded;
+  if (EE_UNLIKELY(!class_of(size, &index, &rounded) || rounded != size)) {
+    ee_heap_free(pool->heap, memory, size);
+    return;
+  }
+  ee_hal_pool_block_t *block = memory;
+  block->size = size;
+#if EERIE_THREADS
+  if (EE_UNLIKELY(!try_lock(pool))) {
+    block->next = ee_load_relaxed(&pool->returned);
+    while (!ee_compare_exchange(&pool->returned, &block->next, block)) {
+    }
+    return;
+  }
+#endif
+  catch_up(pool);
+  put(pool, block, size);
+  unlock(pool);
+}

@@ -1,0 +1,65 @@
+// port.c: a system that is not there: no files, no threads, no code at run time.
+//
+// Whoever embeds Eerie brings memory (eerie_allocator_t) and, when waits should time out or logs
+// carry times, a clock in place of ee_port_time_ns.
+#include "port/port.h"
+
+eerie_allocator_t ee_port_allocator(void) {
+  return (eerie_allocator_t){NULL, NULL};
+}
+
+int64_t ee_port_time_ns(void) {
+  return 0;
+}
+
+eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err) {
+  (void)path, (void)out_bytes;
+  return EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no files");
+}
+
+void ee_port_file_unmap(ee_bytes_t bytes) {
+  (void)bytes;
+}
+
+size_t ee_port_page_size(void) {
+  return 4096;
+}
+
+eerie_status_t ee_port_code_allocate(size_t size, uint8_t **out_pages, eerie_error_t *err) {
+  (void)size, (void)out_pages;
+  return EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build loads no code");
+}
+
+eerie_status_t ee_port_code_protect(uint8_t *pages, size_t size, ee_port_protection_t protection,
+                                    eerie_error_t *err) {
+  (void)pages, (void)size, (void)protection;
+  return EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build loads no code");
+}
+
+void ee_port_code_free(uint8_t *pages, size_t size) {
+  (void)pages, (void)size;
+}
+
+void ee_port_monitor_initialize(ee_port_monitor_t *monitor) {
+  (void)monitor;
+}
+void ee_port_monitor_destroy(ee_port_monitor_t *monitor) {
+  (void)monitor;
+}
+void ee_port_monitor_lock(ee_port_monitor_t *monitor) {
+  (void)monitor;
+}
+void ee_port_monitor_unlock(ee_port_monitor_t *monitor) {
+  (void)monitor;
+}
+bool ee_port_monitor_wait(ee_port_monitor_t *monitor, int64_t deadline_ns) {
+  (void)monitor, (void)deadline_ns;
+  return false;
+}
+void ee_port_monitor_notify_all(ee_port_monitor_t *monitor) {
+  (void)monitor;
+}
+
+void ee_port_cpu_data(uint64_t out_data[8]) {
+  memset(out_data, 0, 8 * sizeof *out_data);
+}

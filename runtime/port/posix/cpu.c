@@ -1,0 +1,112 @@
+// cpu.c: the features of the CPU, as kernels ask for them.
+//
+// Word 0 holds one bit for each feature; the others are zero. Bit numbers are a format that compiled
+// kernels contain: iree/schemas/cpu_feature_bits.inl of 3.13. What the CPU has and the system does
+// not save on a thread switch counts as absent.
+#include "port/port.h"
+
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+
+typedef struct registers {
+  unsigned a, b, c, d;
+} registers_t;
+
+// Zeros for a leaf that the CPU does not have.
+static registers_t cpuid(unsigned leaf, unsigned subleaf) {
+  registers_t r = {0, 0, 0, 0};
+  if (!__get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d)) return (registers_t){0, 0, 0, 0};
+  return r;
+}
+
+// One source bit to one feature bit. Source: Intel SDM volume 2, CPUID; AMD APM volume 3.
+typedef struct feature {
+  uint8_t source; // index into the registers gathered below
+  uint8_t source_bit;
+  uint8_t bit;
+} feature_t;
+enum { LEAF1_C, EXTENDED1_C, LEAF7_B, LEAF7_C, LEAF7_D, LEAF7_1_A, SOURCE_COUNT };
+
+static const feature_t sse_features[] = {
+    {LEAF1_C, 0, 0}, {LEAF1_C, 9, 1}, {LEAF1_C, 19, 2}, {LEAF1_C, 20, 3}, {EXTENDED1_C, 6, 4},
+};
+static const feature_t avx_features[] = {
+    {LEAF1_C, 28, 10},     {LEAF1_C, 12, 11}, {EXTENDED1_C, 16, 12},
+    {EXTENDED1_C, 11, 13}, {LEAF1_C, 29, 14}, {LEAF7_B, 5, 15},
+};
+static const feature_t avx512_features[] = {
+    {LEAF7_B, 16, 20}, {LEAF7_B, 28, 21},  {LEAF7_B, 31, 22}, {LEAF7_B, 17, 23}, {LEAF7_B, 30, 24},
+    {LEAF7_B, 21, 25}, {LEAF7_C, 1, 26},   {LEAF7_C, 14, 27}, {LEAF7_C, 11, 28}, {LEAF7_C, 6, 29},
+    {LEAF7_C, 12, 30}, {LEAF7_1_A, 5, 31}, {LEAF7_D, 23, 32},
+};
+static const feature_t amx_features[] = {
+    {LEAF7_D, 24, 50}, {LEAF7_D, 25, 51}, {LEAF7_D, 22, 52},
+};
+
+static uint64_t collect(const unsigned *sources, const feature_t *features, size_t count) {
+  uint64_t word = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t has = sources[features[i].source] >> features[i].source_bit & 1u;
+    word |= has << features[i].bit;
+  }
+  return word;
+}
+
+// The register state that the system saves (XCR0); 0 when it saves none beyond SSE.
+static uint64_t saved_state(unsigned leaf1_c) {
+  if (!(leaf1_c >> 27 & 1u)) return 0; // OSXSAVE
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+#define COLLECT(features) collect(sources, features, sizeof(features) / sizeof(features)[0])
+
+void ee_port_cpu_data(uint64_t out_data[8]) {
+  const registers_t leaf1 = cpuid(1, 0), leaf7 = cpuid(7, 0), extended1 = cpuid(0x80000001u, 0);
+  // Leaf 7 tells in eax how many subleaves it has.
+  const registers_t leaf7_1 = leaf7.a >= 1 ? cpuid(7, 1) : (registers_t){0, 0, 0, 0};
+  const unsigned sources[SOURCE_COUNT] = {
+      [LEAF1_C] = leaf1.c, [EXTENDED1_C] = extended1.c, [LEAF7_B] = leaf7.b,
+      [LEAF7_C] = leaf7.c, [LEAF7_D] = leaf7.d,         [LEAF7_1_A] = leaf7_1.a,
+  };
+  const uint64_t state = saved_state(leaf1.c);
+  memset(out_data, 0, 8 * sizeof *out_data);
+  out_data[0] = COLLECT(sse_features);
+  if ((state & 0x6) == 0x6) out_data[0] |= COLLECT(avx_features);
+  if ((state & 0xE6) == 0xE6) out_data[0] |= COLLECT(avx512_features);
+  if ((state & 0x60000) == 0x60000) out_data[0] |= COLLECT(amx_features);
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+#include <sys/auxv.h>
+
+// Source: Linux, arch/arm64/include/uapi/asm/hwcap.h.
+static const struct {
+  uint8_t word; // 0: AT_HWCAP, 1: AT_HWCAP2
+  uint8_t source_bit;
+  uint8_t bit;
+} hwcaps[] = {
+    {0, 0, 0},   {0, 8, 1},   {0, 10, 10}, {0, 23, 11}, {0, 20, 12}, {1, 13, 13}, {1, 14, 14},
+    {0, 22, 20}, {1, 1, 21},  {1, 36, 22}, {1, 4, 23},  {1, 10, 24}, {1, 11, 25}, {1, 23, 30},
+    {1, 37, 31}, {1, 38, 32}, {1, 42, 33}, {1, 25, 34}, {1, 24, 35},
+};
+
+void ee_port_cpu_data(uint64_t out_data[8]) {
+  const uint64_t words[2] = {getauxval(AT_HWCAP), getauxval(AT_HWCAP2)};
+  memset(out_data, 0, 8 * sizeof *out_data);
+  for (size_t i = 0; i < sizeof hwcaps / sizeof hwcaps[0]; ++i) {
+    const uint64_t has = words[hwcaps[i].word] >> hwcaps[i].source_bit & 1u;
+    out_data[0] |= has << hwcaps[i].bit;
+  }
+}
+
+#else
+
+void ee_port_cpu_data(uint64_t out_data[8]) {
+  memset(out_data, 0, 8 * sizeof *out_data);
+}
+
+#endif

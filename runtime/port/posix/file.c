@@ -1,0 +1,59 @@
+// file.c: whole files mapped for reading.
+#define _POSIX_C_SOURCE 200809L
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "port/port.h"
+
+static eerie_status_t status_of(int system_error) {
+  switch (system_error) {
+  case ENOENT:
+  case ENOTDIR: return EERIE_NOT_FOUND;
+  case EACCES:
+  case EPERM: return EERIE_PERMISSION_DENIED;
+  case ENOMEM:
+  case EMFILE:
+  case ENFILE: return EERIE_RESOURCE_EXHAUSTED;
+  default: return EERIE_UNAVAILABLE;
+  }
+}
+
+static eerie_status_t failed(const char *path, int system_error, eerie_error_t *err) {
+  (void)path; // unused in builds without texts
+  return EE_FAIL(err, status_of(system_error), "%s: %s", path, strerror(system_error));
+}
+
+static eerie_status_t map_open_file(const char *path, int file, ee_bytes_t *out_bytes,
+                                    eerie_error_t *err) {
+  struct stat info;
+  if (fstat(file, &info) != 0) return failed(path, errno, err);
+  if (S_ISDIR(info.st_mode)) return failed(path, EISDIR, err);
+  if (!S_ISREG(info.st_mode)) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s: not a regular file", path);
+  }
+  *out_bytes = (ee_bytes_t){NULL, 0};
+  if (info.st_size == 0) return EERIE_OK;
+  if ((uint64_t)info.st_size > SIZE_MAX) return failed(path, EFBIG, err);
+  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  if (data == MAP_FAILED) return failed(path, errno, err);
+  *out_bytes = (ee_bytes_t){data, (size_t)info.st_size};
+  return EERIE_OK;
+}
+
+eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err) {
+  // Not blocking: opening a pipe that nobody writes to must not hang.
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return failed(path, errno, err);
+  const eerie_status_t status = map_open_file(path, file, out_bytes, err);
+  (void)close(file); // the mapping holds the file
+  return status;
+}
+
+void ee_port_file_unmap(ee_bytes_t bytes) {
+  if (bytes.size) (void)munmap((void *)(uintptr_t)bytes.data, bytes.size);
+}
