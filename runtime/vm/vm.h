@@ -198,6 +198,7 @@ typedef struct ee_vm_list {
   size_t capacity;
   ee_vm_value_type_t element_type;
   const ee_object_type_t *ref_type;
+  struct ee_vm_list *next_to_free; // list.c: nested lists are freed without recursion
 } ee_vm_list_t;
 
 extern const ee_object_type_t ee_vm_list_type;

@@ -1,0 +1,1097 @@
+// interpreter.c: one function with a case for each instruction of the core set.
+//
+// It executes bytecode in place and trusts what the verifier has checked: opcodes, registers,
+// branch targets, ordinals, offsets of direct globals, the types of calls. What only a run can know
+// is checked here: types of references, ranges in buffers and lists, indirect globals, divisors.
+//
+// Calls between bytecode functions push a frame and go on in the same loop, also across modules, so
+// the depth of the C stack does not depend on the program. Whatever may grow the program's stack
+// (any call) is followed by LOAD_FRAME, which derives all pointers anew.
+//
+// For speed each case jumps to the next one by itself, which gives the CPU one branch to predict
+// per opcode instead of one for all; the table holds distances, not addresses, so that a shared
+// library needs no relocations for it. For size, and other compilers, it is a plain switch.
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define THREADED 1
+#pragma GCC diagnostic ignored "-Wpedantic" // labels as values
+#if !defined(__clang__)
+// Distances are constants only while all cases stay in one section. Before the includes, as
+// functions of differing options are not inlined into each other.
+#pragma GCC optimize("no-reorder-blocks-and-partition")
+#endif
+#else
+#define THREADED 0
+#endif
+
+#include "vm/internal.h"
+
+// ---- Helpers of the cases ----------------------------------------------------------------------
+
+// Copies registers as a branch says. The list is ordered so that no source is overwritten before
+// it is read (the compiler's register allocation breaks cycles).
+static inline void remap_registers(const uint8_t *list, uint32_t *regs, ee_object_t **refs) {
+  const uint8_t *end = list + 2 + 4u * ee_load_u16(list);
+  for (list += 2; list != end; list += 4) {
+    const uint32_t source = ee_load_u16(list);
+    const uint32_t target = ee_load_u16(list + 2);
+    if (source & EE_REGISTER_REF_BIT) {
+      ee_vm_put_ref(refs, target, ee_vm_take_ref(refs, source));
+    } else {
+      regs[target] = regs[source];
+    }
+  }
+}
+
+// Passes the registers in `list` as arguments: a callee finds them left-aligned in its two banks.
+static void pass_arguments(ee_str_t letters, const uint8_t *list, const uint32_t *regs,
+                           ee_object_t **refs, uint32_t *callee_regs, ee_object_t **callee_refs) {
+  list += 2;
+  for (size_t i = 0, value = 0, ref = 0; i < letters.size; ++i, list += 2) {
+    const uint32_t reg = ee_load_u16(list);
+    switch (letters.data[i]) {
+    case 'r': callee_refs[ref++] = ee_vm_take_ref(refs, reg); break;
+    case 'I':
+    case 'F':
+      value = (value + 1) & ~(size_t)1;
+      ee_vm_store64(callee_regs + value, ee_vm_load64(regs + reg));
+      value += 2;
+      break;
+    default: callee_regs[value++] = regs[reg];
+    }
+  }
+}
+
+// Returns registers of a callee in registers of its caller.
+static void pass_results(ee_str_t letters, const uint8_t *source, const uint8_t *target,
+                         const uint32_t *regs, ee_object_t **refs, uint32_t *caller_regs,
+                         ee_object_t **caller_refs) {
+  for (size_t i = 0; i < letters.size; ++i) {
+    const uint32_t from = ee_load_u16(source += 2), to = ee_load_u16(target += 2);
+    switch (letters.data[i]) {
+    case 'r': ee_vm_put_ref(caller_refs, to, ee_vm_take_ref(refs, from)); break;
+    case 'I':
+    case 'F': ee_vm_store64(caller_regs + to, ee_vm_load64(regs + from)); break;
+    default: caller_regs[to] = regs[from];
+    }
+  }
+}
+
+// Returns registers to the caller outside.
+static void pass_results_out(ee_str_t letters, const uint8_t *source, const uint32_t *regs,
+                             ee_object_t **refs, ee_vm_value_t *results) {
+  for (size_t i = 0; i < letters.size; ++i) {
+    const uint32_t from = ee_load_u16(source += 2);
+    results[i].i64 = 0;
+    switch (letters.data[i]) {
+    case 'r': results[i].ref = ee_vm_take_ref(refs, from); break;
+    case 'I':
+    case 'F': results[i].i64 = (int64_t)ee_vm_load64(regs + from); break;
+    default: results[i].i32 = (int32_t)regs[from];
+    }
+  }
+}
+
+static inline ee_vm_value_t read_argument(char letter, uint32_t reg, const uint32_t *regs,
+                                          ee_object_t **refs) {
+  ee_vm_value_t value = {.i64 = 0};
+  switch (letter) {
+  case 'r': value.ref = refs[reg & EE_REGISTER_REF_MASK]; break;
+  case 'I':
+  case 'F': value.i64 = (int64_t)ee_vm_load64(regs + reg); break;
+  default: value.i32 = (int32_t)regs[reg];
+  }
+  return value;
+}
+
+// Lays out the arguments of a native call, one slot each. `segments` is the list of the sizes of
+// variadic arguments, NULL for calls without.
+static void marshal_arguments(ee_str_t letters, const uint8_t *segments, const uint8_t *list,
+                              const uint32_t *regs, ee_object_t **refs, ee_vm_value_t *slot) {
+  list += 2;
+  for (size_t i = 0; i < letters.size; ++i) {
+    if (segments) segments += 2;
+    if (letters.data[i] != 'C') {
+      *slot++ = read_argument(letters.data[i], ee_load_u16(list), regs, refs);
+      list += 2;
+      continue;
+    }
+    const size_t first = i + 1;
+    uint32_t tuples = segments ? ee_load_u16(segments) : 0;
+    *slot++ = (ee_vm_value_t){.i64 = tuples};
+    while (letters.data[i] != 'D')
+      ++i;
+    for (; tuples != 0; --tuples) {
+      for (size_t j = first; j < i; ++j, list += 2)
+        *slot++ = read_argument(letters.data[j], ee_load_u16(list), regs, refs);
+    }
+  }
+}
+
+// Calls a native function with registers of the innermost frame. The stack may move. After
+// DEFERRED the registers are as they were, for the call to be made again.
+static eerie_status_t call_native(ee_vm_program_t *program, const ee_vm_linked_import_t *import,
+                                  const ee_module_import_t *declaration, const uint8_t *segments,
+                                  const uint8_t *arguments, const uint8_t *results,
+                                  eerie_error_t *err) {
+  const uint32_t argument_count = ee_load_u16(arguments);
+  const uint32_t result_count = (uint32_t)declaration->signature.results.size;
+  const uint32_t slot_count = argument_count + import->spans;
+  EE_TRY(ee_vm_stack_reserve(program, (slot_count + result_count) * sizeof(ee_vm_value_t), err));
+  ee_vm_frame_t *frame = ee_vm_frame_at(program, program->frame);
+  uint32_t *regs = ee_vm_frame_registers(frame);
+  ee_object_t **refs = ee_vm_frame_refs(frame);
+  ee_vm_value_t *slots = (ee_vm_value_t *)(void *)(program->stack + program->top);
+  marshal_arguments(declaration->signature.arguments, segments, arguments, regs, refs, slots);
+
+  ee_vm_call_t call = {
+      .state = import->state,
+      .arguments = slots,
+      .results = slots + slot_count,
+      .program = program,
+      .heap = program->heap,
+      .err = err,
+      .wait_deadline_ns = INT64_MAX,
+  };
+  for (uint32_t i = 0; i < result_count; ++i)
+    call.results[i].i64 = 0;
+  const eerie_status_t status = import->native->function(&call);
+
+  if (EE_UNLIKELY(status != EERIE_OK)) {
+    for (uint32_t i = 0; i < result_count; ++i) {
+      if (declaration->signature.results.data[i] == 'r') ee_object_release(call.results[i].ref);
+    }
+    if (status == EERIE_DEFERRED) {
+      program->pending = call.wait_object;
+      program->pending_deadline_ns = call.wait_deadline_ns;
+    } else {
+      ee_object_release(call.wait_object);
+      EE_ANNOTATE(err, "%.*s", EE_STR_ARG(declaration->full_name));
+    }
+    return status;
+  }
+  ee_object_release(call.wait_object);
+  // Arguments go before results come, which may take their registers.
+  for (uint32_t i = 0; i < argument_count; ++i) {
+    const uint32_t reg = ee_load_u16(arguments + 2 + 2 * i);
+    if ((reg & EE_REGISTER_REF_BIT) && (reg & EE_REGISTER_MOVE_BIT)) ee_vm_put_ref(refs, reg, NULL);
+  }
+  for (uint32_t i = 0; i < result_count; ++i) {
+    const uint32_t reg = ee_load_u16(results + 2 + 2 * i);
+    switch (declaration->signature.results.data[i]) {
+    case 'r': ee_vm_put_ref(refs, reg, call.results[i].ref); break;
+    case 'I':
+    case 'F': ee_vm_store64(regs + reg, (uint64_t)call.results[i].i64); break;
+    default: regs[reg] = (uint32_t)call.results[i].i32;
+    }
+  }
+  return EERIE_OK;
+}
+
+// vm.trace and vm.print: a line with the text and the registers, and references given away. The
+// bytecode does not tell the types of value registers; each prints as the i32 that it is or begins
+// with.
+static EE_COLD void trace_line(const ee_vm_program_t *program, const uint8_t *text,
+                               const uint8_t *list, const uint32_t *regs, ee_object_t **refs) {
+  char line[256];
+  size_t size =
+      ee_format(line, sizeof line, "%.*s", (int)ee_load_u16(text), (const char *)text + 2);
+  const uint32_t count = ee_load_u16(list);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t reg = ee_load_u16(list += 2);
+    const size_t at = size < sizeof line ? size : sizeof line - 1;
+    const char *separator = i == 0 ? ": " : ", ";
+    if (reg & EE_REGISTER_REF_BIT) {
+      const ee_object_t *object = refs[reg & EE_REGISTER_REF_MASK];
+      size = at + ee_format(line + at, sizeof line - at, "%s%s", separator,
+                            object ? object->type->name : "null");
+      if (reg & EE_REGISTER_MOVE_BIT) ee_vm_put_ref(refs, reg, NULL);
+    } else {
+      size = at + ee_format(line + at, sizeof line - at, "%s%d", separator, (int)regs[reg]);
+    }
+  }
+  if (size >= sizeof line) size = sizeof line - 1;
+  if (program->trace) program->trace(program->trace_user, (ee_str_t){line, size});
+}
+
+static EE_COLD eerie_status_t fail(uint32_t code, const uint8_t *text, eerie_error_t *err) {
+  // Codes beyond the canonical ones mean something to us, not to the module.
+  const eerie_status_t status = code >= EERIE_CANCELLED && code <= EERIE_UNAUTHENTICATED
+                                    ? (eerie_status_t)code
+                                    : EERIE_UNKNOWN;
+  const uint32_t size = ee_load_u16(text);
+  if (size == 0) return EE_FAIL(err, status, "failed with %s", eerie_status_name(status));
+  return EE_FAIL(err, status, "%.*s", (int)size, (const char *)text + 2);
+}
+
+// Puts "module.function+offset" before the message.
+static EE_COLD void annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc,
+                                      eerie_error_t *err) {
+  const ee_module_t *module = frame->module->module;
+  const ee_module_function_t *function = frame->function;
+  const unsigned offset = (unsigned)(pc - function->bytecode);
+  (void)module, (void)offset;
+  if (function->local_name != 0) {
+    EE_ANNOTATE(err, "%.*s.%.*s+%u", EE_STR_ARG(module->name),
+                EE_STR_ARG(module->exports[function->local_name - 1].name), offset);
+  } else {
+    EE_ANNOTATE(err, "%.*s.function[%u]+%u", EE_STR_ARG(module->name),
+                (unsigned)(function - module->functions), offset);
+  }
+}
+
+// `type` NULL: any.
+static inline bool is_of_type(const ee_object_t *object, const ee_object_type_t *type) {
+  return !object || !type || object->type == type;
+}
+
+static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
+                                       const ee_object_t *object, eerie_error_t *err) {
+  (void)module, (void)type, (void)object;
+  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "expected a %.*s, got %s",
+                 EE_STR_ARG(module->types[type]), object->type->name);
+}
+
+// ---- Decoding ----------------------------------------------------------------------------------
+
+// `pc` stands behind the opcode, at the first operand, until the case is done.
+#define U16(at)          ee_load_u16(pc + (at))
+#define U32(at)          ee_load_u32(pc + (at))
+#define REG32(at)        regs[U16(at)]
+#define REG64(at)        ee_vm_load64(regs + U16(at))
+#define SET64(at, value) ee_vm_store64(regs + U16(at), (value))
+#define REF(at)          refs[U16(at) & EE_REGISTER_REF_MASK]
+// Lists are aligned to 2 bytes from the start of the function.
+#define ALIGNED(pointer) ((pointer) + ((uintptr_t)((pointer)-code) & 1u))
+#define LIST_END(list)   ((list) + 2 + 2u * ee_load_u16(list))
+
+#if THREADED
+#define CASE(NAME)       case_##NAME:
+#define DISPATCH(opcode) goto *((const char *)&&case_origin + distances[opcode])
+#else
+#define CASE(NAME) case EE_VM_OP_##NAME:
+#define DISPATCH(opcode)                                                                           \
+  do {                                                                                             \
+    next_opcode = (opcode);                                                                        \
+    goto dispatch;                                                                                 \
+  } while (0)
+#endif
+#define NEXT(size)                                                                                 \
+  do {                                                                                             \
+    pc += (size);                                                                                  \
+    DISPATCH(*pc++);                                                                               \
+  } while (0)
+
+#define LOAD_FRAME()                                                                               \
+  do {                                                                                             \
+    frame = ee_vm_frame_at(program, program->frame);                                               \
+    linked = frame->module;                                                                        \
+    code = frame->function->bytecode;                                                              \
+    pc = frame->pc;                                                                                \
+    regs = ee_vm_frame_registers(frame);                                                           \
+    refs = ee_vm_frame_refs(frame);                                                                \
+  } while (0)
+
+#define FAIL_IF(condition, ...)                                                                    \
+  do {                                                                                             \
+    if (EE_UNLIKELY(condition)) {                                                                  \
+      status = EE_FAIL(err, __VA_ARGS__);                                                          \
+      goto failed;                                                                                 \
+    }                                                                                              \
+  } while (0)
+#define TRY(expr)                                                                                  \
+  do {                                                                                             \
+    status = (expr);                                                                               \
+    if (EE_UNLIKELY(status != EERIE_OK)) goto failed;                                              \
+  } while (0)
+
+#define COUNT_STEP()                                                                               \
+  do {                                                                                             \
+    if (EE_UNLIKELY(program->steps_left-- == 0)) goto out_of_steps;                                \
+  } while (0)
+// Branches as the target and list at `at` say; +1 skips the BLOCK marker there.
+#define BRANCH(at)                                                                                 \
+  do {                                                                                             \
+    target = (at);                                                                                 \
+    goto branch;                                                                                   \
+  } while (0)
+
+#define CHECK_TYPE(object, type_ordinal)                                                           \
+  do {                                                                                             \
+    const ee_object_t *checked = (object);                                                         \
+    const uint32_t expected_type = (type_ordinal);                                                 \
+    if (EE_UNLIKELY(!is_of_type(checked, linked->types[expected_type].ref))) {                     \
+      status = bad_type(linked->module, expected_type, checked, err);                              \
+      goto failed;                                                                                 \
+    }                                                                                              \
+  } while (0)
+
+#define UNARY_I32(NAME, expr)                                                                      \
+  CASE(NAME) {                                                                                     \
+    const uint32_t a = REG32(0);                                                                   \
+    REG32(2) = (uint32_t)(expr);                                                                   \
+    NEXT(4);                                                                                       \
+  }
+#define BINARY_I32(NAME, expr)                                                                     \
+  CASE(NAME) {                                                                                     \
+    const uint32_t a = REG32(0), b = REG32(2);                                                     \
+    REG32(4) = (uint32_t)(expr);                                                                   \
+    NEXT(6);                                                                                       \
+  }
+#define UNARY_I64(NAME, expr)                                                                      \
+  CASE(NAME) {                                                                                     \
+    const uint64_t a = REG64(0);                                                                   \
+    SET64(2, (uint64_t)(expr));                                                                    \
+    NEXT(4);                                                                                       \
+  }
+#define BINARY_I64(NAME, expr)                                                                     \
+  CASE(NAME) {                                                                                     \
+    const uint64_t a = REG64(0), b = REG64(2);                                                     \
+    SET64(4, (uint64_t)(expr));                                                                    \
+    NEXT(6);                                                                                       \
+  }
+#define SHIFT_I64(NAME, expr)                                                                      \
+  CASE(NAME) {                                                                                     \
+    const uint64_t a = REG64(0);                                                                   \
+    const uint32_t b = REG32(2) & 63u;                                                             \
+    SET64(4, (uint64_t)(expr));                                                                    \
+    NEXT(6);                                                                                       \
+  }
+#define COMPARE_I64(NAME, expr)                                                                    \
+  CASE(NAME) {                                                                                     \
+    const uint64_t a = REG64(0), b = REG64(2);                                                     \
+    REG32(4) = (expr);                                                                             \
+    NEXT(6);                                                                                       \
+  }
+// Division: `signed_type` has the one quotient that does not fit.
+#define DIVIDE(NAME, load, store, signed_type, minimum, quotient)                                  \
+  CASE(NAME) {                                                                                     \
+    const signed_type a = (signed_type)load(0), b = (signed_type)load(2);                          \
+    if (EE_UNLIKELY(b == 0)) goto division_by_zero;                                                \
+    if (EE_UNLIKELY(b == -1 && a == (minimum))) quotient;                                          \
+    store;                                                                                         \
+    NEXT(6);                                                                                       \
+  }
+#define DIVIDE_UNSIGNED_I32(NAME, op)                                                              \
+  CASE(NAME) {                                                                                     \
+    const uint32_t b = REG32(2);                                                                   \
+    if (EE_UNLIKELY(b == 0)) goto division_by_zero;                                                \
+    REG32(4) = REG32(0) op b;                                                                      \
+    NEXT(6);                                                                                       \
+  }
+#define DIVIDE_UNSIGNED_I64(NAME, op)                                                              \
+  CASE(NAME) {                                                                                     \
+    const uint64_t b = REG64(2);                                                                   \
+    if (EE_UNLIKELY(b == 0)) goto division_by_zero;                                                \
+    SET64(4, REG64(0) op b);                                                                       \
+    NEXT(6);                                                                                       \
+  }
+
+// The element at index REG64(2), in elements of `type`, of the buffer in REF(0).
+#define BUFFER_ELEMENT(shift, write)                                                               \
+  const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));                                        \
+  const uint64_t index = REG64(2);                                                                 \
+  if (EE_UNLIKELY(!buffer || index >= buffer->size >> (shift) ||                                   \
+                  ((write) && !buffer->writable))) {                                               \
+    element_shift = (shift);                                                                       \
+    element_write = (write);                                                                       \
+    goto bad_element;                                                                              \
+  }                                                                                                \
+  uint8_t *element = buffer->data + ((size_t)index << (shift))
+#define BUFFER_LOAD(NAME, type, shift)                                                             \
+  CASE(NAME) {                                                                                     \
+    BUFFER_ELEMENT(shift, false);                                                                  \
+    type value;                                                                                    \
+    memcpy(&value, element, sizeof value);                                                         \
+    REG32(4) = (uint32_t)value;                                                                    \
+    NEXT(6);                                                                                       \
+  }
+#define BUFFER_STORE(NAME, type, shift)                                                            \
+  CASE(NAME) {                                                                                     \
+    BUFFER_ELEMENT(shift, true);                                                                   \
+    const type value = (type)REG32(4);                                                             \
+    memcpy(element, &value, sizeof value);                                                         \
+    NEXT(6);                                                                                       \
+  }
+#define BUFFER_FILL(NAME, shift, load)                                                             \
+  CASE(NAME) {                                                                                     \
+    TRY(ee_vm_buffer_op_fill(REF(0), REG64(2), REG64(4), (shift), load(6), err));                  \
+    NEXT(8);                                                                                       \
+  }
+
+// The list in REF(0).
+#define LIST()                                                                                     \
+  ee_vm_list_t *list = ee_vm_list_cast(REF(0));                                                    \
+  if (EE_UNLIKELY(!list)) goto bad_list
+
+// ---- The interpreter ---------------------------------------------------------------------------
+
+#if THREADED && !defined(__clang__)
+__attribute__((noclone)) // labels have addresses: there can be one copy only
+#endif
+eerie_status_t
+ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results, eerie_error_t *err) {
+  ee_vm_frame_t *frame;
+  ee_vm_linked_module_t *linked;
+  const uint8_t *code;
+  const uint8_t *pc;
+  uint32_t *regs;
+  ee_object_t **refs;
+  eerie_status_t status;
+
+  // Operands of the shared tails below.
+  const uint8_t *target;       // branch: the target's offset, the list behind it
+  const uint8_t *segments;     // call: sizes of variadic arguments or NULL
+  const uint8_t *arguments;    // call: register list
+  const uint8_t *result_list;  // call: register list
+  const uint8_t *continuation; // call: where to go on
+  unsigned element_shift;      // bad_element
+  bool element_write;
+
+#if THREADED
+  // clang-format off
+  static const int32_t distances[256] = {
+#define EE_OP(number, NAME, mnemonic, operands)                                                    \
+  [number] = (int32_t)((const char *)&&case_##NAME - (const char *)&&case_origin),
+      EE_OPCODES_CORE(EE_OP)
+#undef EE_OP
+  };
+  // clang-format on
+  LOAD_FRAME();
+  DISPATCH(*pc++);
+#else
+  uint32_t next_opcode;
+  LOAD_FRAME();
+  next_opcode = *pc++;
+dispatch:
+  switch (next_opcode) {
+#endif
+  // What a number without an instruction jumps to, reached only when the verifier was skipped.
+#if THREADED
+case_origin :
+#else
+  default:
+#endif
+{
+  status = EE_FAIL(err, EERIE_DATA_LOSS, "no such instruction: 0x%02X", (unsigned)pc[-1]);
+  goto failed;
+}
+
+  // ---- Globals ----
+
+  CASE(GLOBAL_LOAD_I32) {
+    REG32(4) = ee_load_u32(linked->globals + U32(0));
+    NEXT(6);
+  }
+  CASE(GLOBAL_STORE_I32) {
+    memcpy(linked->globals + U32(0), &REG32(4), 4);
+    NEXT(6);
+  }
+  CASE(GLOBAL_LOAD_INDIRECT_I32) {
+    const uint32_t offset = REG32(0);
+    if (EE_UNLIKELY(!ee_range_ok(offset, 4, linked->module->global_bytes))) goto bad_global;
+    REG32(2) = ee_load_u32(linked->globals + offset);
+    NEXT(4);
+  }
+  CASE(GLOBAL_STORE_INDIRECT_I32) {
+    const uint32_t offset = REG32(0);
+    if (EE_UNLIKELY(!ee_range_ok(offset, 4, linked->module->global_bytes))) goto bad_global;
+    memcpy(linked->globals + offset, &REG32(2), 4);
+    NEXT(4);
+  }
+  CASE(GLOBAL_LOAD_I64) {
+    SET64(4, ee_load_u64(linked->globals + U32(0)));
+    NEXT(6);
+  }
+  CASE(GLOBAL_STORE_I64) {
+    memcpy(linked->globals + U32(0), &REG32(4), 8);
+    NEXT(6);
+  }
+  CASE(GLOBAL_LOAD_INDIRECT_I64) {
+    const uint32_t offset = REG32(0);
+    if (EE_UNLIKELY(!ee_range_ok(offset, 8, linked->module->global_bytes))) goto bad_global;
+    SET64(2, ee_load_u64(linked->globals + offset));
+    NEXT(4);
+  }
+  CASE(GLOBAL_STORE_INDIRECT_I64) {
+    const uint32_t offset = REG32(0);
+    if (EE_UNLIKELY(!ee_range_ok(offset, 8, linked->module->global_bytes))) goto bad_global;
+    memcpy(linked->globals + offset, &REG32(2), 8);
+    NEXT(4);
+  }
+  // The move bit of the register goes for the global: loading gives it away.
+  CASE(GLOBAL_LOAD_REF) {
+    const uint32_t global = U32(0), type = U32(4), reg = U16(8);
+    CHECK_TYPE(linked->global_refs[global], type);
+    ee_object_t *object = ee_vm_take_ref(linked->global_refs + global, reg & EE_REGISTER_MOVE_BIT);
+    ee_vm_put_ref(refs, reg, object);
+    NEXT(10);
+  }
+  CASE(GLOBAL_STORE_REF) {
+    const uint32_t global = U32(0), type = U32(4), reg = U16(8);
+    CHECK_TYPE(REF(8), type);
+    ee_vm_put_ref(linked->global_refs + global, 0, ee_vm_take_ref(refs, reg));
+    NEXT(10);
+  }
+  CASE(GLOBAL_LOAD_INDIRECT_REF) {
+    const uint32_t global = REG32(0), type = U32(2), reg = U16(6);
+    if (EE_UNLIKELY(global >= linked->module->global_ref_count)) goto bad_global;
+    CHECK_TYPE(linked->global_refs[global], type);
+    ee_object_t *object = ee_vm_take_ref(linked->global_refs + global, reg & EE_REGISTER_MOVE_BIT);
+    ee_vm_put_ref(refs, reg, object);
+    NEXT(8);
+  }
+  CASE(GLOBAL_STORE_INDIRECT_REF) {
+    const uint32_t global = REG32(0), type = U32(2), reg = U16(6);
+    if (EE_UNLIKELY(global >= linked->module->global_ref_count)) goto bad_global;
+    CHECK_TYPE(REF(6), type);
+    ee_vm_put_ref(linked->global_refs + global, 0, ee_vm_take_ref(refs, reg));
+    NEXT(8);
+  }
+
+  // ---- Constants ----
+
+  CASE(CONST_I32_ZERO) {
+    REG32(0) = 0;
+    NEXT(2);
+  }
+  CASE(CONST_I32) {
+    REG32(4) = U32(0);
+    NEXT(6);
+  }
+  CASE(CONST_I64_ZERO) {
+    SET64(0, 0);
+    NEXT(2);
+  }
+  CASE(CONST_I64) {
+    SET64(8, ee_load_u64(pc));
+    NEXT(10);
+  }
+  CASE(CONST_REF_ZERO) {
+    ee_vm_put_ref(refs, U16(0), NULL);
+    NEXT(2);
+  }
+  CASE(CONST_REF_RODATA) {
+    ee_object_t *object = &linked->rodata[U32(0)].object;
+    ee_object_retain(object);
+    ee_vm_put_ref(refs, U16(4), object);
+    NEXT(6);
+  }
+  CASE(DISCARD_REFS) {
+    const uint8_t *list = ALIGNED(pc);
+    pc = LIST_END(list);
+    for (list += 2; list != pc; list += 2)
+      ee_vm_put_ref(refs, ee_load_u16(list), NULL);
+    NEXT(0);
+  }
+  CASE(ASSIGN_REF) {
+    ee_vm_put_ref(refs, U16(2), ee_vm_take_ref(refs, U16(0)));
+    NEXT(4);
+  }
+  CASE(CAST_ANY_REF) {
+    CHECK_TYPE(REF(0), U32(2));
+    ee_vm_put_ref(refs, U16(6), ee_vm_take_ref(refs, U16(0)));
+    NEXT(8);
+  }
+
+  // ---- Lists ----
+
+  CASE(LIST_ALLOC) {
+    const ee_vm_type_t type = linked->types[U32(0)];
+    ee_vm_list_t *list;
+    TRY(ee_vm_list_create(program->heap, type.kind, type.kind == EE_VM_VALUE_REF ? type.ref : NULL,
+                          REG32(4), &list, err));
+    ee_vm_put_ref(refs, U16(6), &list->object);
+    NEXT(8);
+  }
+  CASE(LIST_RESERVE) {
+    LIST();
+    TRY(ee_vm_list_reserve(list, REG32(2), err));
+    NEXT(4);
+  }
+  CASE(LIST_SIZE) {
+    LIST();
+    REG32(2) = (uint32_t)list->count;
+    NEXT(4);
+  }
+  CASE(LIST_RESIZE) {
+    LIST();
+    TRY(ee_vm_list_resize(list, REG32(2), err));
+    NEXT(4);
+  }
+  CASE(LIST_GET_I32) {
+    LIST();
+    ee_vm_value_t value;
+    TRY(ee_vm_list_get(list, REG32(2), EE_VM_VALUE_I32, &value, err));
+    REG32(4) = (uint32_t)value.i32;
+    NEXT(6);
+  }
+  CASE(LIST_SET_I32) {
+    LIST();
+    const ee_vm_value_t value = {.i32 = (int32_t)REG32(4)};
+    TRY(ee_vm_list_set(list, REG32(2), EE_VM_VALUE_I32, value, err));
+    NEXT(6);
+  }
+  CASE(LIST_GET_I64) {
+    LIST();
+    ee_vm_value_t value;
+    TRY(ee_vm_list_get(list, REG32(2), EE_VM_VALUE_I64, &value, err));
+    SET64(4, (uint64_t)value.i64);
+    NEXT(6);
+  }
+  CASE(LIST_SET_I64) {
+    LIST();
+    const ee_vm_value_t value = {.i64 = (int64_t)REG64(4)};
+    TRY(ee_vm_list_set(list, REG32(2), EE_VM_VALUE_I64, value, err));
+    NEXT(6);
+  }
+  CASE(LIST_GET_REF) {
+    LIST();
+    ee_vm_value_t value;
+    const uint32_t index = REG32(2), reg = U16(8);
+    TRY(ee_vm_list_get(list, index, EE_VM_VALUE_REF, &value, err));
+    ee_object_t *object = value.ref;
+    // A reference of another type reads as null: so programs ask what a list holds.
+    if (!is_of_type(object, linked->types[U32(4)].ref)) object = NULL;
+    ee_object_retain(object);
+    // With the move bit the list gives the element away.
+    if (reg & EE_REGISTER_MOVE_BIT) {
+      TRY(ee_vm_list_set(list, index, EE_VM_VALUE_REF, (ee_vm_value_t){.ref = NULL}, err));
+    }
+    ee_vm_put_ref(refs, reg, object);
+    NEXT(10);
+  }
+  CASE(LIST_SET_REF) {
+    LIST();
+    ee_vm_value_t value = {.ref = REF(4)};
+    TRY(ee_vm_list_check_acyclic(list, value.ref, err));
+    TRY(ee_vm_list_set(list, REG32(2), EE_VM_VALUE_REF, value, err));
+    if (U16(4) & EE_REGISTER_MOVE_BIT) ee_vm_put_ref(refs, U16(4), NULL);
+    NEXT(6);
+  }
+
+  // ---- Conditional assignment ----
+
+  CASE(SELECT_I32) {
+    REG32(6) = REG32(0) ? REG32(2) : REG32(4);
+    NEXT(8);
+  }
+  CASE(SELECT_I64) {
+    SET64(6, REG64(REG32(0) ? 2 : 4));
+    NEXT(8);
+  }
+  CASE(SELECT_REF) {
+    const bool condition = REG32(0) != 0;
+    const uint32_t chosen = condition ? U16(6) : U16(8), other = condition ? U16(8) : U16(6);
+    CHECK_TYPE(refs[chosen & EE_REGISTER_REF_MASK], U32(2));
+    ee_object_t *object = ee_vm_take_ref(refs, chosen);
+    // The other gives its reference up as well.
+    if (other & EE_REGISTER_MOVE_BIT) ee_vm_put_ref(refs, other, NULL);
+    ee_vm_put_ref(refs, U16(10), object);
+    NEXT(12);
+  }
+  CASE(SWITCH_I32) {
+    const uint8_t *list = ALIGNED(pc + 4);
+    const uint32_t index = REG32(0);
+    const uint32_t value =
+        index < ee_load_u16(list) ? regs[ee_load_u16(list + 2 + 2 * index)] : REG32(2);
+    pc = LIST_END(list);
+    REG32(0) = value;
+    NEXT(2);
+  }
+  CASE(SWITCH_I64) {
+    const uint8_t *list = ALIGNED(pc + 4);
+    const uint32_t index = REG32(0);
+    const uint64_t value = ee_vm_load64(
+        regs + (index < ee_load_u16(list) ? ee_load_u16(list + 2 + 2 * index) : U16(2)));
+    pc = LIST_END(list);
+    SET64(0, value);
+    NEXT(2);
+  }
+  CASE(SWITCH_REF) {
+    const uint8_t *list = ALIGNED(pc + 8);
+    const uint32_t index = REG32(0);
+    const uint32_t chosen = index < ee_load_u16(list) ? ee_load_u16(list + 2 + 2 * index) : U16(6);
+    CHECK_TYPE(refs[chosen & EE_REGISTER_REF_MASK], U32(2));
+    ee_object_t *object = ee_vm_take_ref(refs, chosen);
+    // What is not chosen gives its reference up all the same.
+    if (U16(6) & EE_REGISTER_MOVE_BIT) ee_vm_put_ref(refs, U16(6), NULL);
+    pc = LIST_END(list);
+    for (list += 2; list != pc; list += 2) {
+      const uint32_t reg = ee_load_u16(list);
+      if (reg & EE_REGISTER_MOVE_BIT) ee_vm_put_ref(refs, reg, NULL);
+    }
+    ee_vm_put_ref(refs, U16(0), object);
+    NEXT(2);
+  }
+
+  // ---- Integers: arithmetic wraps, which unsigned types do in C ----
+
+  BINARY_I32(ADD_I32, a + b)
+  BINARY_I32(SUB_I32, a - b)
+  BINARY_I32(MUL_I32, a * b)
+  DIVIDE(DIV_I32_S, REG32, REG32(4) = (uint32_t)(a / b), int32_t, INT32_MIN, goto quotient_overflow)
+  DIVIDE_UNSIGNED_I32(DIV_I32_U, /)
+  DIVIDE(REM_I32_S, REG32, REG32(4) = (uint32_t)(b == -1 ? 0 : a % b), int32_t, INT32_MIN, (void)0)
+  DIVIDE_UNSIGNED_I32(REM_I32_U, %)
+  CASE(FMA_I32) {
+    REG32(6) = REG32(0) * REG32(2) + REG32(4);
+    NEXT(8);
+  }
+  UNARY_I32(ABS_I32, (int32_t)a < 0 ? 0u - a : a)
+  BINARY_I32(MIN_I32_S, (int32_t)a < (int32_t)b ? a : b)
+  BINARY_I32(MIN_I32_U, a < b ? a : b)
+  BINARY_I32(MAX_I32_S, (int32_t)a < (int32_t)b ? b : a)
+  BINARY_I32(MAX_I32_U, a < b ? b : a)
+  UNARY_I32(NOT_I32, ~a)
+  BINARY_I32(AND_I32, a & b)
+  BINARY_I32(OR_I32, a | b)
+  BINARY_I32(XOR_I32, a ^ b)
+  UNARY_I32(CTLZ_I32, a ? __builtin_clz(a) : 32)
+  BINARY_I32(SHL_I32, a << (b & 31u))
+  BINARY_I32(SHR_I32_S, (int32_t)a >> (b & 31u))
+  BINARY_I32(SHR_I32_U, a >> (b & 31u))
+
+  BINARY_I64(ADD_I64, a + b)
+  BINARY_I64(SUB_I64, a - b)
+  BINARY_I64(MUL_I64, a * b)
+  DIVIDE(DIV_I64_S, REG64, SET64(4, (uint64_t)(a / b)), int64_t, INT64_MIN, goto quotient_overflow)
+  DIVIDE_UNSIGNED_I64(DIV_I64_U, /)
+  DIVIDE(REM_I64_S, REG64, SET64(4, (uint64_t)(b == -1 ? 0 : a % b)), int64_t, INT64_MIN, (void)0)
+  DIVIDE_UNSIGNED_I64(REM_I64_U, %)
+  CASE(FMA_I64) {
+    SET64(6, REG64(0) * REG64(2) + REG64(4));
+    NEXT(8);
+  }
+  UNARY_I64(ABS_I64, (int64_t)a < 0 ? 0u - a : a)
+  BINARY_I64(MIN_I64_S, (int64_t)a < (int64_t)b ? a : b)
+  BINARY_I64(MIN_I64_U, a < b ? a : b)
+  BINARY_I64(MAX_I64_S, (int64_t)a < (int64_t)b ? b : a)
+  BINARY_I64(MAX_I64_U, a < b ? b : a)
+  UNARY_I64(NOT_I64, ~a)
+  BINARY_I64(AND_I64, a & b)
+  BINARY_I64(OR_I64, a | b)
+  BINARY_I64(XOR_I64, a ^ b)
+  UNARY_I64(CTLZ_I64, a ? __builtin_clzll(a) : 64)
+  SHIFT_I64(SHL_I64, a << b)
+  SHIFT_I64(SHR_I64_S, (int64_t)a >> b)
+  SHIFT_I64(SHR_I64_U, a >> b)
+
+  // ---- Integer widths ----
+
+  UNARY_I32(TRUNC_I32_I8, (uint8_t)a)
+  UNARY_I32(TRUNC_I32_I16, (uint16_t)a)
+  UNARY_I32(EXT_I8_I32_S, (int8_t)a)
+  UNARY_I32(EXT_I8_I32_U, (uint8_t)a)
+  UNARY_I32(EXT_I16_I32_S, (int16_t)a)
+  UNARY_I32(EXT_I16_I32_U, (uint16_t)a)
+  CASE(TRUNC_I64_I32) {
+    REG32(2) = (uint32_t)REG64(0);
+    NEXT(4);
+  }
+  CASE(EXT_I32_I64_S) {
+    SET64(2, (uint64_t)(int64_t)(int32_t)REG32(0));
+    NEXT(4);
+  }
+  CASE(EXT_I32_I64_U) {
+    SET64(2, (uint64_t)REG32(0));
+    NEXT(4);
+  }
+
+  // ---- Comparisons ----
+
+  BINARY_I32(CMP_EQ_I32, a == b)
+  BINARY_I32(CMP_NE_I32, a != b)
+  BINARY_I32(CMP_LT_I32_S, (int32_t)a < (int32_t)b)
+  BINARY_I32(CMP_LT_I32_U, a < b)
+  UNARY_I32(CMP_NZ_I32, a != 0)
+  COMPARE_I64(CMP_EQ_I64, a == b)
+  COMPARE_I64(CMP_NE_I64, a != b)
+  COMPARE_I64(CMP_LT_I64_S, (int64_t)a < (int64_t)b)
+  COMPARE_I64(CMP_LT_I64_U, a < b)
+  CASE(CMP_NZ_I64) {
+    REG32(2) = REG64(0) != 0;
+    NEXT(4);
+  }
+  CASE(CMP_EQ_REF) {
+    REG32(4) = REF(0) == REF(2);
+    NEXT(6);
+  }
+  CASE(CMP_NE_REF) {
+    REG32(4) = REF(0) != REF(2);
+    NEXT(6);
+  }
+  CASE(CMP_NZ_REF) {
+    REG32(2) = REF(0) != NULL;
+    NEXT(4);
+  }
+
+  // ---- Control flow ----
+
+  CASE(BLOCK) NEXT(0);
+  CASE(BREAK)
+  CASE(BR) BRANCH(pc);
+  CASE(COND_BREAK) BRANCH(pc + 2);
+  CASE(COND_BR) {
+    if (REG32(0)) BRANCH(pc + 2);
+    const uint8_t *list = ALIGNED(pc + 6);
+    BRANCH(list + 2 + 4u * ee_load_u16(list));
+  }
+  CASE(BR_TABLE) {
+    const uint8_t *list = ALIGNED(pc + 6);
+    const uint8_t *entry = list + 2 + 4u * ee_load_u16(list); // at the number of cases
+    uint32_t index = REG32(0);
+    if (index >= ee_load_u16(entry)) BRANCH(pc + 2);
+    for (entry += 2; index != 0; --index) {
+      list = ALIGNED(entry + 4);
+      entry = list + 2 + 4u * ee_load_u16(list);
+    }
+    BRANCH(entry);
+  }
+branch : {
+  const uint8_t *list = ALIGNED(target + 4);
+  if (ee_load_u16(list) != 0) remap_registers(list, regs, refs);
+  COUNT_STEP();
+  pc = code + ee_load_u32(target) + 1;
+  DISPATCH(*pc++);
+}
+
+  CASE(CALL) {
+    segments = NULL;
+    arguments = ALIGNED(pc + 4);
+    result_list = LIST_END(arguments);
+    continuation = LIST_END(result_list);
+    goto call;
+  }
+  CASE(CALL_VARIADIC) {
+    segments = ALIGNED(pc + 4);
+    arguments = LIST_END(segments);
+    result_list = LIST_END(arguments);
+    continuation = LIST_END(result_list);
+    goto call;
+  }
+  CASE(CALL_VARIADIC_YIELDABLE) {
+    segments = ALIGNED(pc + 4);
+    arguments = LIST_END(segments);
+    goto call_yieldable;
+  }
+  CASE(CALL_YIELDABLE) {
+    segments = NULL;
+    arguments = ALIGNED(pc + 4);
+    goto call_yieldable;
+  }
+call_yieldable:
+  target = LIST_END(arguments);
+  result_list = target + 4;
+  continuation = code + ee_load_u32(target) + 1;
+call : {
+  COUNT_STEP();
+  const uint32_t ordinal = U32(0);
+  ee_vm_linked_module_t *callee_module = linked;
+  const ee_module_function_t *callee;
+  if (ordinal & EE_FUNCTION_IMPORT_BIT) {
+    const uint32_t index = ordinal & ~EE_FUNCTION_IMPORT_BIT;
+    const ee_vm_linked_import_t *import = &linked->imports[index];
+    if (EE_LIKELY(import->native)) {
+      status = call_native(program, import, &linked->module->imports[index], segments, arguments,
+                           result_list, err);
+      frame = ee_vm_frame_at(program, program->frame);
+      if (EE_UNLIKELY(status != EERIE_OK)) {
+        if (status != EERIE_DEFERRED) goto failed;
+        frame->pc = pc - 1; // to be made again
+        return status;
+      }
+      regs = ee_vm_frame_registers(frame);
+      refs = ee_vm_frame_refs(frame);
+      pc = continuation;
+      DISPATCH(*pc++);
+    }
+    callee_module = import->module;
+    callee = import->function;
+    FAIL_IF(!callee, EERIE_NOT_FOUND, "optional import '%.*s' is called, but no module provides it",
+            EE_STR_ARG(linked->module->imports[index].full_name));
+  } else {
+    callee = &linked->module->functions[ordinal];
+  }
+  status = ee_vm_push_frame(program, callee_module, callee, err);
+  if (EE_UNLIKELY(status != EERIE_OK)) {
+    frame = ee_vm_frame_at(program, program->frame);
+    goto failed;
+  }
+  ee_vm_frame_t *callee_frame = ee_vm_frame_at(program, program->frame);
+  frame = ee_vm_frame_at(program, callee_frame->previous);
+  frame->pc = continuation;
+  callee_frame->results = result_list;
+  pass_arguments(callee->signature.arguments, arguments, ee_vm_frame_registers(frame),
+                 ee_vm_frame_refs(frame), ee_vm_frame_registers(callee_frame),
+                 ee_vm_frame_refs(callee_frame));
+  LOAD_FRAME();
+  DISPATCH(*pc++);
+}
+  CASE(RETURN) {
+    const uint8_t *list = ALIGNED(pc);
+    const ee_str_t letters = frame->function->signature.results;
+    if (!frame->results) {
+      pass_results_out(letters, list, regs, refs, results);
+      ee_vm_pop_frame(program);
+      return EERIE_OK;
+    }
+    ee_vm_frame_t *caller = ee_vm_frame_at(program, frame->previous);
+    pass_results(letters, list, frame->results, regs, refs, ee_vm_frame_registers(caller),
+                 ee_vm_frame_refs(caller));
+    ee_vm_pop_frame(program);
+    LOAD_FRAME();
+    DISPATCH(*pc++);
+  }
+  CASE(FAIL) {
+    status = fail(REG32(0), pc + 2, err);
+    goto failed;
+  }
+  CASE(IMPORT_RESOLVED) {
+    const ee_vm_linked_import_t *import = &linked->imports[U32(0) & ~EE_FUNCTION_IMPORT_BIT];
+    REG32(4) = import->native || import->function;
+    NEXT(6);
+  }
+  CASE(YIELD) {
+    const uint8_t *list = ALIGNED(pc + 4);
+    remap_registers(list, regs, refs);
+    COUNT_STEP();
+    frame->pc = code + U32(0) + 1;
+    return EERIE_DEFERRED;
+  }
+
+  // ---- Debugging ----
+
+  CASE(TRACE)
+  CASE(PRINT) {
+    const uint8_t *list = ALIGNED(pc + 2 + U16(0));
+    trace_line(program, pc, list, regs, refs);
+    pc = LIST_END(list);
+    NEXT(0);
+  }
+
+  // ---- Buffers: offsets of loads, stores and fills count elements, all others bytes ----
+
+  BUFFER_LOAD(BUFFER_LOAD_I8_U, uint8_t, 0)
+  BUFFER_LOAD(BUFFER_LOAD_I8_S, int8_t, 0)
+  BUFFER_LOAD(BUFFER_LOAD_I16_U, uint16_t, 1)
+  BUFFER_LOAD(BUFFER_LOAD_I16_S, int16_t, 1)
+  BUFFER_LOAD(BUFFER_LOAD_I32, uint32_t, 2)
+  CASE(BUFFER_LOAD_I64) {
+    BUFFER_ELEMENT(3, false);
+    SET64(4, ee_load_u64(element));
+    NEXT(6);
+  }
+  BUFFER_STORE(BUFFER_STORE_I8, uint8_t, 0)
+  BUFFER_STORE(BUFFER_STORE_I16, uint16_t, 1)
+  BUFFER_STORE(BUFFER_STORE_I32, uint32_t, 2)
+  CASE(BUFFER_STORE_I64) {
+    BUFFER_ELEMENT(3, true);
+    memcpy(element, &REG32(4), 8);
+    NEXT(6);
+  }
+  CASE(BUFFER_ALLOC) {
+    ee_object_t *object;
+    TRY(ee_vm_buffer_op_alloc(program->heap, REG64(0), REG32(2), &object, err));
+    ee_vm_put_ref(refs, U16(4), object);
+    NEXT(6);
+  }
+  CASE(BUFFER_CLONE) {
+    ee_object_t *object;
+    TRY(ee_vm_buffer_op_clone(program->heap, REF(0), REG64(2), REG64(4), REG32(6), &object, err));
+    ee_vm_put_ref(refs, U16(8), object);
+    NEXT(10);
+  }
+  CASE(BUFFER_LENGTH) {
+    const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));
+    if (EE_UNLIKELY(!buffer)) {
+      status = ee_vm_bad_object(REF(0), "vm.buffer", err);
+      goto failed;
+    }
+    SET64(2, buffer->size);
+    NEXT(4);
+  }
+  CASE(BUFFER_COPY) {
+    TRY(ee_vm_buffer_op_copy(REF(0), REG64(2), REF(4), REG64(6), REG64(8), err));
+    NEXT(10);
+  }
+  CASE(BUFFER_COMPARE) {
+    TRY(ee_vm_buffer_op_compare(REF(0), REG64(2), REF(4), REG64(6), REG64(8), &REG32(10), err));
+    NEXT(12);
+  }
+  BUFFER_FILL(BUFFER_FILL_I8, 0, REG32)
+  BUFFER_FILL(BUFFER_FILL_I16, 1, REG32)
+  BUFFER_FILL(BUFFER_FILL_I32, 2, REG32)
+  BUFFER_FILL(BUFFER_FILL_I64, 3, REG64)
+  CASE(BUFFER_HASH) {
+    uint64_t hash;
+    TRY(ee_vm_buffer_op_hash(REF(0), REG64(2), REG64(4), &hash, err));
+    SET64(6, hash);
+    NEXT(8);
+  }
+
+  // ---- Floats ----
+
+  CASE(PREFIX_F32) {
+#if EERIE_VM_F32
+    const uint32_t alias = ee_vm_f32_aliases[*pc];
+    if (alias != 0) {
+      ++pc;
+      DISPATCH(alias - 1);
+    }
+    uint32_t size;
+    TRY(ee_vm_step_f32(pc, regs, refs, &size, err));
+    NEXT(size);
+#else
+      status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f32 instructions");
+      goto failed;
+#endif
+  }
+  CASE(PREFIX_F64) {
+#if EERIE_VM_F64
+    const uint32_t alias = ee_vm_f64_aliases[*pc];
+    if (alias != 0) {
+      ++pc;
+      DISPATCH(alias - 1);
+    }
+    uint32_t size;
+    TRY(ee_vm_step_f64(pc, regs, refs, &size, err));
+    NEXT(size);
+#else
+      status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f64 instructions");
+      goto failed;
+#endif
+  }
+#if !THREADED
+}
+#endif
+
+// ---- Failures ----
+
+division_by_zero : status = EE_FAIL(err, EERIE_INVALID_ARGUMENT, "division by zero");
+goto failed;
+quotient_overflow : status = EE_FAIL(err, EERIE_OUT_OF_RANGE,
+                                     "the quotient of the smallest integer and -1 overflows");
+goto failed;
+bad_global : status = EE_FAIL(err, EERIE_OUT_OF_RANGE,
+                              "global %u is outside of %u bytes of values, %u references", REG32(0),
+                              linked->module->global_bytes, linked->module->global_ref_count);
+goto failed;
+bad_list : status = ee_vm_bad_object(REF(0), "vm.list", err);
+goto failed;
+bad_element : {
+  const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));
+  if (!buffer) {
+    status = ee_vm_bad_object(REF(0), "vm.buffer", err);
+  } else if (element_write && !buffer->writable) {
+    status = ee_vm_bad_write(buffer, err);
+  } else {
+    status = ee_vm_bad_range(buffer, REG64(2), 1, element_shift, err);
+  }
+  goto failed;
+}
+out_of_steps : program->steps_left = 0;
+status = EE_FAIL(err, EERIE_DEADLINE_EXCEEDED, "more than %llu branches and calls",
+                 (unsigned long long)program->step_limit);
+failed : annotate_location(frame, pc - 1, err);
+return status;
+}
