@@ -71,14 +71,14 @@ static eerie_status_t take(verifier_t *v, uint32_t size, const uint8_t **out_byt
 }
 
 static eerie_status_t take_u16(verifier_t *v, uint32_t *out_value) {
-  const uint8_t *bytes;
+  const uint8_t *bytes = NULL;
   EE_TRY(take(v, 2, &bytes));
   *out_value = ee_load_u16(bytes);
   return EERIE_OK;
 }
 
 static eerie_status_t take_u32(verifier_t *v, uint32_t *out_value) {
-  const uint8_t *bytes;
+  const uint8_t *bytes = NULL;
   EE_TRY(take(v, 4, &bytes));
   *out_value = ee_load_u32(bytes);
   return EERIE_OK;
