@@ -102,7 +102,8 @@ static eerie_status_t load_value(const eerie_function_t *function, size_t index,
     }
     slot->ref = object;
     // "!hal.buffer": the storage without the shape
-    if (kind == EERIE_KIND_TENSOR && strcmp(type->text, "!hal.buffer") == 0 && object) {
+    if (kind == EERIE_KIND_TENSOR &&
+        ee_str_equal(ee_str_from(type->text), ee_str_from("!hal.buffer")) && object) {
       slot->ref = (ee_object_t *)((ee_hal_buffer_view_t *)object)->buffer;
     }
     return EERIE_OK;

@@ -221,8 +221,9 @@ eerie_status_t eerie_program_find(eerie_program_t *program, const char *name,
     eerie_function_t *function = &program->functions[i];
     if (function->vm.module != vm.module || function->vm.ordinal != vm.ordinal) continue;
     // Two exports may share one body: prefer the one that was named.
-    const size_t length = strlen(function->name), asked = strlen(name);
-    const bool named = asked >= length && strcmp(name + asked - length, function->name) == 0;
+    const size_t length = ee_str_length(function->name), asked = ee_str_length(name);
+    const bool named =
+        asked >= length && memcmp(name + asked - length, function->name, length) == 0;
     if (!*out_function || named) *out_function = function;
     if (named) break;
   }

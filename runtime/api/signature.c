@@ -21,7 +21,7 @@ static void skip_spaces(scan_t *scan) {
 }
 
 static bool accept(scan_t *scan, const char *token) {
-  const size_t length = strlen(token);
+  const size_t length = ee_str_length(token);
   if ((size_t)(scan->end - scan->at) < length || memcmp(scan->at, token, length) != 0) return false;
   scan->at += length;
   return true;
@@ -138,7 +138,7 @@ static eerie_kind_t kind_of_letter(char letter) {
 }
 
 static bool starts_with(ee_str_t text, const char *prefix) {
-  const size_t length = strlen(prefix);
+  const size_t length = ee_str_length(prefix);
   return text.size >= length && memcmp(text.data, prefix, length) == 0;
 }
 
