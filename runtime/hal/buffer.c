@@ -1,8 +1,8 @@
 // buffer.c: storage, parts of it, and files in memory.
 //
-// A buffer that owns its bytes is one block of the device's pool: this struct, then the bytes at the
-// next multiple of EERIE_BUFFER_ALIGNMENT. Subspans always refer to the storage itself, never to one
-// another, so that no chain keeps growing.
+// A buffer that owns its bytes is one block of the device's pool: this struct, then the bytes at
+// the next multiple of EERIE_BUFFER_ALIGNMENT. Subspans always refer to the storage itself, never
+// to one another, so that no chain keeps growing.
 #include "hal/driver.h"
 
 static void buffer_destroy(ee_object_t *object);
@@ -118,10 +118,9 @@ eerie_status_t ee_hal_buffer_subspan(ee_hal_buffer_t *buffer, uint64_t offset, u
                                      ee_hal_buffer_t **out_buffer, eerie_error_t *err) {
   if (size == UINT64_MAX && offset <= buffer->size) size = buffer->size - offset;
   if (!ee_range_ok(offset, size, buffer->size)) {
-    return EE_FAIL(err, EERIE_OUT_OF_RANGE,
-                   "subspan of %llu bytes at %llu does not lie in the buffer of %llu",
-                   (unsigned long long)size, (unsigned long long)offset,
-                   (unsigned long long)buffer->size);
+    return EE_FAIL(
+        err, EERIE_OUT_OF_RANGE, "subspan of %llu bytes at %llu does not lie in the buffer of %llu",
+        (unsigned long long)size, (unsigned long long)offset, (unsigned long long)buffer->size);
   }
   if (offset == 0 && size == buffer->size) {
     ee_hal_buffer_retain(buffer);

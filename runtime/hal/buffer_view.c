@@ -53,8 +53,7 @@ eerie_status_t ee_hal_buffer_view_create(ee_hal_buffer_t *buffer, uint32_t eleme
   }
   size_t block_size;
   const size_t wanted = sizeof(ee_hal_buffer_view_t) + rank * sizeof(int64_t);
-  ee_hal_buffer_view_t *view =
-      ee_hal_pool_allocate(&buffer->device->pool, wanted, &block_size);
+  ee_hal_buffer_view_t *view = ee_hal_pool_allocate(&buffer->device->pool, wanted, &block_size);
   if (!view) return EE_NO_MEMORY(err, wanted);
   ee_object_initialize(&view->object, &ee_hal_buffer_view_type);
   ee_hal_buffer_retain(buffer);
@@ -64,7 +63,43 @@ eerie_status_t ee_hal_buffer_view_create(ee_hal_buffer_t *buffer, uint32_t eleme
   view->rank = rank;
   view->block_size = block_size;
   view->dims = (int64_t *)(view + 1);
-  for (uint32_t i = 0; i < rank; ++i) view->dims[i] = dims[i];
+  for (uint32_t i = 0; i < rank; ++i)
+    view->dims[i] = dims[i];
   *out_view = view;
   return EERIE_OK;
+}
+
+// ---- Text --------------------------------------------------------------------------------------
+
+// By numerical kind, the top byte of an element type. Source: iree/hal/buffer_view.h of 3.13.
+static const struct {
+  uint8_t kind;
+  char prefix[5];
+} kinds[] = {
+    {0x00, "x"}, {0x10, "i"}, {0x11, "si"}, {0x12, "ui"}, {0x20, "f"}, {0x21, "f"}, {0x22, "bf"},
+};
+static const char *const f8_names[] = {"f8E5M2", "f8E4M3FN", "f8E5M2FNUZ", "f8E4M3FNUZ",
+                                       "f8E8M0FNU"};
+
+static size_t format_dtype(char *text, size_t capacity, uint32_t element_type) {
+  const uint32_t kind = element_type >> 24, bits = element_type & 0xFFu;
+  if (kind == 0x13 && bits == 8) return ee_format(text, capacity, "bool");
+  if (kind == 0x23) return ee_format(text, capacity, "complex<f%u>", bits / 2);
+  if (kind >= 0x24 && kind < 0x24 + sizeof f8_names / sizeof *f8_names && bits == 8) {
+    return ee_format(text, capacity, "%s", f8_names[kind - 0x24]);
+  }
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
+    if (kinds[i].kind == kind) return ee_format(text, capacity, "%s%u", kinds[i].prefix, bits);
+  }
+  return ee_format(text, capacity, "dtype 0x%08x", element_type);
+}
+
+size_t ee_hal_shape_format(char *text, size_t capacity, uint32_t element_type, uint32_t rank,
+                           const int64_t *dims) {
+  size_t length = 0;
+  for (uint32_t i = 0; i < rank && length < capacity; ++i) {
+    length += ee_format(text + length, capacity - length, "%lldx", (long long)dims[i]);
+  }
+  if (length < capacity) length += format_dtype(text + length, capacity - length, element_type);
+  return length < capacity ? length : capacity - 1;
 }

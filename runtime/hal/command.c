@@ -99,8 +99,8 @@ static eerie_status_t check_binding(const ee_hal_command_list_t *list,
 static eerie_status_t check_fill(const ee_hal_command_t *command, eerie_error_t *err) {
   const uint32_t width = command->pattern_size;
   if (width != 1 && width != 2 && width != 4 && width != 8) {
-    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "a fill pattern of %u bytes; 1, 2, 4 or 8 are known",
-                   width);
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "a fill pattern of %u bytes; 1, 2, 4 or 8 are known", width);
   }
   const bool whole = command->target.size == UINT64_MAX;
   if (command->target.offset % width || (!whole && command->target.size % width)) {
@@ -183,7 +183,8 @@ static eerie_status_t append_copy(ee_hal_command_list_t *list, const ee_hal_comm
   ee_hal_buffer_retain(copy->source.buffer);
   ee_hal_buffer_retain(copy->target.buffer);
   ee_object_retain((ee_object_t *)copy->executable);
-  for (uint32_t i = 0; i < copy->binding_count; ++i) ee_hal_buffer_retain(copy->bindings[i].buffer);
+  for (uint32_t i = 0; i < copy->binding_count; ++i)
+    ee_hal_buffer_retain(copy->bindings[i].buffer);
   if (list->last) {
     list->last->next = copy;
   } else {

@@ -2,8 +2,8 @@
 //
 // An operation whose wait is over runs at once on the calling thread. One that must wait is copied,
 // with references to all it needs, and hangs on its wait fence; when that is signaled it moves to
-// the device's ready list, which one thread at a time runs down. So a chain of waiting operations of
-// any length takes no more stack than two, and those that wait for one fence run in the order in
+// the device's ready list, which one thread at a time runs down. So a chain of waiting operations
+// of any length takes no more stack than two, and those that wait for one fence run in the order in
 // which they were submitted.
 #include "hal/driver.h"
 

@@ -1,9 +1,9 @@
 // fence.c: points in time: pending, then signaled or failed, once.
 //
 // A fence is one word: the list of those who wait, newest first, or one of two marks that close it.
-// Signaling swaps a mark in and calls the waiters, so that querying is a load and nothing is locked.
-// Joins do not recurse: a join that becomes complete while a fence is being signaled is put on a
-// list and handled after, so that a chain of any length takes the same stack.
+// Signaling swaps a mark in and calls the waiters, so that querying is a load and nothing is
+// locked. Joins do not recurse: a join that becomes complete while a fence is being signaled is put
+// on a list and handled after, so that a chain of any length takes the same stack.
 #include "hal/driver.h"
 
 typedef struct fence_part fence_part_t;

@@ -143,6 +143,11 @@ eerie_status_t ee_hal_buffer_view_create(ee_hal_buffer_t *buffer, uint32_t eleme
 bool ee_hal_shape_size(uint32_t element_type, uint32_t rank, const int64_t *dims,
                        uint64_t *out_size);
 
+// Writes a shape and dtype as people write them, "2x3xf32", NUL-terminated and cut to fit; returns
+// the length written.
+size_t ee_hal_shape_format(char *text, size_t capacity, uint32_t element_type, uint32_t rank,
+                           const int64_t *dims);
+
 // ---- Fences -------------------------------------------------------------------------------------
 
 // A point in time that operations wait for and signal: pending, signaled, or failed with a status.

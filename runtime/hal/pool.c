@@ -142,8 +142,9 @@ void *ee_hal_pool_allocate(ee_hal_pool_t *pool, size_t size, size_t *out_size) {
     unlock(pool);
     return block;
   }
-  shrink(pool, size, pool->live + size > pool->peak ? pool->live + size + EERIE_POOL_SLACK
-                                                    : allowed_bytes(pool));
+  shrink(pool, size,
+         pool->live + size > pool->peak ? pool->live + size + EERIE_POOL_SLACK
+                                        : allowed_bytes(pool));
   unlock(pool);
   block = allocate_fresh(pool, size);
 #if EERIE_THREADS

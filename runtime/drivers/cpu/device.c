@@ -1,8 +1,8 @@
 // device.c: the CPU as a device.
 //
 // "local-sync" runs every operation on the thread that submits it. "local-task" is the name under
-// which other runtimes offer a pool of threads; it is accepted, so that scripts and modules that ask
-// for it work, and runs inline too.
+// which other runtimes offer a pool of threads; it is accepted, so that scripts and modules that
+// ask for it work, and runs inline too.
 #include "drivers/cpu/cpu.h"
 
 extern const ee_hal_driver_t ee_cpu_driver;
@@ -41,8 +41,9 @@ static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_dev
   }
   // There is one CPU: ordinal 0, or none named.
   if (!known || (path.size != 0 && !ee_str_equal(path, EE_STR("0")))) {
-    return EE_FAIL(err, EERIE_NOT_FOUND, "no CPU device '%.*s'; there are 'local-sync' and "
-                                         "'local-task', each with ordinal 0",
+    return EE_FAIL(err, EERIE_NOT_FOUND,
+                   "no CPU device '%.*s'; there are 'local-sync' and "
+                   "'local-task', each with ordinal 0",
                    EE_STR_ARG(spec));
   }
   ee_cpu_device_t *device = ee_heap_allocate(heap, sizeof *device);

@@ -126,8 +126,8 @@ static EE_COLD eerie_status_t too_many_workgroups(uint32_t z, eerie_error_t *err
 }
 
 static eerie_status_t run_workgroups(const ee_cpu_executable_t *executable, uint32_t function,
-                                     const ee_cpu_dispatch_state_t *state,
-                                     const scratch_t *scratch, eerie_error_t *err) {
+                                     const ee_cpu_dispatch_state_t *state, const scratch_t *scratch,
+                                     eerie_error_t *err) {
   const ee_cpu_kernel_t kernel = executable->library->exports.kernels[function];
   ee_cpu_workgroup_state_t workgroup = {
       .local_memory = scratch->data,

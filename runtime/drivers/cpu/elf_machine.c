@@ -20,15 +20,14 @@
 #endif
 
 #define MACHINE(id, word_size, relative, name, arch)                                               \
-  { id, relative, word_size, id == NATIVE_ID && word_size == sizeof(void *), name, arch }
+  { id, relative, word_size, id == NATIVE_ID &&word_size == sizeof(void *), name, arch }
 
 static const ee_elf_machine_t machines[] = {
     MACHINE(62, 8, 8, "x86-64", "x86_64"),      // R_X86_64_RELATIVE
     MACHINE(183, 8, 1027, "aarch64", "arm_64"), // R_AARCH64_RELATIVE
     MACHINE(40, 4, 23, "arm", "arm_32"),        // R_ARM_RELATIVE
     MACHINE(243, 8, 3, "riscv64", "riscv_64"),  // R_RISCV_RELATIVE
-    MACHINE(243, 4, 3, "riscv32", "riscv_32"),
-    MACHINE(3, 4, 8, "x86", "x86_32"), // R_386_RELATIVE
+    MACHINE(243, 4, 3, "riscv32", "riscv_32"),  MACHINE(3, 4, 8, "x86", "x86_32"), // R_386_RELATIVE
 };
 #define MACHINE_COUNT (sizeof machines / sizeof machines[0])
 

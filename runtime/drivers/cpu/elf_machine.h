@@ -5,12 +5,12 @@
 #include "base/bytes.h"
 
 typedef struct ee_elf_machine {
-  uint16_t id;            // e_machine
-  uint16_t relative;      // relocation type: the image's address is added to a word
-  uint8_t word_size;      // 8: ELFCLASS64, 4: ELFCLASS32
-  bool native;            // this build runs it
-  const char *name;       // for people
-  const char *arch;       // as in the executable format "embedded-elf-<arch>"
+  uint16_t id;       // e_machine
+  uint16_t relative; // relocation type: the image's address is added to a word
+  uint8_t word_size; // 8: ELFCLASS64, 4: ELFCLASS32
+  bool native;       // this build runs it
+  const char *name;  // for people
+  const char *arch;  // as in the executable format "embedded-elf-<arch>"
 } ee_elf_machine_t;
 
 // The line for `id` and `word_size`, or NULL.

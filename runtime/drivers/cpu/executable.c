@@ -51,8 +51,9 @@ static eerie_status_t check_imports(const ee_cpu_library_t *library, eerie_error
   for (uint32_t i = 0; i < library->imports.count; ++i) {
     const char *symbol = library->imports.symbols ? library->imports.symbols[i] : NULL;
     if (!symbol || symbol[0] == '?') continue;
-    return EE_FAIL(err, EERIE_NOT_FOUND, "the kernels of %s need the function %s, which this build "
-                                         "does not offer",
+    return EE_FAIL(err, EERIE_NOT_FOUND,
+                   "the kernels of %s need the function %s, which this build "
+                   "does not offer",
                    library->header->name ? library->header->name : "(unnamed)", symbol);
   }
   return EERIE_OK;
@@ -176,8 +177,7 @@ eerie_status_t ee_cpu_dispatch_check(ee_hal_executable_t *base, uint32_t functio
                    library->exports.count);
   }
   const ee_cpu_kernel_attributes_t *attributes = &library->exports.attributes[function];
-  if (constant_count != attributes->constant_count ||
-      binding_count != attributes->binding_count) {
+  if (constant_count != attributes->constant_count || binding_count != attributes->binding_count) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
                    "kernel %s takes %u constants and %u bindings, the dispatch gives %zu and %zu",
                    library->exports.names[function], attributes->constant_count,

@@ -114,8 +114,9 @@ typedef struct ee_cpu_library {
 } ee_cpu_library_t;
 
 // What a library exports. NULL when it needs a newer host than `max_version`.
-typedef EE_CPU_KERNEL const ee_cpu_library_t *(*ee_cpu_library_query_t)(
-    uint32_t max_version, const ee_cpu_environment_t *environment);
+typedef EE_CPU_KERNEL const
+    ee_cpu_library_t *(*ee_cpu_library_query_t)(uint32_t max_version,
+                                                const ee_cpu_environment_t *environment);
 
 // The structures above are read by machine code that was compiled elsewhere.
 _Static_assert(sizeof(ee_cpu_kernel_attributes_t) == 64, "kernel attributes are 64 bytes");

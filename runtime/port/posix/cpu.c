@@ -1,8 +1,8 @@
 // cpu.c: the features of the CPU, as kernels ask for them.
 //
-// Word 0 holds one bit for each feature; the others are zero. Bit numbers are a format that compiled
-// kernels contain: iree/schemas/cpu_feature_bits.inl of 3.13. What the CPU has and the system does
-// not save on a thread switch counts as absent.
+// Word 0 holds one bit for each feature; the others are zero. Bit numbers are a format that
+// compiled kernels contain: iree/schemas/cpu_feature_bits.inl of 3.13. What the CPU has and the
+// system does not save on a thread switch counts as absent.
 #include "port/port.h"
 
 #if defined(__x86_64__)
@@ -41,7 +41,9 @@ static const feature_t avx512_features[] = {
     {LEAF7_C, 12, 30}, {LEAF7_1_A, 5, 31}, {LEAF7_D, 23, 32},
 };
 static const feature_t amx_features[] = {
-    {LEAF7_D, 24, 50}, {LEAF7_D, 25, 51}, {LEAF7_D, 22, 52},
+    {LEAF7_D, 24, 50},
+    {LEAF7_D, 25, 51},
+    {LEAF7_D, 22, 52},
 };
 
 static uint64_t collect(const unsigned *sources, const feature_t *features, size_t count) {

@@ -1,0 +1,102 @@
+// hal_device.c: device.*, devices.*, executable.*, ex.file.*, channel.*
+#include "bridge/hal_module.h"
+
+eerie_status_t ee_bridge_hal_device_allocator(ee_vm_call_t *call) {
+  const ee_bridge_hal_state_t *state = call->state;
+  ee_hal_device_t *device = NULL;
+  EE_TRY(ee_bridge_device(call, 0, &device));
+  for (size_t i = 0; i < state->device_count; ++i) {
+    if (state->devices[i].device != device) continue;
+    call->results[0].ref = &state->devices[i].allocator->object;
+    ee_object_retain(call->results[0].ref);
+    return EERIE_OK;
+  }
+  return ee_hal_allocator_create(device, (ee_hal_allocator_t **)(void *)&call->results[0].ref,
+                                 call->err);
+}
+
+// device, category, key -> known, value
+eerie_status_t ee_bridge_hal_device_query(ee_vm_call_t *call) {
+  ee_hal_device_t *device = NULL;
+  ee_vm_buffer_t *category = NULL, *key = NULL;
+  EE_TRY(ee_bridge_device(call, 0, &device));
+  EE_TRY(ee_bridge_bytes(call, 1, &category));
+  EE_TRY(ee_bridge_bytes(call, 2, &key));
+  call->results[0].i32 = ee_hal_device_query(device, ee_vm_buffer_str(category),
+                                             ee_vm_buffer_str(key), &call->results[1].i64);
+  return EERIE_OK;
+}
+
+eerie_status_t ee_bridge_hal_devices_count(ee_vm_call_t *call) {
+  const ee_bridge_hal_state_t *state = call->state;
+  call->results[0].i32 = (int32_t)state->device_count;
+  return EERIE_OK;
+}
+
+// Null past the end: that is how modules find out.
+eerie_status_t ee_bridge_hal_devices_get(ee_vm_call_t *call) {
+  const ee_bridge_hal_state_t *state = call->state;
+  const uint32_t index = (uint32_t)call->arguments[0].i32;
+  if (index >= state->device_count) return EERIE_OK;
+  call->results[0].ref = (ee_object_t *)state->devices[index].device;
+  ee_object_retain(call->results[0].ref);
+  return EERIE_OK;
+}
+
+// device, queue, format, data, constants
+eerie_status_t ee_bridge_hal_executable_create(ee_vm_call_t *call) {
+  ee_hal_device_t *device = NULL;
+  ee_vm_buffer_t *format = NULL, *data = NULL, *constants = NULL;
+  EE_TRY(ee_bridge_device(call, 0, &device));
+  EE_TRY(ee_bridge_bytes(call, 2, &format));
+  EE_TRY(ee_bridge_bytes(call, 3, &data));
+  EE_TRY(ee_bridge_bytes_or_null(call, 4, &constants));
+  const size_t constants_size = constants ? constants->size : 0;
+  if (constants_size % sizeof(uint32_t) ||
+      (constants && (uintptr_t)constants->data % sizeof(uint32_t))) {
+    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
+                   "executable constants of %zu bytes: expected aligned words of 4",
+                   constants_size);
+  }
+  EE_TRY(ee_bridge_check_target(call, device, ee_vm_buffer_str(format)));
+  return ee_hal_executable_create(
+      device, ee_vm_buffer_str(format), (ee_bytes_t){data->data, data->size}, &data->object,
+      constants ? (const uint32_t *)(const void *)constants->data : NULL,
+      constants_size / sizeof(uint32_t), (ee_hal_executable_t **)(void *)&call->results[0].ref,
+      call->err);
+}
+
+// executable, name
+eerie_status_t ee_bridge_hal_executable_lookup(ee_vm_call_t *call) {
+  ee_hal_executable_t *executable = NULL;
+  ee_vm_buffer_t *name = NULL;
+  EE_TRY(ee_bridge_executable(call, 0, &executable));
+  EE_TRY(ee_bridge_bytes(call, 1, &name));
+  uint32_t function = 0;
+  EE_TRY(ee_hal_executable_lookup(executable, ee_vm_buffer_str(name), &function, call->err));
+  call->results[0].i64 = function;
+  return EERIE_OK;
+}
+
+// device, queue, access, bytes, offset, length, flags
+eerie_status_t ee_bridge_hal_file_from_memory(ee_vm_call_t *call) {
+  const ee_vm_value_t *a = call->arguments;
+  ee_hal_device_t *device = NULL;
+  ee_vm_buffer_t *bytes = NULL;
+  uint8_t *data = NULL;
+  EE_TRY(ee_bridge_device(call, 0, &device));
+  EE_TRY(ee_bridge_bytes(call, 3, &bytes));
+  EE_TRY(ee_bridge_bytes_range(call, 3, (uint64_t)a[4].i64, (uint64_t)a[5].i64, &data));
+  const uint32_t access = (uint32_t)a[2].i32;
+  if ((access & EE_HAL_ACCESS_WRITE) && !bytes->writable) {
+    return EE_FAIL(call->err, EERIE_PERMISSION_DENIED, "read-only bytes as a file to write");
+  }
+  return ee_hal_file_from_memory(device->heap, data, (uint64_t)a[5].i64, access, &bytes->object,
+                                 (ee_hal_file_t **)(void *)&call->results[0].ref, call->err);
+}
+
+eerie_status_t ee_bridge_hal_no_collectives(ee_vm_call_t *call) {
+  return EE_FAIL(call->err, EERIE_UNIMPLEMENTED,
+                 "collectives between devices are not supported: no device in this build has "
+                 "channels");
+}

@@ -1,0 +1,140 @@
+// hal_module.h: what the files of the `hal` module share.
+//
+//   hal_module.c   the table, the state, devices   hal_command.c  command_buffer.*
+//   hal_buffer.c   allocator, buffer, buffer_view  hal_queue.c    device.queue.*
+//   hal_device.c   device, executable, file        hal_fence.c    fence.*
+//   hal_target.c   what CPU a module was compiled for
+//
+// Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.13. Arguments lie flat, a slot each; the
+// numbers in each function count slots in the calling convention that stands in the table.
+#ifndef EE_BRIDGE_HAL_MODULE_H_
+#define EE_BRIDGE_HAL_MODULE_H_
+
+#include "bridge/bridge.h"
+#include "hal/driver.h"
+
+typedef struct ee_bridge_hal_device {
+  ee_hal_device_t *device;       // retained
+  ee_hal_allocator_t *allocator; // retained
+} ee_bridge_hal_device_t;
+
+// The state of the module in one program.
+typedef struct ee_bridge_hal_state {
+  void (*trace)(void *user, ee_str_t line);
+  void *trace_user;
+  bool target_checked;
+  // The fence.await that is under way with a deadline; see hal_fence.c.
+  const void *await_fence;
+  int64_t await_deadline_ns;
+  size_t allocation_size;
+  size_t device_count;
+  ee_bridge_hal_device_t devices[];
+} ee_bridge_hal_state_t;
+
+// ---- Arguments ---------------------------------------------------------------------------------
+
+// INVALID_ARGUMENT: argument `index` is null or of another type.
+EE_COLD eerie_status_t ee_bridge_wrong_type(ee_vm_call_t *call, uint32_t index,
+                                            const ee_object_type_t *expected);
+
+// ee_bridge_X(call, index, &x) takes a reference argument; ee_bridge_X_or_null lets null pass.
+#define EE_BRIDGE_ARGUMENT(name, ctype, object_type)                                               \
+  static inline eerie_status_t ee_bridge_##name(ee_vm_call_t *call, uint32_t index,                \
+                                                ctype **out_value) {                               \
+    ee_object_t *object = call->arguments[index].ref;                                              \
+    if (EE_UNLIKELY(!object || object->type != &object_type)) {                                    \
+      (void)ee_bridge_wrong_type(call, index, &object_type);                                       \
+      return EERIE_INVALID_ARGUMENT;                                                               \
+    }                                                                                              \
+    *out_value = (ctype *)object;                                                                  \
+    return EERIE_OK;                                                                               \
+  }                                                                                                \
+  static inline eerie_status_t ee_bridge_##name##_or_null(ee_vm_call_t *call, uint32_t index,      \
+                                                          ctype **out_value) {                     \
+    *out_value = NULL;                                                                             \
+    return call->arguments[index].ref ? ee_bridge_##name(call, index, out_value) : EERIE_OK;       \
+  }
+EE_BRIDGE_ARGUMENT(device, ee_hal_device_t, ee_hal_device_type)
+EE_BRIDGE_ARGUMENT(allocator, ee_hal_allocator_t, ee_hal_allocator_type)
+EE_BRIDGE_ARGUMENT(buffer, ee_hal_buffer_t, ee_hal_buffer_type)
+EE_BRIDGE_ARGUMENT(view, ee_hal_buffer_view_t, ee_hal_buffer_view_type)
+EE_BRIDGE_ARGUMENT(fence, ee_hal_fence_t, ee_hal_fence_type)
+EE_BRIDGE_ARGUMENT(commands, ee_hal_command_list_t, ee_hal_command_list_type)
+EE_BRIDGE_ARGUMENT(executable, ee_hal_executable_t, ee_hal_executable_type)
+EE_BRIDGE_ARGUMENT(file, ee_hal_file_t, ee_hal_file_type)
+EE_BRIDGE_ARGUMENT(bytes, ee_vm_buffer_t, ee_vm_buffer_type)
+
+// Bytes [offset, offset + size) of a host buffer, or OUT_OF_RANGE.
+eerie_status_t ee_bridge_bytes_range(ee_vm_call_t *call, uint32_t index, uint64_t offset,
+                                     uint64_t size, uint8_t **out_data);
+
+// A binding made of slots: of `buffer` (or null) at `index`, which of `slot` it takes then.
+static inline eerie_status_t ee_bridge_binding(ee_vm_call_t *call, uint32_t index, uint32_t slot,
+                                               int64_t offset, int64_t size,
+                                               ee_hal_binding_t *out_binding) {
+  ee_hal_buffer_t *buffer;
+  EE_TRY(ee_bridge_buffer_or_null(call, index, &buffer));
+  *out_binding = (ee_hal_binding_t){buffer, slot, (uint64_t)offset, (uint64_t)size};
+  return EERIE_OK;
+}
+
+// Refuses a module whose kernels need CPU features that `device` lacks; asked once a program.
+eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *device, ee_str_t format);
+
+// ---- The functions -----------------------------------------------------------------------------
+
+eerie_status_t ee_bridge_hal_allocator_allocate(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_allocator_import(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_allocator_select(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_discard(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_is_terminal(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_preserve(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_assert(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_length(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_load(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_store(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_buffer_subspan(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_assert(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_buffer(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_create(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_dim(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_element_type(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_encoding_type(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_rank(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_view_trace(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_no_collectives(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_advise(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_note(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_copy(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_create(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_dispatch(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_dispatch_indirect(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_fill(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_finalize(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_update(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_device_allocator(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_device_query(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_alloca(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_barrier(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_copy(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_dealloca(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_execute(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_execute_indirect(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_fill(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_flush(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_read(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_update(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_queue_write(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_devices_count(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_devices_get(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_file_from_memory(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_executable_create(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_executable_lookup(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_fence_await(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_fence_create(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_fence_fail(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_fence_join(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_fence_query(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_fence_signal(ee_vm_call_t *call);
+
+#endif // EE_BRIDGE_HAL_MODULE_H_
