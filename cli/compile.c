@@ -1,0 +1,649 @@
+// compile.c: `eerie compile`: a model's source to a module.
+//
+// The compiler works in a child process unless told otherwise, for it may take its process down.
+// Flags of iree-compile are understood wherever they stand, and the few that are options of that
+// program and not of the compiler have the same names here.
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler.h"
+#include "json.h"
+
+typedef struct compile_options {
+  const char *output, *input_type, *compile_from, *compile_to, *dump_phase, *dump_phases_to, *mode,
+      *format, *static_library, *flags, *compiler, *reproducer, *opt_level;
+  ee_cli_strings_t targets, raw, inputs;
+  double time_limit;
+  uint64_t memory_limit_mb;
+  bool split_input, no_verify, list_targets, list_phases, list_plugins, no_isolated, isolated,
+      mlir_bytecode, json, quiet;
+} compile_options_t;
+
+// One run of the command.
+typedef struct compile_run {
+  const compile_options_t *options;
+  eerie_compiler_t *compiler;
+  size_t errors, warnings;
+  char static_path[4096], static_temporary[4096];
+} compile_run_t;
+
+static const char compile_notes[] =
+    "INPUT is MLIR as text or bytecode, an ONNX model, or - for standard input. Without --output "
+    "a\n"
+    "module goes to NAME.vmfb in the current folder, IR to standard output.\n"
+    "Flags of the compiler (--iree-..., --mlir-...) can stand anywhere, others after --.\n"
+    "\n"
+    "Examples:\n"
+    "  eerie compile mul.mlir -o mul.vmfb\n"
+    "  eerie compile mul.mlir -o mul.vmfb --target x86-64-v3 --target aarch64 --target vulkan\n"
+    "  eerie compile mul.mlir --dump-phase flow\n"
+    "  eerie compile model.mlir -o model.vmfb -O3 --input-type stablehlo \\\n"
+    "    --iree-input-demote-f64-to-f32=false\n"
+    "\n"
+    "Exit code: 1 when the compiler refuses the source; see eerie help exit-codes\n";
+
+// ---- Command line ------------------------------------------------------------------------------
+
+static bool compile_add(ee_cli_strings_t *strings, const char *item) {
+  const char **items =
+      realloc((void *)strings->items, (strings->count + 1) * sizeof *strings->items);
+  if (!items) return false;
+  strings->items = items;
+  items[strings->count++] = item;
+  return true;
+}
+
+static bool compile_starts(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+// Options of the program iree-compile that look like flags of the compiler.
+static bool compile_is_own(const char *flag) {
+  return strcmp(flag, "iree-hal-list-target-backends") == 0 ||
+         strcmp(flag, "iree-list-plugins") == 0;
+}
+
+static bool compile_is_raw(const char *argument) {
+  if (argument[0] != '-') return false;
+  const char *name = argument + 1 + (argument[1] == '-');
+  return (compile_starts(name, "iree-") || compile_starts(name, "mlir-")) && !compile_is_own(name);
+}
+
+// Takes the compiler's own flags out of the command line, and turns -o and -O into options that the
+// parser of all commands knows. `out_argv` has room for argc + 1 entries.
+static bool compile_split_arguments(compile_options_t *options, int argc, char **argv,
+                                    char **out_argv, int *out_argc) {
+  static char output_option[] = "--output";
+  bool good = true, raw_only = false;
+  int count = 0;
+  for (int i = 0; i < argc && good; ++i) {
+    char *argument = argv[i];
+    if (raw_only || (i && compile_is_raw(argument)))
+      good = compile_add(&options->raw, argument);
+    else if (i && strcmp(argument, "--") == 0)
+      raw_only = true;
+    else if (i && strcmp(argument, "-o") == 0)
+      out_argv[count++] = output_option;
+    else if (i && compile_starts(argument, "-o="))
+      options->output = argument + 3;
+    else if (i && compile_starts(argument, "-O"))
+      options->opt_level = argument + 2;
+    else
+      out_argv[count++] = argument;
+  }
+  out_argv[count] = NULL;
+  *out_argc = count;
+  return good;
+}
+
+static int compile_name_index(const char *name, const char *const *names) {
+  for (int i = 0; names[i]; ++i)
+    if (strcmp(name, names[i]) == 0) return i;
+  return -1;
+}
+
+// Picks `value` out of names that may have several spellings each; -1 with a message when it is
+// none.
+static int compile_choose(const char *option, const char *value, const char *const *names) {
+  const int index = compile_name_index(value, names);
+  if (index >= 0) return index;
+  ee_cli_text_t text = {0};
+  for (size_t i = 0; names[i]; ++i)
+    ee_cli_text_printf(&text, "%s%s", i ? ", " : "", names[i]);
+  ee_cli_fail(EE_CLI_USAGE, "--%s: '%s' is none of %s", option, value, text.data ? text.data : "");
+  ee_cli_text_free(&text);
+  return -1;
+}
+
+static bool compile_choose_mode(const char *mode, eerie_compiler_pipeline_t *out_pipeline) {
+  static const char *const names[] = {"standard",   "std", "hal-executable",
+                                      "precompile", "vm",  NULL};
+  static const eerie_compiler_pipeline_t pipelines[] = {
+      EERIE_COMPILER_STANDARD, EERIE_COMPILER_STANDARD, EERIE_COMPILER_HAL_EXECUTABLE,
+      EERIE_COMPILER_PRECOMPILE, EERIE_COMPILER_VM};
+  const int index = mode ? compile_choose("mode", mode, names) : 0;
+  if (index >= 0) *out_pipeline = pipelines[index];
+  return index >= 0;
+}
+
+static bool compile_choose_format(const char *format, eerie_compiler_format_t *out_format) {
+  static const char *const names[] = {"module", "vm-bytecode", "mlir", "vm-asm",
+                                      "mlirbc", "executable",  NULL};
+  static const eerie_compiler_format_t formats[] = {
+      EERIE_COMPILER_MODULE,  EERIE_COMPILER_FORMAT_AUTO, EERIE_COMPILER_IR_TEXT,
+      EERIE_COMPILER_IR_TEXT, EERIE_COMPILER_IR_BYTECODE, EERIE_COMPILER_EXECUTABLE_BINARY};
+  const int index = format ? compile_choose("format", format, names) : 1;
+  if (index >= 0) *out_format = formats[index];
+  return index >= 0;
+}
+
+static bool compile_check_phase(const char *option, const char *phase) {
+  if (!phase) return true;
+  const char *names[32];
+  size_t count = 0;
+  while (count < 31 && eerie_compiler_phase_at(count)) {
+    names[count] = eerie_compiler_phase_at(count);
+    ++count;
+  }
+  names[count] = NULL;
+  return compile_choose(option, phase, names) >= 0;
+}
+
+// ---- Lists -------------------------------------------------------------------------------------
+
+static void compile_print_name(void *user, const char *name) {
+  ee_cli_json_t *json = user;
+  if (json)
+    ee_cli_json_string(json, NULL, name);
+  else
+    puts(name);
+}
+
+static int compile_list_targets(bool as_json) {
+  eerie_compiler_target_info_t info;
+  if (!as_json) {
+    for (size_t i = 0; eerie_compiler_target_at(i, &info); ++i)
+      printf("%-16s %s\n", info.name, info.description);
+    return EE_CLI_OK;
+  }
+  ee_cli_json_t json = {0};
+  ee_cli_json_open(&json, NULL, '[');
+  for (size_t i = 0; eerie_compiler_target_at(i, &info); ++i) {
+    ee_cli_json_open(&json, NULL, '{');
+    ee_cli_json_string(&json, "name", info.name);
+    ee_cli_json_string(&json, "description", info.description);
+    ee_cli_json_string(&json, "device", info.device);
+    ee_cli_json_bool(&json, "static_library", info.static_library);
+    ee_cli_json_close(&json, '}');
+  }
+  ee_cli_json_close(&json, ']');
+  return ee_cli_json_print(&json);
+}
+
+static int compile_list_phases(bool as_json) {
+  ee_cli_json_t json = {0};
+  if (as_json) ee_cli_json_open(&json, NULL, '[');
+  for (size_t i = 0; eerie_compiler_phase_at(i); ++i)
+    compile_print_name(as_json ? &json : NULL, eerie_compiler_phase_at(i));
+  if (!as_json) return EE_CLI_OK;
+  ee_cli_json_close(&json, ']');
+  return ee_cli_json_print(&json);
+}
+
+static int compile_list_plugins(compile_run_t *run) {
+  eerie_error_t err = {0};
+  ee_cli_json_t json = {0};
+  void *sink = run->options->json ? &json : NULL;
+  if (!sink) puts("Target backends:");
+  if (sink) ee_cli_json_open(&json, NULL, '{');
+  if (sink) ee_cli_json_open(&json, "backends", '[');
+  eerie_status_t status =
+      eerie_compiler_list_backends(run->compiler, compile_print_name, sink, &err);
+  if (sink) ee_cli_json_close(&json, ']');
+  if (!sink) puts("Plugins:");
+  if (sink) ee_cli_json_open(&json, "plugins", '[');
+  if (!status) status = eerie_compiler_list_plugins(run->compiler, compile_print_name, sink, &err);
+  if (sink) ee_cli_json_close(&json, ']');
+  if (sink) ee_cli_json_close(&json, '}');
+  if (!status) return sink ? ee_cli_json_print(&json) : EE_CLI_OK;
+  ee_cli_text_free(&json.text);
+  return ee_cli_fail_error(EE_CLI_FAILED, &err);
+}
+
+static void compile_keep_flag(void *user, const char *flag) {
+  char *copy = strdup(flag);
+  if (copy && !compile_add(user, copy)) free(copy);
+}
+
+// The flags of a session with the targets and flags of the command line.
+static int compile_print_flags(compile_run_t *run) {
+  const compile_options_t *options = run->options;
+  const bool all = !*options->flags || strcmp(options->flags, "all") == 0;
+  if (!all && strcmp(options->flags, "nondefault") != 0)
+    return ee_cli_fail(EE_CLI_USAGE, "--flags: '%s' is none of all, nondefault", options->flags);
+  eerie_error_t err = {0};
+  eerie_compiler_session_t *session = NULL;
+  ee_cli_strings_t target_flags = {0};
+  ee_cli_json_t json = {0};
+  eerie_status_t status = eerie_compiler_session_create(run->compiler, &session, &err);
+  if (!status)
+    status = eerie_compiler_target_flags(options->targets.items, options->targets.count, "x.o",
+                                         compile_keep_flag, &target_flags, &err);
+  if (!status)
+    status =
+        eerie_compiler_session_set_flags(session, target_flags.items, target_flags.count, &err);
+  if (!status)
+    status =
+        eerie_compiler_session_set_flags(session, options->raw.items, options->raw.count, &err);
+  if (options->json) ee_cli_json_open(&json, NULL, '[');
+  if (!status)
+    status = eerie_compiler_session_get_flags(session, !all, compile_print_name,
+                                              options->json ? &json : NULL, &err);
+  if (options->json) ee_cli_json_close(&json, ']');
+  int exit_code = EE_CLI_OK;
+  if (status)
+    exit_code = ee_cli_fail_error(EE_CLI_USAGE, &err);
+  else if (options->json)
+    exit_code = ee_cli_json_print(&json);
+  if (status) ee_cli_text_free(&json.text);
+  for (size_t i = 0; i < target_flags.count; ++i)
+    free((void *)(uintptr_t)target_flags.items[i]);
+  ee_cli_strings_free(&target_flags);
+  eerie_compiler_session_release(session);
+  return exit_code;
+}
+
+// ---- Compiling ---------------------------------------------------------------------------------
+
+static void compile_on_diagnostic(void *user, const eerie_compiler_diagnostic_t *diagnostic) {
+  compile_run_t *run = user;
+  run->errors += diagnostic->severity == EERIE_COMPILER_ERROR;
+  run->warnings += diagnostic->severity == EERIE_COMPILER_WARNING;
+  ee_cli_print_diagnostic(diagnostic);
+}
+
+static void compile_on_output(void *user, const char *text, size_t size) {
+  (void)user;
+  ee_cli_progress_clear();
+  fwrite(text, 1, size, stderr);
+}
+
+// The exit code of what the library answered.
+static int compile_exit_code(const compile_run_t *run, eerie_status_t status,
+                             const eerie_error_t *err) {
+  switch (status) {
+  case EERIE_UNAVAILABLE:
+  case EERIE_INCOMPATIBLE: return EE_CLI_MISSING;
+  case EERIE_NOT_FOUND:
+  case EERIE_PERMISSION_DENIED: return EE_CLI_BAD_INPUT;
+  case EERIE_ABORTED: return EE_CLI_CRASHED;
+  case EERIE_INVALID_ARGUMENT:
+    // A flag that the compiler refuses is refused before it sees the source.
+    if (!run->errors && compile_starts(err->message, "the compiler refuses")) return EE_CLI_USAGE;
+    return EE_CLI_FAILED;
+  default: return EE_CLI_FAILED;
+  }
+}
+
+static int compile_check_input(const char *path) {
+  if (strcmp(path, "-") == 0) return EE_CLI_OK;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ee_cli_fail(EE_CLI_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+  struct stat info;
+  const bool known = fstat(fd, &info) == 0;
+  close(fd);
+  if (known && S_ISDIR(info.st_mode))
+    return ee_cli_fail(EE_CLI_BAD_INPUT, "cannot read %s: it is a folder", path);
+  if (known && S_ISREG(info.st_mode) && info.st_size == 0)
+    return ee_cli_fail(EE_CLI_BAD_INPUT, "%s is empty, expected MLIR", path);
+  return EE_CLI_OK;
+}
+
+// "x/model.mlir" and ".vmfb": "model.vmfb", or with `keep_folder` "x/model.vmfb".
+static bool compile_derive(const char *path, const char *extension, bool keep_folder, char *out,
+                           size_t capacity) {
+  const char *slash = strrchr(path, '/');
+  const char *name = slash ? slash + 1 : path;
+  const char *dot = strrchr(name, '.');
+  const char *from = keep_folder ? path : name;
+  const size_t size = dot && dot > name ? (size_t)(dot - from) : strlen(from);
+  const int length = snprintf(out, capacity, "%.*s%s", (int)size, from, extension);
+  return length > 0 && (size_t)length < capacity;
+}
+
+// Static kernels: the compiler writes NAME.o and NAME.h itself. It gets other names for them, and
+// the files take theirs when all is done.
+static bool compile_prepare_static(compile_run_t *run, const char *output) {
+  const char *wanted = run->options->static_library;
+  const bool good =
+      wanted ? strlen(wanted) < sizeof run->static_path && strcpy(run->static_path, wanted)
+             : compile_derive(output, ".o", true, run->static_path, sizeof run->static_path);
+  char stem[4096], extension[64];
+  snprintf(extension, sizeof extension, ".%ld.tmp", (long)getpid());
+  return good && compile_derive(run->static_path, extension, true, stem, sizeof stem) &&
+         snprintf(run->static_temporary, sizeof run->static_temporary, "%s.o", stem) <
+             (int)sizeof run->static_temporary;
+}
+
+static int compile_finish_static(const compile_run_t *run, bool keep) {
+  int exit_code = EE_CLI_OK;
+  static const char *const extensions[] = {".o", ".h"};
+  for (size_t i = 0; i < 2; ++i) {
+    char from[4096], to[4096];
+    if (!compile_derive(run->static_temporary, extensions[i], true, from, sizeof from) ||
+        !compile_derive(run->static_path, extensions[i], true, to, sizeof to))
+      continue;
+    if (!keep)
+      unlink(from);
+    else if (rename(from, i ? to : run->static_path) != 0 && errno != ENOENT && !exit_code)
+      exit_code = ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", to, strerror(errno));
+  }
+  return exit_code;
+}
+
+static int compile_report(const compile_run_t *run, const char *input, const char *output,
+                          size_t size, double seconds) {
+  if (run->options->json) {
+    eerie_error_t err = {0};
+    eerie_compiler_info_t info;
+    eerie_compiler_get_info(run->compiler, &info, &err);
+    ee_cli_json_t json = {0};
+    ee_cli_json_open(&json, NULL, '{');
+    ee_cli_json_string(&json, "input", input);
+    ee_cli_json_string(&json, "output", output);
+    ee_cli_json_number(&json, "bytes", size);
+    ee_cli_json_real(&json, "seconds", seconds);
+    ee_cli_json_number(&json, "warnings", run->warnings);
+    ee_cli_json_open(&json, "targets", '[');
+    for (size_t i = 0; i < run->options->targets.count; ++i)
+      ee_cli_json_string(&json, NULL, run->options->targets.items[i]);
+    ee_cli_json_close(&json, ']');
+    if (run->static_path[0]) ee_cli_json_string(&json, "static_library", run->static_path);
+    ee_cli_json_string(&json, "compiler", info.path);
+    ee_cli_json_string(&json, "release", info.release);
+    ee_cli_json_close(&json, '}');
+    return ee_cli_json_print(&json);
+  }
+  if (run->options->quiet || !isatty(STDERR_FILENO)) return EE_CLI_OK;
+  ee_cli_text_t text = {0};
+  ee_cli_text_bytes(&text, size);
+  fprintf(stderr, "%s: %s in %.1f s\n", output, text.data ? text.data : "", seconds);
+  ee_cli_text_free(&text);
+  return EE_CLI_OK;
+}
+
+static double compile_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int compile_write(compile_run_t *run, const char *input, const char *output_path,
+                         eerie_compiler_output_t *output, double seconds) {
+  eerie_error_t err = {0};
+  const void *data;
+  size_t size = 0;
+  eerie_status_t status = eerie_compiler_output_map(output, &data, &size, &err);
+  const bool to_stdout = strcmp(output_path, "-") == 0;
+  if (!status)
+    status = to_stdout ? eerie_compiler_output_write_fd(output, STDOUT_FILENO, &err)
+                       : eerie_compiler_output_write_file(output, output_path, &err);
+  if (status) return ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
+  if (run->static_path[0] && compile_finish_static(run, true)) return EE_CLI_OUTPUT;
+  return to_stdout ? EE_CLI_OK : compile_report(run, input, output_path, size, seconds);
+}
+
+static int compile_source(compile_run_t *run, const char *input, const char *output_path,
+                          eerie_compile_options_t *what) {
+  eerie_error_t err = {0};
+  eerie_compiler_output_t *output = NULL;
+  char label[160];
+  snprintf(label, sizeof label, "compiling %.120s", input);
+  const double start = compile_now();
+  ee_cli_progress_start(label);
+  const eerie_status_t status = eerie_compiler_compile(run->compiler, what, &output, &err);
+  ee_cli_progress_stop();
+  int exit_code;
+  if (status) {
+    exit_code = compile_exit_code(run, status, &err);
+    // A refused source has been explained by its diagnostics.
+    if (exit_code == EE_CLI_FAILED && run->errors)
+      ee_cli_fail(exit_code, "%zu error%s in %s", run->errors, run->errors == 1 ? "" : "s", input);
+    else
+      ee_cli_fail(exit_code, "%s", err.message);
+  } else {
+    exit_code = compile_write(run, input, output_path, output, compile_now() - start);
+  }
+  if (exit_code && run->static_temporary[0]) compile_finish_static(run, false);
+  eerie_compiler_output_release(output);
+  return exit_code;
+}
+
+// An ONNX model goes through the importer first, into a folder of its own.
+static int compile_onnx(compile_run_t *run, const char *input, const char *output_path,
+                        eerie_compile_options_t *what) {
+  const char *folder = getenv("TMPDIR");
+  char temporary[4096], mlir[4096 + 64];
+  const int length = snprintf(temporary, sizeof temporary, "%s/eerie-onnx-XXXXXX",
+                              folder && *folder ? folder : "/tmp");
+  if (length < 0 || (size_t)length >= sizeof temporary || !mkdtemp(temporary))
+    return ee_cli_fail(EE_CLI_OUTPUT, "cannot create a folder like %s: %s", temporary,
+                       strerror(errno));
+  snprintf(mlir, sizeof mlir, "%s/model.mlir", temporary);
+  int exit_code = ee_cli_import_onnx(
+      &(ee_cli_import_t){.model = input, .output = mlir, .compiler = run->options->compiler});
+  if (!exit_code) {
+    what->source_path = mlir;
+    if (!what->input_type) what->input_type = "onnx";
+    exit_code = compile_source(run, input, output_path, what);
+  }
+  unlink(mlir);
+  rmdir(temporary);
+  return exit_code;
+}
+
+static bool compile_fill_levels(const char *level, eerie_compile_options_t *what) {
+  static const char *const levels[] = {"0", "1", "2", "3", NULL};
+  if (!level) return true;
+  const int index = compile_name_index(level, levels);
+  if (index < 0) ee_cli_fail(EE_CLI_USAGE, "-O%s: expected -O0, -O1, -O2 or -O3", level);
+  what->opt_level = (eerie_compiler_opt_level_t)(EERIE_COMPILER_O0 + index);
+  return index >= 0;
+}
+
+static void compile_ignore_flag(void *user, const char *flag) {
+  (void)user;
+  (void)flag;
+}
+
+static bool compile_has_static_target(const compile_options_t *options) {
+  eerie_compiler_target_info_t info;
+  for (size_t t = 0; t < options->targets.count; ++t)
+    for (size_t i = 0; eerie_compiler_target_at(i, &info); ++i)
+      if (info.static_library && strcmp(info.name, options->targets.items[t]) == 0) return true;
+  return false;
+}
+
+// Turns the command line into the library's options. Strings are borrowed.
+static bool compile_fill(compile_options_t *options, eerie_compile_options_t *what) {
+  if (options->dump_phase) {
+    if (!compile_check_phase("dump-phase", options->dump_phase)) return false;
+    options->compile_to = options->dump_phase;
+    if (!options->output) options->output = "-";
+  }
+  if (!compile_choose_mode(options->mode, &what->pipeline) ||
+      !compile_choose_format(options->format, &what->format) ||
+      !compile_check_phase("compile-from", options->compile_from) ||
+      !compile_check_phase("compile-to", options->compile_to) ||
+      !compile_fill_levels(options->opt_level, what))
+    return false;
+  if (options->mlir_bytecode) what->format = EERIE_COMPILER_IR_BYTECODE;
+  if (!options->targets.count && !compile_add(&options->targets, "host")) return false;
+  eerie_error_t err = {0};
+  if (eerie_compiler_target_flags(options->targets.items, options->targets.count, "x.o",
+                                  compile_ignore_flag, NULL, &err)) {
+    ee_cli_fail(EE_CLI_USAGE, "--target: %s", err.message);
+    return false;
+  }
+  what->input_type = options->input_type;
+  what->targets = options->targets.items;
+  what->target_count = options->targets.count;
+  what->flags = options->raw.items;
+  what->flag_count = options->raw.count;
+  what->compile_from = options->compile_from;
+  what->compile_to = options->compile_to;
+  what->dump_phases_to = options->dump_phases_to;
+  what->split_input = options->split_input;
+  what->skip_verify = options->no_verify;
+  what->isolated = options->isolated && !options->no_isolated;
+  what->time_limit_ms =
+      options->time_limit > 4e6 ? 0 : (uint32_t)(options->time_limit * 1000 + 0.999);
+  what->memory_limit = options->memory_limit_mb << 20;
+  what->reproducer_path = options->reproducer;
+  return true;
+}
+
+static bool compile_makes_ir(const eerie_compile_options_t *what) {
+  return what->format == EERIE_COMPILER_IR_TEXT || what->format == EERIE_COMPILER_IR_BYTECODE ||
+         what->pipeline == EERIE_COMPILER_PRECOMPILE ||
+         (what->compile_to && strcmp(what->compile_to, "end") != 0);
+}
+
+static int compile_input(compile_run_t *run, compile_options_t *options,
+                         eerie_compile_options_t *what) {
+  const char *input = options->inputs.items[0];
+  int exit_code = compile_check_input(input);
+  if (exit_code) return exit_code;
+  char derived[4096];
+  const char *output = options->output;
+  if (!output && (compile_makes_ir(what) || strcmp(input, "-") == 0)) {
+    output = "-";
+  } else if (!output) {
+    if (!compile_derive(input, what->pipeline == EERIE_COMPILER_HAL_EXECUTABLE ? ".bin" : ".vmfb",
+                        false, derived, sizeof derived))
+      return ee_cli_fail(EE_CLI_USAGE, "the name of the input is too long; give --output");
+    output = derived;
+  }
+  if (strcmp(output, "-") == 0 && !compile_makes_ir(what) && isatty(STDOUT_FILENO))
+    return ee_cli_fail(EE_CLI_USAGE, "a module is not printed on a terminal; give --output=FILE");
+  if (compile_has_static_target(options)) {
+    if (strcmp(output, "-") == 0 && !options->static_library)
+      return ee_cli_fail(EE_CLI_USAGE,
+                         "target %s writes an object file too; say where with --static-library",
+                         options->targets.items[0]);
+    if (!compile_prepare_static(run, output))
+      return ee_cli_fail(EE_CLI_USAGE, "the name of the static library is too long");
+    what->static_library_path = run->static_temporary;
+  }
+  what->source_path = input;
+  what->on_diagnostic = compile_on_diagnostic;
+  what->on_output = compile_on_output;
+  what->user = run;
+  return ee_cli_has_extension(input, ".onnx") ? compile_onnx(run, input, output, what)
+                                              : compile_source(run, input, output, what);
+}
+
+static int compile_command(compile_options_t *options) {
+  if (options->list_targets) return compile_list_targets(options->json);
+  if (options->list_phases) return compile_list_phases(options->json);
+  const bool listing = options->flags || options->list_plugins;
+  if (!listing && options->inputs.count != 1)
+    return ee_cli_fail(EE_CLI_USAGE, options->inputs.count
+                                         ? "more than one input; eerie compile takes one file"
+                                         : "no input; see eerie compile --help");
+  eerie_compile_options_t what = {0};
+  if (!compile_fill(options, &what)) return EE_CLI_USAGE;
+  compile_run_t run = {.options = options};
+  eerie_error_t err = {0};
+  const eerie_status_t status = eerie_compiler_load(
+      &(eerie_compiler_options_t){.library_path = options->compiler}, &run.compiler, &err);
+  if (status) return ee_cli_fail(compile_exit_code(&run, status, &err), "%s", err.message);
+  int exit_code;
+  if (options->list_plugins)
+    exit_code = compile_list_plugins(&run);
+  else if (options->flags)
+    exit_code = compile_print_flags(&run);
+  else
+    exit_code = compile_input(&run, options, &what);
+  eerie_compiler_release(run.compiler);
+  return exit_code;
+}
+
+static bool compile_parse(compile_options_t *o, int argc, char **argv, int *out_exit) {
+  bool verify = true;
+  const ee_cli_option_t table[] = {
+      {"output", "FILE", EE_CLI_STRING, &o->output, "where the result goes; -o FILE; - for stdout"},
+      {"target", "TARGET", EE_CLI_STRINGS, &o->targets,
+       "where it will run: host (default), x86-64-v3,\naarch64, vulkan, cuda, ...; may be "
+       "repeated"},
+      {"input_type", "TYPE", EE_CLI_STRING, &o->input_type,
+       "auto, none, stablehlo, tosa, torch, onnx"},
+      {"opt_level", "N", EE_CLI_STRING, &o->opt_level, "optimisation, 0 to 3; or -O0 ... -O3"},
+      {"mode", "MODE", EE_CLI_STRING, &o->mode, "standard, hal-executable, precompile, vm"},
+      {"compile_mode", "MODE", EE_CLI_STRING, &o->mode, NULL},
+      {"compile_from", "PHASE", EE_CLI_STRING, &o->compile_from, "phase that the input is in"},
+      {"compile_to", "PHASE", EE_CLI_STRING, &o->compile_to, "last phase; the result is its IR"},
+      {"dump_phase", "PHASE", EE_CLI_STRING, &o->dump_phase, "print the IR after a phase"},
+      {"dump_phases_to", "FOLDER", EE_CLI_STRING, &o->dump_phases_to,
+       "write the IR after every phase into a folder"},
+      {"dump_compilation_phases_to", "FOLDER", EE_CLI_STRING, &o->dump_phases_to, NULL},
+      {"format", "FORMAT", EE_CLI_STRING, &o->format, "module, mlir, mlirbc, executable"},
+      {"output_format", "FORMAT", EE_CLI_STRING, &o->format, NULL},
+      {"emit_mlir_bytecode", NULL, EE_CLI_SWITCH, &o->mlir_bytecode, NULL},
+      {"split_input", NULL, EE_CLI_SWITCH, &o->split_input,
+       "compile pieces between // ----- alone"},
+      {"split_input_file", NULL, EE_CLI_SWITCH, &o->split_input, NULL},
+      {"verify", NULL, EE_CLI_SWITCH, &verify, "check the IR between passes (default)"},
+      {"static_library", "FILE", EE_CLI_STRING, &o->static_library,
+       "object file of a static target (default: OUTPUT.o)"},
+      {"list_targets", NULL, EE_CLI_SWITCH, &o->list_targets, "what --target takes"},
+      {"list_phases", NULL, EE_CLI_SWITCH, &o->list_phases, "the phases of compilation"},
+      {"list_plugins", NULL, EE_CLI_SWITCH, &o->list_plugins,
+       "the compiler's backends and plugins"},
+      {"iree_hal_list_target_backends", NULL, EE_CLI_SWITCH, &o->list_plugins, NULL},
+      {"iree_list_plugins", NULL, EE_CLI_SWITCH, &o->list_plugins, NULL},
+      {"flags", "nondefault", EE_CLI_OPTIONAL, &o->flags, "the compiler's flags and their values"},
+      {"compiler", "PATH", EE_CLI_STRING, &o->compiler,
+       "libIREECompiler, or a Python environment with it"},
+      {"isolated", NULL, EE_CLI_SWITCH, &o->isolated, "compile in a child process (default)"},
+      {"no_isolated", NULL, EE_CLI_SWITCH, &o->no_isolated, "compile in this process"},
+      {"time_limit", "SECONDS", EE_CLI_REAL, &o->time_limit, "stop a compile that takes longer"},
+      {"memory_limit", "MB", EE_CLI_NUMBER, &o->memory_limit_mb, "stop one that takes more memory"},
+      {"reproducer", "FILE", EE_CLI_STRING, &o->reproducer,
+       "where a crash is recorded (default: a new\nfile in the temporary folder)"},
+      {"json", NULL, EE_CLI_SWITCH, &o->json, "print facts as JSON"},
+      {"quiet", NULL, EE_CLI_SWITCH, &o->quiet, "no closing line on a terminal"},
+  };
+  const ee_cli_command_t command = {.name = "compile",
+                                    .summary = "compile a model to a .vmfb module",
+                                    .arguments = "[options] INPUT [compiler flags]",
+                                    .notes = compile_notes,
+                                    .options = table,
+                                    .option_count = sizeof table / sizeof table[0]};
+  const bool good = ee_cli_parse_options(&command, argc, argv, &o->inputs, out_exit);
+  o->no_verify = !verify;
+  return good;
+}
+
+int eerie_cli_compile(int argc, char **argv) {
+  compile_options_t options = {.isolated = true};
+  char **rest = calloc((size_t)argc + 1, sizeof *rest);
+  int rest_count = 0;
+  int exit_code = EE_CLI_OK;
+  if (!rest || !compile_split_arguments(&options, argc, argv, rest, &rest_count))
+    exit_code = ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  else if (compile_parse(&options, rest_count, rest, &exit_code))
+    exit_code = compile_command(&options);
+  ee_cli_strings_free(&options.targets);
+  ee_cli_strings_free(&options.raw);
+  ee_cli_strings_free(&options.inputs);
+  free(rest);
+  return ee_cli_flush_stdout(exit_code);
+}
