@@ -95,7 +95,7 @@ typedef enum ee_cli_option_kind {
 } ee_cli_option_kind_t;
 
 typedef struct ee_cli_option {
-  const char *name;  // "expected_output"; '-' and '_' are the same on the command line
+  const char *name;  // "expected_output"; '-' and '_' are the same. One letter: "-o" as well
   const char *value; // placeholder for the help: "PATH"; NULL for switches
   ee_cli_option_kind_t kind;
   void *target;

@@ -43,7 +43,9 @@ static void print_help(const ee_cli_command_t *command) {
     if (!option->help) continue;
     char left[64];
     const bool optional = option->kind == EE_CLI_OPTIONAL;
-    if (option->value)
+    if (!option->name[1])
+      snprintf(left, sizeof left, "-%s %s", option->name, option->value ? option->value : "");
+    else if (option->value)
       snprintf(left, sizeof left, "--%s%s%s%s", option->name, optional ? "[=" : "=", option->value,
                optional ? "]" : "");
     else
@@ -61,7 +63,9 @@ static void print_help(const ee_cli_command_t *command) {
   if (command->notes) printf("\n%s", command->notes);
 }
 
-static int unknown_option(const ee_cli_command_t *command, const char *text, size_t length) {
+static int unknown_option(const ee_cli_command_t *command, const char *argument, const char *text,
+                          size_t length) {
+  const int shown = (int)(text - argument) + (int)length;
   char name[64];
   if (length >= sizeof name) length = sizeof name - 1;
   memcpy(name, text, length);
@@ -71,14 +75,15 @@ static int unknown_option(const ee_cli_command_t *command, const char *text, siz
   const char *names[64];
   size_t count = 0;
   for (size_t i = 0; i < command->option_count && count < 62; ++i)
-    if (command->options[i].help) names[count++] = command->options[i].name;
+    if (command->options[i].help && command->options[i].name[1])
+      names[count++] = command->options[i].name;
   names[count++] = "help";
   names[count] = NULL;
   const char *nearest = ee_cli_nearest(name, names);
   if (nearest)
-    return ee_cli_fail(EE_CLI_USAGE, "unknown option --%.*s; did you mean --%s?", (int)length, text,
+    return ee_cli_fail(EE_CLI_USAGE, "unknown option %.*s; did you mean --%s?", shown, argument,
                        nearest);
-  return ee_cli_fail(EE_CLI_USAGE, "unknown option --%.*s; see eerie %s --help", (int)length, text,
+  return ee_cli_fail(EE_CLI_USAGE, "unknown option %.*s; see eerie %s --help", shown, argument,
                      command->name);
 }
 
@@ -127,12 +132,14 @@ static int set_option(const ee_cli_option_t *option, const char *value) {
   return EE_CLI_OK;
 }
 
-// Reads the option at argv[*i], and the argument after it if that is its value.
+// Reads the option at argv[*i], and the argument after it if that is its value. One dash is for
+// names of one letter.
 static int parse_option(const ee_cli_command_t *command, int argc, char **argv, int *i) {
-  const char *text = argv[*i] + 2;
+  const bool is_short = argv[*i][1] != '-';
+  const char *text = argv[*i] + (is_short ? 1 : 2);
   const size_t length = strcspn(text, "=");
   const ee_cli_option_t *option = find_option(command, text, length);
-  if (!option) return unknown_option(command, text, length);
+  if (!option || (is_short && length > 1)) return unknown_option(command, argv[*i], text, length);
   const char *value = text[length] ? text + length + 1 : NULL;
   const bool needs_value = option->kind != EE_CLI_SWITCH && option->kind != EE_CLI_OPTIONAL;
   if (!value && needs_value) {
@@ -156,10 +163,8 @@ bool ee_cli_parse_options(const ee_cli_command_t *command, int argc, char **argv
     }
     if (!options_over && strcmp(argument, "--") == 0) {
       options_over = true;
-    } else if (!options_over && argument[0] == '-' && argument[1] == '-') {
-      *out_exit = parse_option(command, argc, argv, &i);
     } else if (!options_over && argument[0] == '-' && argument[1]) {
-      *out_exit = ee_cli_fail(EE_CLI_USAGE, "unknown option %s; options start with --", argument);
+      *out_exit = parse_option(command, argc, argv, &i);
     } else if (!positional) {
       *out_exit = ee_cli_fail(EE_CLI_USAGE, "unexpected argument '%s'; see eerie %s --help",
                               argument, command->name);
