@@ -247,6 +247,14 @@ static void print_instruction(printer_t *p, const instruction_t *instruction) {
   }
 }
 
+// Zeros to the end are padding: no function ends with an instruction that is all zeros.
+static bool is_padding(const printer_t *p) {
+  for (uint32_t i = p->pc; i < p->size; ++i) {
+    if (p->code[i] != 0) return false;
+  }
+  return true;
+}
+
 eerie_status_t ee_module_disassemble(const ee_module_t *module, uint32_t function,
                                      void (*sink)(void *user, const char *line), void *user,
                                      eerie_error_t *err) {
@@ -256,7 +264,7 @@ eerie_status_t ee_module_disassemble(const ee_module_t *module, uint32_t functio
   }
   const ee_module_function_t *f = &module->functions[function];
   printer_t p = {.module = module, .code = f->bytecode, .size = f->bytecode_size};
-  while (p.pc < p.size) {
+  while (!is_padding(&p)) {
     const uint32_t start = p.pc;
     p.length = 0;
     print(&p, "0x%04x  ", start);

@@ -370,7 +370,8 @@ def table_defects(corpus, good, name, table, where):
     if table - good.base + 0xFFFF > size + 64:
         add(f"{name}-table-size-all-ones", module, "reach past the flatbuffer")
     for number in range((good.u16(good.vtable(table)) - 4) // 2):
-        if good.field(table, number) is None:
+        # Nobody reads the module's debug_database.
+        if good.field(table, number) is None or (name, number) == ("root", 15):
             continue
         for label, value in (("outside", 0xFFF0), ("on-the-vtable-offset", 2)):
             module = good.edit()
@@ -448,38 +449,22 @@ def flatbuffer(corpus, good):
     reference_defects(corpus, good, "module-state", state, "module_state: module_state", "table")
     table_defects(corpus, good, "module-state", good.follow(state), "module_state")
 
-    # The same bytes over and over: small files that would take long to read.
-    module = good.edit()
-    key = module.append_string(b"k" * 3000)
-    vtable = module.append(struct.pack("<HHHH", 8, 12, 4, 8))
-    attr = module.append(bytes(12))
-    module.put(attr, "i", attr - vtable)
-    # References go forward only: the strings must follow the table that names them.
-    module.set_string(attr + 4, b"k" * 3000).set_string(attr + 8, b"v" * 3000)
-    assert key
-    count = 200
-    vector = module.append(struct.pack("<I", count) + bytes(4 * count))
-    # The table lies before the vector, so it is made again behind it.
-    attr = module.append(bytes(12))
-    module.put(attr, "i", attr - vtable)
-    module.set_string(attr + 4, b"k" * 3000).set_string(attr + 8, b"v" * 3000)
-    for i in range(count):
-        module.point(vector + 4 + 4 * i, attr)
-    signature_vtable = module.append(struct.pack("<HHHH", 8, 12, 4, 8))
+    # The same bytes over and over: small files that would take long to read. References go forward
+    # only, so what is referred to is appended last.
+    module, count = good.edit(), 200
     signatures = good.vector("function_signatures")[1]
-    old = good.tables("function_signatures")[0]
-    convention = good.string(good.field(old, 0))
-    signature = module.append(bytes(12))
-    module.put(signature, "i", signature - signature_vtable).set_string(signature + 4, convention)
-    # The vector must lie behind the signature: once more.
-    vector = module.append(struct.pack("<I", count) + bytes(4 * count))
-    attr = module.append(bytes(12))
-    module.put(attr, "i", attr - vtable)
-    module.set_string(attr + 4, b"k" * 3000).set_string(attr + 8, b"v" * 3000)
+    convention = good.string(good.field(good.follow(signatures), 0))
+    vtable = module.append(struct.pack("<HHHH", 8, 12, 4, 8), 2)
+    signature, vector, attribute = (module.append(bytes(size)) for size in (12, 4 + 4 * count, 12))
+    for table in (signature, attribute):
+        module.put(table, "i", table - vtable)
+    module.set_string(signature + 4, convention).point(signature + 8, vector)
+    module.put(vector, "I", count)
     for i in range(count):
-        module.point(vector + 4 + 4 * i, attr)
-    module.point(signature + 8, vector).point(signatures, signature)
-    add("one-attribute-200-times", module, "refers to the same bytes too often")
+        module.point(vector + 4 + 4 * i, attribute)
+    module.set_string(attribute + 4, b"k" * 3000).set_string(attribute + 8, b"v" * 3000)
+    add("one-attribute-200-times", module.point(signatures, signature),
+        "refers to the same bytes too often")
 
     module, count = good.edit(), 400
     longest = max((Function(good, i) for i in range(function_count(good))), key=lambda f: f.size)
@@ -655,7 +640,7 @@ def operand_defects(module, function, operand, counts, marker):
     elif letter == "s":
         yield "too-long", (at, "H", 0xFFFF), "reaches past the end of the function"
     elif letter == "n":
-        yield "too-many-cases", (at, "H", 0xFFFF), ""
+        yield "too-many-cases", (at, "H", 0xFFFF), "instruction 0x83 at"
     elif letter == "b":
         size = function.size
         yield "past-end", (at, "I", size), f"branch to 0x{size:x}, past the end"
@@ -688,10 +673,10 @@ def operand_defects(module, function, operand, counts, marker):
                 yield f"plain-{i}-is-2", (at + 2 + 2 * i, "h", 2), "segment size 2 for plain"
             else:
                 yield f"variadic-{i}-is-minus-1", (at + 2 + 2 * i, "h", -1), "segment size -1 for variadic"
-                yield f"variadic-{i}-one-more", (at + 2 + 2 * i, "h", size + 1), ""
-                yield f"variadic-{i}-is-32767", (at + 2 + 2 * i, "h", 32767), ""
-                yield f"variadic-{i}-is-0", (at + 2 + 2 * i, "h", 0), ""
-        yield "count-0", (at, "H", 0), ""
+                for value in (0, size + 1, 32767):
+                    yield f"variadic-{i}-is-{value}", (at + 2 + 2 * i, "h", value), "expected"
+        # The first size is then read as the number of arguments.
+        yield "count-0", (at, "H", 0), "reaches past the end of the function"
         yield "count-all-ones", (at, "H", 0xFFFF), "reaches past the end of the function"
     elif letter[0] == "v" or letter == "*":
         yield "count-all-ones", (at, "H", 0xFFFF), "reaches past the end of the function"
@@ -748,42 +733,41 @@ def bytecode(corpus, good, opcodes, source):
                         continue
                     seen.add(name)
                     module = good.edit().put(at, form, value)
-                    if text == "reaches past the end of the function" and text:
-                        pass
-                    add(name, module, text or f"function {index} ")
+                    add(name, module, text)
     return counts
 
 
 def control_flow(corpus, good, opcodes):
     add = corpus.add
-    add_name = lambda index: f"function {index} "
     for index in range(function_count(good)):
         function = Function(good, index)
         instructions = decode(good, function, opcodes)
         length_at = function.descriptor + 4
-        # Cut at each boundary between instructions, and in the middle of each.
-        depth = 0
+        # Cut at each boundary between instructions, and in the middle of each. Branches over the
+        # cut are noticed first.
+        furthest = 0
         for i, instruction in enumerate(instructions):
             offset = instruction.start - function.start
-            ends = instruction.mnemonic in TERMINATORS
             if i:
-                last = instructions[i - 1].mnemonic in TERMINATORS
-                text = "blocks, expected" if last else "ends without a terminator"
+                text = "ends without a terminator"
+                if instructions[i - 1].mnemonic in TERMINATORS:
+                    text = "blocks, expected"
+                if furthest >= offset:
+                    text = "past the end of the function"
                 add(f"function-{index}-cut-at-0x{offset:x}", good.edit().put(length_at, "I", offset),
-                    add_name(index) + "")
-                corpus.lines[-1] = corpus.lines[-1].rsplit("\t", 1)[0] + f"\t{text}\n"
+                    text)
+            for operand in instruction.operands:
+                if operand.letter == "b":
+                    furthest = max(furthest, good.u32(operand.at))
             if instruction.end - instruction.start > 1:
                 cut = instruction.end - function.start - 1
                 add(f"function-{index}-cut-inside-0x{offset:x}",
-                    good.edit().put(length_at, "I", cut), "reaches past the end of the function")
-            if i and not ends and instruction.mnemonic != "<block>":
-                depth += 1
+                    good.edit().put(length_at, "I", cut), "past the end of the function")
         second = instructions[1]
         add(f"function-{index}-no-first-marker", good.edit().put(function.start, "B", 0x0C),
             "at 0x0: instruction outside of a block")
         add(f"function-{index}-marker-in-block", good.edit().put(second.start, "B", 0x79),
-            "block begins before the last one was ended" if second.mnemonic not in TERMINATORS
-            else "function")
+            "block begins before the last one was ended")
         if function.blocks > 1:
             add(f"function-{index}-one-block-less",
                 good.edit().put(function.descriptor + 14, "H", function.blocks - 1),
@@ -796,10 +780,10 @@ def control_flow(corpus, good, opcodes):
                 "instruction outside of a block")
         if function.registers:
             add(f"function-{index}-no-registers", good.edit().put(function.descriptor + 16, "H", 0),
-                f"function {index} ")
+                "register")
         if function.refs:
             add(f"function-{index}-no-ref-registers",
-                good.edit().put(function.descriptor + 18, "H", 0), f"function {index} ")
+                good.edit().put(function.descriptor + 18, "H", 0), "reference register")
 
     # Every opcode that does not exist, in place of the first instruction of a function.
     function = Function(good, 0)
@@ -819,7 +803,8 @@ def extensions(corpus, good, opcodes):
             if first is None:
                 continue
             add(f"function-{index}-{feature}-not-required",
-                good.edit().put(function.descriptor + 8, "I", 0),
+                good.edit().put(function.descriptor + 8, "I",
+                                function.requirements & ~(1 if feature == "f32" else 2)),
                 f"{feature} instruction in a function that does not require the feature")
             for number in (0x3E, 0x3F, 0x40, 0x7F, 0x80, 0xFF):
                 if (feature, number) not in opcodes:
@@ -863,7 +848,8 @@ def calls(corpus, good, opcodes):
                         f"function {value} does not exist")
                 for label in ("other.pairs", "other.slow_many"):
                     add(f"{where}-plain-call-of-{label}",
-                        good.edit().put(at, "I", IMPORT_BIT | imports[label]), f"function {index} ")
+                        good.edit().put(at, "I", IMPORT_BIT | imports[label]),
+                        "plain call of a variadic import")
             for label, wrong in (("arguments", arguments), ("results", results)):
                 if wrong.count:
                     add(f"{where}-{label}-one-less", good.edit().put(wrong.at, "H", wrong.count - 1),
@@ -871,7 +857,7 @@ def calls(corpus, good, opcodes):
                     add(f"{where}-{label}-none", good.edit().put(wrong.at, "H", 0),
                         f"0 {label}, expected")
             add(f"{where}-results-one-more", good.edit().put(results.at, "H", results.count + 1),
-                f"function {index} ")
+                f"{results.count + 1} results, expected")
 
     # The signature changes under a body that stays.
     signatures = good.tables("function_signatures")
@@ -886,7 +872,7 @@ def calls(corpus, good, opcodes):
                 ("result-more", f"0{arguments}_{plain}r", "results, expected"),
                 ("result-none", f"0{arguments}_v", "results, expected"),
                 ("result-other-class",
-                 f"0{arguments}_" + ("r" if plain[:1] != "r" else "i") + plain[1:], "register"),
+                 f"0{arguments}_" + ("r" if plain[:1] != "r" else "i") + plain[1:], "reference, expected"),
                 ("arguments-300", "0" + "I" * 300 + f"_{results}", "need 600 registers"),
                 ("references-40", "0" + "r" * 40 + f"_{results}", "and 40 reference registers")):
             if text == convention or (label == "result-none" and results == "v"):
@@ -908,7 +894,7 @@ def calls(corpus, good, opcodes):
                             ("other-classes", "0rrr_FF")):
             module = good.edit()
             module.set_string(at, text.encode())
-            add(f"import-{name}-convention-{label}", module, "function ")
+            add(f"import-{name}-convention-{label}", module, "instruction 0x")
 
 
 # ---- Main ------------------------------------------------------------------------------------------
