@@ -24,7 +24,8 @@
 #define EE_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define EE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define EE_COLD        __attribute__((cold, noinline))
-// Not where there is no OS: newlib makes uint32_t a long of the same width, and every %u would warn.
+// Not where there is no OS: newlib makes uint32_t a long of the same width, and every %u would
+// warn.
 #if __STDC_HOSTED__
 #define EE_PRINTF(format_index, first_argument)                                                    \
   __attribute__((format(printf, format_index, first_argument)))
@@ -38,6 +39,14 @@
 #define EE_PRINTF(format_index, first_argument)
 #endif
 
+// Lets the compiler know that a failure is not EERIE_OK, so that it sees which outputs were set.
+static inline eerie_status_t ee_error_known(eerie_status_t code) {
+#if defined(__GNUC__)
+  if (code == EERIE_OK) __builtin_unreachable();
+#endif
+  return code;
+}
+
 #if EERIE_MESSAGES
 // Fills `err` (NULL: nothing) and returns `code`. The format is the subset that ee_format knows.
 EE_COLD EE_PRINTF(5, 6) eerie_status_t
@@ -45,11 +54,12 @@ EE_COLD EE_PRINTF(5, 6) eerie_status_t
                  const char *format, ...);
 // Puts "<context>: " before the text that is already in `err`. Cuts what does not fit.
 EE_COLD EE_PRINTF(2, 3) void ee_error_annotate(eerie_error_t *err, const char *format, ...);
-#define EE_FAIL(err, code, ...) ee_error_set((err), (code), __FILE_NAME__, __LINE__, __VA_ARGS__)
-#define EE_ANNOTATE(err, ...)   ee_error_annotate((err), __VA_ARGS__)
+#define EE_FAIL(err, code, ...)                                                                    \
+  ee_error_known(ee_error_set((err), (code), __FILE_NAME__, __LINE__, __VA_ARGS__))
+#define EE_ANNOTATE(err, ...) ee_error_annotate((err), __VA_ARGS__)
 #else
 EE_COLD eerie_status_t ee_error_set_code(eerie_error_t *err, eerie_status_t code);
-#define EE_FAIL(err, code, ...) ee_error_set_code((err), (code))
+#define EE_FAIL(err, code, ...) ee_error_known(ee_error_set_code((err), (code)))
 #define EE_ANNOTATE(err, ...)   ((void)(err))
 #endif
 

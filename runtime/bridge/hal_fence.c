@@ -55,7 +55,8 @@ eerie_status_t ee_bridge_hal_fence_signal(ee_vm_call_t *call) {
 eerie_status_t ee_bridge_hal_fence_fail(ee_vm_call_t *call) {
   ee_hal_fence_t *fence = NULL;
   EE_TRY(ee_bridge_fence(call, 0, &fence));
-  const eerie_status_t status = (eerie_status_t)(call->arguments[1].i32 & 0x1F);
+  eerie_status_t status = (eerie_status_t)(call->arguments[1].i32 & 0x1F);
+  if (status == EERIE_OK) status = EERIE_UNKNOWN; // failed, the module did not say how
   eerie_error_t cause;
   (void)EE_FAIL(&cause, status, "the module failed the fence with %s", eerie_status_name(status));
   ee_hal_fence_signal(fence, status, &cause);
