@@ -31,6 +31,7 @@ typedef struct compile_run {
   const compile_options_t *options;
   eerie_compiler_t *compiler;
   size_t errors, warnings;
+  bool skip_notes; // the diagnostic that they belong to was skipped
   char static_path[4096], static_temporary[4096];
 } compile_run_t;
 
@@ -239,6 +240,15 @@ static int compile_print_flags(compile_run_t *run) {
   if (!status)
     status =
         eerie_compiler_session_set_flags(session, target_flags.items, target_flags.count, &err);
+  char named[2][256] = {"", ""};
+  if (options->input_type)
+    snprintf(named[0], sizeof named[0], "--iree-input-type=%.200s", options->input_type);
+  if (options->opt_level)
+    snprintf(named[1], sizeof named[1], "--iree-opt-level=O%.8s", options->opt_level);
+  for (size_t i = 0; i < 2 && !status; ++i) {
+    const char *flag = named[i];
+    if (*flag) status = eerie_compiler_session_set_flags(session, &flag, 1, &err);
+  }
   if (!status)
     status =
         eerie_compiler_session_set_flags(session, options->raw.items, options->raw.count, &err);
@@ -262,8 +272,22 @@ static int compile_print_flags(compile_run_t *run) {
 
 // ---- Compiling ---------------------------------------------------------------------------------
 
+// The compiler warns of every ARM CPU with a name that it cannot tell its features. It needs to
+// tell them only to choose tilings that microcontrollers do not have; the code is for the CPU all
+// the same.
+static const char compile_known_warning[] = "Resolution of CPU to CPU-features is not implemented";
+
+static bool compile_contains(const char *text, size_t size, const char *part) {
+  return memmem(text, size, part, strlen(part)) != NULL;
+}
+
 static void compile_on_diagnostic(void *user, const eerie_compiler_diagnostic_t *diagnostic) {
   compile_run_t *run = user;
+  if (diagnostic->severity != EERIE_COMPILER_NOTE)
+    run->skip_notes =
+        diagnostic->severity == EERIE_COMPILER_WARNING &&
+        compile_contains(diagnostic->message, diagnostic->message_size, compile_known_warning);
+  if (run->skip_notes) return;
   run->errors += diagnostic->severity == EERIE_COMPILER_ERROR;
   run->warnings += diagnostic->severity == EERIE_COMPILER_WARNING;
   ee_cli_print_diagnostic(diagnostic);
@@ -271,6 +295,7 @@ static void compile_on_diagnostic(void *user, const eerie_compiler_diagnostic_t 
 
 static void compile_on_output(void *user, const char *text, size_t size) {
   (void)user;
+  if (compile_contains(text, size, compile_known_warning)) return;
   ee_cli_progress_clear();
   fwrite(text, 1, size, stderr);
 }
@@ -298,11 +323,18 @@ static int compile_check_input(const char *path) {
   if (fd < 0) return ee_cli_fail(EE_CLI_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
   struct stat info;
   const bool known = fstat(fd, &info) == 0;
+  char start[4] = "";
+  // A pipe keeps its bytes for the compiler.
+  if (known && S_ISREG(info.st_mode) && read(fd, start, sizeof start) < 0) start[0] = 0;
   close(fd);
   if (known && S_ISDIR(info.st_mode))
     return ee_cli_fail(EE_CLI_BAD_INPUT, "cannot read %s: it is a folder", path);
   if (known && S_ISREG(info.st_mode) && info.st_size == 0)
     return ee_cli_fail(EE_CLI_BAD_INPUT, "%s is empty, expected MLIR", path);
+  // Modules are readable as ZIP archives.
+  if (memcmp(start, "PK\3\4", sizeof start) == 0)
+    return ee_cli_fail(EE_CLI_BAD_INPUT, "%s is a compiled module or an archive, expected MLIR",
+                       path);
   return EE_CLI_OK;
 }
 

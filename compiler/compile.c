@@ -173,7 +173,7 @@ static eerie_status_t compile_here(eerie_compiler_t *compiler,
 
 // ---- In a child --------------------------------------------------------------------------------
 
-enum { COMPILE_FRAME_DIAGNOSTIC = 'D', COMPILE_FRAME_RESULT = 'R' };
+enum { COMPILE_FRAME_STARTED = 'S', COMPILE_FRAME_DIAGNOSTIC = 'D', COMPILE_FRAME_RESULT = 'R' };
 
 // Followed by the file's name with its NUL, and the message.
 typedef struct compile_diagnostic_frame {
@@ -190,7 +190,9 @@ typedef struct compile_child {
   const char *reproducer_path;
   int frame_fd; // child
   bool quiet;   // parent: a second run, whose diagnostics have been seen
+  bool started; // parent: the flags have been accepted
   bool finished;
+  const ee_child_result_t *result;
   eerie_status_t status;
   eerie_error_t error;
 } compile_child_t;
@@ -246,6 +248,7 @@ static void compile_in_child(void *context, int frame_fd) {
     status = EE_COMPILER_FAIL(&err, EERIE_FAILED_PRECONDITION,
                               "this process has compiled with global flags and without isolation; "
                               "it cannot compile isolated after that");
+  ee_child_send(frame_fd, COMPILE_FRAME_STARTED, NULL, 0, NULL, 0);
   if (!status)
     status = compile_here(&compiler, &options, global ? &none : child->flags,
                           child->reproducer_path, child->output, &err);
@@ -273,20 +276,26 @@ static void compile_on_diagnostic_frame(const compile_child_t *child, const char
                                      .column = frame.column});
 }
 
+static void compile_on_output(void *user, const char *text, size_t size) {
+  const compile_child_t *child = user;
+  // What comes before the start is kept: complaints about a flag make the error's text.
+  if (child->started && child->options->on_output && !child->quiet)
+    child->options->on_output(child->options->user, text, size);
+}
+
 static void compile_on_frame(void *user, uint8_t type, const char *data, size_t size) {
   compile_child_t *child = user;
+  if (type == COMPILE_FRAME_STARTED) {
+    child->started = true;
+    if (child->result->printed_size)
+      compile_on_output(child, child->result->printed, child->result->printed_size);
+  }
   if (type == COMPILE_FRAME_DIAGNOSTIC) compile_on_diagnostic_frame(child, data, size);
   if (type != COMPILE_FRAME_RESULT || size != sizeof child->error) return;
   memcpy(&child->error, data, size);
   child->error.message[sizeof child->error.message - 1] = 0;
   child->status = child->error.code;
   child->finished = true;
-}
-
-static void compile_on_output(void *user, const char *text, size_t size) {
-  const compile_child_t *child = user;
-  if (child->options->on_output && !child->quiet)
-    child->options->on_output(child->options->user, text, size);
 }
 
 static eerie_status_t compile_run_child(const eerie_compiler_t *compiler, compile_child_t *child,
@@ -298,7 +307,8 @@ static eerie_status_t compile_run_child(const eerie_compiler_t *compiler, compil
                               .user = child,
                               .time_limit_ms = child->options->time_limit_ms,
                               .memory_limit = child->options->memory_limit};
-  child->finished = false;
+  child->started = child->finished = false;
+  child->result = out_result;
   return ee_child_run(&compiler->allocator, &job, out_result, err);
 }
 
@@ -394,6 +404,8 @@ static eerie_status_t compile_crashed(const eerie_compiler_t *compiler,
     return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
                             "compiling %s took more than the memory limit of %llu bytes", name,
                             (unsigned long long)limit);
+  if (!child->started && !result->signal)
+    return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT, "the compiler refuses a flag: %s", words);
   if (!result->signal) // exit(): how LLVM ends on input that it cannot go on with
     return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT, "compiling %s: %s", name,
                             *words ? words : "the compiler ended without a word");

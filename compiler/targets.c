@@ -24,8 +24,7 @@ typedef struct target_row {
   const char *triple;   // CPU, STATIC
   const char *cpu;      // CPU, STATIC; default of the argument
   const char *features; // CPU, STATIC
-  // The compiler derives the features from the CPU's name on x86 and aarch64 only, and warns where
-  // it cannot and none are given.
+  // The compiler derives the features from the CPU's name on x86 and aarch64 only.
   bool explicit_features;
   const char *abi; // CPU, STATIC
   int vector_size; // CPU: bytes of a vector register
@@ -56,8 +55,6 @@ typedef struct target_row {
 #define TARGET_X86_V3 TARGET_X86_V2 ",+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave"
 #define TARGET_X86_V4 TARGET_X86_V3 ",+avx512bw,+avx512cd,+avx512dq,+avx512f,+avx512vl"
 
-// A feature that the triple implies anyway.
-#define TARGET_THUMB "+thumb-mode"
 #define TARGET_CORTEX(row_name, text, row_triple, row_cpu, row_features, row_float_abi)            \
   {                                                                                                \
     .name = row_name, .usage = row_name, .description = text ", static kernels",                   \
@@ -141,19 +138,17 @@ static const target_row_t target_rows[] = {
      .description = "Apple GPUs",
      .kind = TARGET_GPU,
      .device = "metal"},
-    TARGET_CORTEX("cortex-m0plus", "ARM Cortex-M0+", "thumbv6m-none-eabi", "cortex-m0plus",
-                  TARGET_THUMB, "soft"),
-    TARGET_CORTEX("cortex-m3", "ARM Cortex-M3", "thumbv7m-none-eabi", "cortex-m3", TARGET_THUMB,
+    TARGET_CORTEX("cortex-m0plus", "ARM Cortex-M0+", "thumbv6m-none-eabi", "cortex-m0plus", NULL,
                   "soft"),
-    TARGET_CORTEX("cortex-m4", "ARM Cortex-M4F", "thumbv7em-none-eabihf", "cortex-m4", TARGET_THUMB,
+    TARGET_CORTEX("cortex-m3", "ARM Cortex-M3", "thumbv7m-none-eabi", "cortex-m3", NULL, "soft"),
+    TARGET_CORTEX("cortex-m4", "ARM Cortex-M4F", "thumbv7em-none-eabihf", "cortex-m4", NULL,
                   "hard"),
     // The cpu cortex-m4 with a soft float ABI still gets instructions of the FPU.
     TARGET_CORTEX("cortex-m4-soft", "ARM Cortex-M4 without FPU", "thumbv7em-none-eabi", "generic",
                   "+soft-float", "soft"),
-    TARGET_CORTEX("cortex-m7", "ARM Cortex-M7", "thumbv7em-none-eabihf", "cortex-m7", TARGET_THUMB,
+    TARGET_CORTEX("cortex-m7", "ARM Cortex-M7", "thumbv7em-none-eabihf", "cortex-m7", NULL, "hard"),
+    TARGET_CORTEX("cortex-m55", "ARM Cortex-M55", "thumbv8.1m.main-none-eabihf", "cortex-m55", NULL,
                   "hard"),
-    TARGET_CORTEX("cortex-m55", "ARM Cortex-M55", "thumbv8.1m.main-none-eabihf", "cortex-m55",
-                  TARGET_THUMB, "hard"),
     {.name = "riscv32",
      .usage = "riscv32",
      .description = "32-bit RISC-V, rv32imac, static kernels",
@@ -297,7 +292,7 @@ static void target_cpu_flags(target_writer_t *writer, const target_choice_t *cho
   if (row->triple) target_flag(writer, "--iree-llvmcpu-target-triple=%s", row->triple);
   target_flag(writer, "--iree-llvmcpu-target-cpu=%s",
               choice->argument ? choice->argument : row->cpu);
-  if (row->explicit_features)
+  if (row->explicit_features && row->features)
     target_flag(writer, "--iree-llvmcpu-target-cpu-features=%s", row->features);
   if (row->abi) target_flag(writer, "--iree-llvmcpu-target-abi=%s", row->abi);
   if (row->float_abi) target_flag(writer, "--iree-llvmcpu-target-float-abi=%s", row->float_abi);
