@@ -62,7 +62,7 @@ def compile_module(eerie, out):
     if is_fresh(stamp, key, [module]):
         print("compiling: done before")
     else:
-        run([eerie, "compile", source, "--input-type", "stablehlo", "-o", module, "--", *FLAGS])
+        run([eerie, "compile", source, "--input-type", "stablehlo", "-o", module, *FLAGS])
         stamp.write_text(key)
     return module
 

@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
       eerie_program_find(program, "main", &classify, &err))
     return fail(&err);
 
-  float pixels[8 * 8];
+  _Alignas(EERIE_BUFFER_ALIGNMENT) float pixels[8 * 8];
   while (fread(pixels, sizeof pixels, 1, images) == 1) {
     eerie_tensor_t *image = NULL, *scores = NULL;
     if (eerie_tensor_wrap(device, EERIE_F32, 4, (int64_t[]){1, 8, 8, 1}, pixels, sizeof pixels,

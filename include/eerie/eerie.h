@@ -185,9 +185,9 @@ EERIE_API eerie_status_t eerie_tensor_create(eerie_device_t *device, eerie_dtype
 // Makes a tensor of the caller's memory, without a copy. `size` is checked against the shape.
 // `data` must stay valid and in place until `release` is called with `user` and `data` (once, from
 // whichever thread lets go last); NULL: the caller knows when. A model may write into memory that
-// it is given only if the tensor is an output of it; inputs are read. Aligned to
-// EERIE_BUFFER_ALIGNMENT is best; elements must be aligned to their own size, else
-// INVALID_ARGUMENT. On failure `release` is not called. Any thread.
+// it is given only if the tensor is an output of it; inputs are read. `data` must be aligned to
+// EERIE_BUFFER_ALIGNMENT, because kernels load whole vectors from it: INVALID_ARGUMENT if it is
+// not; eerie_tensor_create copies from anywhere. On failure `release` is not called. Any thread.
 EERIE_API eerie_status_t eerie_tensor_wrap(eerie_device_t *device, eerie_dtype_t dtype, size_t rank,
                                            const int64_t *shape, void *data, size_t size,
                                            void (*release)(void *user, void *data), void *user,

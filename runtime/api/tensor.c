@@ -85,12 +85,11 @@ eerie_status_t eerie_tensor_wrap(eerie_device_t *device, eerie_dtype_t dtype, si
                    "wrapped memory has %zu bytes, the %s tensor's shape needs %llu", size,
                    eerie_dtype_name(dtype), (unsigned long long)expected);
   }
-  size_t element = eerie_dtype_bits(dtype) / 8;
-  if (dtype == EERIE_COMPLEX64 || dtype == EERIE_COMPLEX128) element /= 2;
-  if (element > 1 && ((uintptr_t)data & (element - 1))) {
+  // Kernels load whole vectors from the start of a tensor and fault where it is not aligned.
+  if (size > 0 && (uintptr_t)data % EERIE_BUFFER_ALIGNMENT != 0) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                   "wrapped memory at %p is not aligned to its %s elements (%zu bytes)", data,
-                   eerie_dtype_name(dtype), element);
+                   "wrapped memory at %p is not aligned to %d bytes (EERIE_BUFFER_ALIGNMENT)", data,
+                   EERIE_BUFFER_ALIGNMENT);
   }
   ee_heap_t *heap = ee_api_device(device)->heap;
   wrapped_t *wrapped = NULL;
