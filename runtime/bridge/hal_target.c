@@ -8,6 +8,9 @@
 //   "+avx,+avx2,..." ...
 // Seen in modules of compilers 3.11 to 3.13. When a module has several targets of one format, it is
 // enough that the device suits one of them. A module without the text is taken at its word.
+//
+// The same text tells of a module that no device of the program can run, before it fails with all
+// of its target description: then the driver says in a few words what does not fit.
 #include "bridge/hal_module.h"
 
 // The text after the next `needle` in `text`; false when there is none.
@@ -45,32 +48,53 @@ static ee_str_t missing_feature(ee_hal_device_t *device, ee_str_t features) {
   return (ee_str_t){NULL, 0};
 }
 
-typedef struct verdict {
-  bool fits;
-  ee_str_t cpu;     // of the last target that does not
-  ee_str_t missing; // by it
-} verdict_t;
+// One "#hal.executable.target<...>" of a module's text.
+typedef struct target {
+  ee_str_t format;
+  ee_str_t cpu;
+  ee_str_t features; // "+a,-b"; empty: any CPU
+} target_t;
 
-static void judge_text(ee_str_t text, ee_hal_device_t *device, ee_str_t format,
-                       verdict_t *verdict) {
-  while (skip_past(&text, EE_STR("#hal.executable.target<\""))) {
-    ee_str_t target = text;
-    if (!skip_past(&target, EE_STR("\", \"")) || !ee_str_equal(until(target, '"'), format))
-      continue;
-    const ee_str_t attributes = until(target, '}');
-    ee_str_t cpu = attributes, features = attributes;
-    if (!skip_past(&features, EE_STR("cpu_features = \""))) {
-      verdict->fits = true; // for any CPU
-      continue;
-    }
-    const ee_str_t missing = missing_feature(device, until(features, '"'));
-    if (!missing.size) {
-      verdict->fits = true;
-      continue;
-    }
-    verdict->missing = missing;
-    verdict->cpu = skip_past(&cpu, EE_STR("cpu = \"")) ? until(cpu, '"') : EE_STR("");
+static ee_str_t quoted_after(ee_str_t text, ee_str_t key) {
+  return skip_past(&text, key) ? until(text, '"') : (ee_str_t){NULL, 0};
+}
+
+// Takes the next target from `text`; false when there is none.
+static bool next_target(ee_str_t *text, target_t *out_target) {
+  if (!skip_past(text, EE_STR("#hal.executable.target<\""))) return false;
+  const ee_str_t attributes = until(*text, '}');
+  out_target->format = quoted_after(attributes, EE_STR("\", \""));
+  out_target->cpu = quoted_after(attributes, EE_STR("cpu = \""));
+  out_target->features = quoted_after(attributes, EE_STR("cpu_features = \""));
+  return true;
+}
+
+// The bytecode of module `index`'s "__init", in which the text lies; empty when it has none.
+static ee_str_t init_text(const ee_vm_program_t *program, uint32_t index) {
+  const ee_module_t *module = ee_vm_program_module(program, index);
+  const uint32_t init = module ? ee_module_find_export(module, EE_STR("__init")) : UINT32_MAX;
+  if (init == UINT32_MAX) return (ee_str_t){NULL, 0};
+  const ee_module_function_t *function = &module->functions[module->exports[init].function];
+  return (ee_str_t){(const char *)function->bytecode, function->bytecode_size};
+}
+
+// ---- Features ----------------------------------------------------------------------------------
+
+static eerie_status_t check_features(ee_vm_call_t *call, uint32_t index, ee_hal_device_t *device,
+                                     ee_str_t format) {
+  ee_str_t text = init_text(call->program, index), cpu = {NULL, 0}, missing = {NULL, 0};
+  for (target_t target; next_target(&text, &target);) {
+    if (!ee_str_equal(target.format, format)) continue;
+    const ee_str_t lacks = missing_feature(device, target.features);
+    if (!lacks.size) return EERIE_OK;
+    cpu = target.cpu;
+    missing = lacks;
   }
+  if (!missing.size) return EERIE_OK;
+  return EE_FAIL(call->err, EERIE_INCOMPATIBLE,
+                 "module %.*s has kernels for CPU %.*s, which use %.*s; this CPU does not have it",
+                 EE_STR_ARG(ee_vm_program_module(call->program, index)->name), EE_STR_ARG(cpu),
+                 EE_STR_ARG(missing));
 }
 
 eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *device,
@@ -78,20 +102,52 @@ eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *devic
   ee_bridge_hal_state_t *state = call->state;
   if (state->target_checked) return EERIE_OK;
   for (uint32_t i = 0; i < ee_vm_program_module_count(call->program); ++i) {
-    const ee_module_t *module = ee_vm_program_module(call->program, i);
-    if (!module) continue;
-    const uint32_t init = ee_module_find_export(module, EE_STR("__init"));
-    if (init == UINT32_MAX) continue;
-    const ee_module_function_t *function = &module->functions[module->exports[init].function];
-    verdict_t verdict = {0};
-    judge_text((ee_str_t){(const char *)function->bytecode, function->bytecode_size}, device,
-               format, &verdict);
-    if (verdict.fits || !verdict.missing.size) continue;
-    return EE_FAIL(
-        call->err, EERIE_INCOMPATIBLE,
-        "module %.*s has kernels for CPU %.*s, which use %.*s; this CPU does not have it",
-        EE_STR_ARG(module->name), EE_STR_ARG(verdict.cpu), EE_STR_ARG(verdict.missing));
+    EE_TRY(check_features(call, i, device, format));
   }
   state->target_checked = true;
   return EERIE_OK;
+}
+
+// ---- Formats -----------------------------------------------------------------------------------
+
+static bool any_device_runs(const ee_bridge_hal_state_t *state, ee_str_t format) {
+  for (size_t i = 0; i < state->device_count; ++i) {
+    int64_t value;
+    if (ee_hal_device_query(state->devices[i].device, EE_STR("hal.executable.format"), format,
+                            &value) &&
+        value) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The module that has kernels of `format` and none that a device of this program runs.
+static const ee_module_t *find_stranded(ee_vm_call_t *call, ee_str_t format) {
+  for (uint32_t i = 0; i < ee_vm_program_module_count(call->program); ++i) {
+    ee_str_t text = init_text(call->program, i);
+    bool has = false, runs = false;
+    for (target_t target; next_target(&text, &target);) {
+      has = has || ee_str_equal(target.format, format);
+      runs = runs || any_device_runs(call->state, target.format);
+    }
+    if (has && !runs) return ee_vm_program_module(call->program, i);
+  }
+  return NULL;
+}
+
+eerie_status_t ee_bridge_explain_format(ee_vm_call_t *call, ee_hal_device_t *device,
+                                        ee_str_t format) {
+  const ee_module_t *module = find_stranded(call, format);
+  if (!module) return EERIE_OK;
+  // The driver says it best.
+  ee_hal_executable_t *none = NULL;
+  const eerie_status_t status = ee_hal_executable_create(device, format, (ee_bytes_t){NULL, 0},
+                                                         NULL, NULL, 0, &none, call->err);
+  if (status != EERIE_INCOMPATIBLE) {
+    ee_object_release((ee_object_t *)none);
+    return EERIE_OK;
+  }
+  EE_ANNOTATE(call->err, "module %.*s", EE_STR_ARG(module->name));
+  return status;
 }

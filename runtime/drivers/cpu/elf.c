@@ -88,6 +88,14 @@ static eerie_status_t damaged(eerie_error_t *err, const char *what) {
   return EE_FAIL(err, EERIE_DATA_LOSS, "kernel ELF: %s", what);
 }
 
+static EE_COLD eerie_status_t wrong_machine(const ee_elf_machine_t *machine, eerie_error_t *err) {
+  const ee_elf_machine_t *native = ee_elf_machine_native();
+  (void)machine, (void)native; // unused in builds without texts
+  return EE_FAIL(err, EERIE_INCOMPATIBLE, "kernels for %s, this CPU is %s",
+                 machine ? machine->name : "an unknown machine",
+                 native ? native->name : "of another kind");
+}
+
 // ---- Headers -----------------------------------------------------------------------------------
 
 static eerie_status_t read_header(elf_t *elf, eerie_error_t *err) {
@@ -107,11 +115,7 @@ static eerie_status_t read_header(elf_t *elf, eerie_error_t *err) {
   const uint16_t id = ee_load_u16(data + 18);
   elf->machine = ee_elf_machine_find(id, elf->layout->word);
   if (!elf->machine || !elf->machine->native) {
-    const ee_elf_machine_t *native = ee_elf_machine_native();
-    (void)native; // unused in builds without texts
-    return EE_FAIL(err, EERIE_INCOMPATIBLE, "kernels for %s (ELF machine %u), this CPU is %s",
-                   elf->machine ? elf->machine->name : "an unknown machine", id,
-                   native ? native->name : "of another kind");
+    return wrong_machine(elf->machine, err);
   }
   if (ee_load_u16(data + 16) != TYPE_DYN) return damaged(err, "not a shared object");
   return EERIE_OK;
@@ -411,6 +415,8 @@ static eerie_status_t elf_load(ee_str_t format, ee_bytes_t data, ee_cpu_image_t 
                                eerie_error_t *err) {
   ee_str_t arch;
   if (!split_format(format, &arch)) return EERIE_NOT_FOUND;
+  const ee_elf_machine_t *machine = ee_elf_machine_by_arch(arch);
+  if (!machine || !machine->native) return wrong_machine(machine, err);
   elf_t elf = {.file = data};
   const eerie_status_t status = load_into(&elf, out_image, err);
   if (status != EERIE_OK && elf.pages) ee_port_code_free(elf.pages, elf.size);
