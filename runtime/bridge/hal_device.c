@@ -24,8 +24,9 @@ eerie_status_t ee_bridge_hal_device_query(ee_vm_call_t *call) {
   EE_TRY(ee_bridge_bytes(call, 2, &key));
   const ee_str_t what = ee_vm_buffer_str(category), which = ee_vm_buffer_str(key);
   call->results[0].i32 = ee_hal_device_query(device, what, which, &call->results[1].i64);
-  if (call->results[1].i64 == 0 && ee_str_equal(what, EE_STR("hal.executable.format"))) {
-    return ee_bridge_explain_format(call, device, which);
+  if (call->results[1].i64 == 0 && (ee_str_equal(what, EE_STR("hal.device.id")) ||
+                                    ee_str_equal(what, EE_STR("hal.executable.format")))) {
+    return ee_bridge_explain_refusal(call, device);
   }
   return EERIE_OK;
 }

@@ -81,10 +81,9 @@ static inline eerie_status_t ee_bridge_binding(ee_vm_call_t *call, uint32_t inde
 // Refuses a module whose kernels need CPU features that `device` lacks; asked once a program.
 eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *device, ee_str_t format);
 
-// After `device` was asked for `format` and does not have it: fails when the module that asks will
-// find nothing else that it could run, in words of the driver.
-eerie_status_t ee_bridge_explain_format(ee_vm_call_t *call, ee_hal_device_t *device,
-                                        ee_str_t format);
+// After `device` said no to a module's question: fails when a module of the program finds nothing
+// that it could run, in words of the driver.
+eerie_status_t ee_bridge_explain_refusal(ee_vm_call_t *call, ee_hal_device_t *device);
 
 // ---- The functions -----------------------------------------------------------------------------
 

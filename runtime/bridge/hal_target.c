@@ -122,23 +122,25 @@ static bool any_device_runs(const ee_bridge_hal_state_t *state, ee_str_t format)
   return false;
 }
 
-// The module that has kernels of `format` and none that a device of this program runs.
-static const ee_module_t *find_stranded(ee_vm_call_t *call, ee_str_t format) {
+// A module whose text names kernels, none of which a device of this program runs; and the format of
+// one of them.
+static const ee_module_t *find_stranded(ee_vm_call_t *call, ee_str_t *out_format) {
   for (uint32_t i = 0; i < ee_vm_program_module_count(call->program); ++i) {
     ee_str_t text = init_text(call->program, i);
-    bool has = false, runs = false;
-    for (target_t target; next_target(&text, &target);) {
-      has = has || ee_str_equal(target.format, format);
-      runs = runs || any_device_runs(call->state, target.format);
+    bool runs = false;
+    *out_format = (ee_str_t){NULL, 0};
+    for (target_t target; !runs && next_target(&text, &target);) {
+      runs = any_device_runs(call->state, target.format);
+      *out_format = target.format;
     }
-    if (has && !runs) return ee_vm_program_module(call->program, i);
+    if (out_format->size && !runs) return ee_vm_program_module(call->program, i);
   }
   return NULL;
 }
 
-eerie_status_t ee_bridge_explain_format(ee_vm_call_t *call, ee_hal_device_t *device,
-                                        ee_str_t format) {
-  const ee_module_t *module = find_stranded(call, format);
+eerie_status_t ee_bridge_explain_refusal(ee_vm_call_t *call, ee_hal_device_t *device) {
+  ee_str_t format;
+  const ee_module_t *module = find_stranded(call, &format);
   if (!module) return EERIE_OK;
   // The driver says it best.
   ee_hal_executable_t *none = NULL;
