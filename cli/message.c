@@ -25,7 +25,8 @@ int ee_cli_exit_code_of_file(eerie_status_t status) {
   switch (status) {
   case EERIE_INVALID_ARGUMENT:
   case EERIE_PERMISSION_DENIED:
-  case EERIE_OUT_OF_RANGE: return EE_CLI_BAD_INPUT;
+  case EERIE_OUT_OF_RANGE:
+  case EERIE_UNAVAILABLE: return EE_CLI_BAD_INPUT;
   default: return ee_cli_exit_code(status);
   }
 }

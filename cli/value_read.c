@@ -101,13 +101,9 @@ static eerie_status_t read_raw(reader_t *reader, const char *spec, ee_cli_array_
 // Turns an array into a tensor that owns its memory.
 static eerie_status_t push_array(reader_t *reader, ee_cli_array_t *array) {
   eerie_value_t value = {.kind = EERIE_KIND_TENSOR};
-  eerie_status_t status = EERIE_OK;
-  if (reader->type && reader->type->dtype)
-    status = ee_cli_array_adopt(array, reader->type->dtype, reader->err);
-  if (!status)
-    status = eerie_tensor_wrap(reader->place->device, array->dtype, array->rank, array->shape,
-                               array->data, array->size, ee_cli_array_release, NULL,
-                               &value.as.tensor, reader->err);
+  const eerie_status_t status =
+      eerie_tensor_wrap(reader->place->device, array->dtype, array->rank, array->shape, array->data,
+                        array->size, ee_cli_array_release, NULL, &value.as.tensor, reader->err);
   if (status) {
     ee_cli_array_free(array);
     return status;
@@ -129,11 +125,17 @@ static eerie_status_t read_tensor(reader_t *reader, const char *spec) {
   return status ? status : push_array(reader, &array);
 }
 
+// NumPy's types are fewer than ours: the declared one decides what its integers and bytes are.
 static eerie_status_t read_npy(reader_t *reader, source_t *source) {
   ee_cli_array_t array;
-  const eerie_status_t status =
+  eerie_status_t status =
       ee_cli_npy_read(&source->content, source->path, &source->offset, &array, reader->err);
-  return status ? status : push_array(reader, &array);
+  if (status) return status;
+  if (reader->type && reader->type->dtype)
+    status = ee_cli_array_adopt(&array, reader->type->dtype, reader->err);
+  if (!status) return push_array(reader, &array);
+  ee_cli_array_free(&array);
+  return status;
 }
 
 static eerie_status_t read_buffer(reader_t *reader, const char *data, size_t size) {
