@@ -120,9 +120,8 @@ static eerie_status_t check_dispatch(const ee_hal_command_list_t *list,
   if (command->executable->device != list->device) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "a dispatch of another device's executable");
   }
-  EE_TRY(list->device->driver->dispatch_check(command->executable, command->function,
-                                              command->constant_count, command->binding_count,
-                                              err));
+  EE_TRY(ee_hal_executable_check(command->executable, command->function, command->constant_count,
+                                 command->binding_count, err));
   for (uint32_t i = 0; i < command->binding_count; ++i) {
     EE_TRY(check_binding(list, &command->bindings[i], err));
   }

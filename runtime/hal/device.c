@@ -90,7 +90,11 @@ bool ee_hal_device_query(ee_hal_device_t *device, ee_str_t category, ee_str_t ke
 static void executable_destroy(ee_object_t *object) {
   ee_hal_executable_t *executable = (ee_hal_executable_t *)object;
   ee_hal_device_t *device = executable->device;
-  device->driver->executable_destroy(executable);
+  if (executable->kernels) {
+    executable->kernels->destroy(executable);
+  } else {
+    device->driver->executable_destroy(executable);
+  }
   ee_hal_device_release(device);
 }
 const ee_object_type_t ee_hal_executable_type = {"hal.executable", executable_destroy};
@@ -101,6 +105,7 @@ void ee_hal_executable_initialize(ee_hal_executable_t *executable, ee_hal_device
   ee_hal_device_retain(device);
   executable->device = device;
   executable->function_count = function_count;
+  executable->kernels = NULL;
 }
 
 eerie_status_t ee_hal_executable_create(ee_hal_device_t *device, ee_str_t format, ee_bytes_t data,
@@ -113,7 +118,28 @@ eerie_status_t ee_hal_executable_create(ee_hal_device_t *device, ee_str_t format
 
 eerie_status_t ee_hal_executable_lookup(ee_hal_executable_t *executable, ee_str_t name,
                                         uint32_t *out_function, eerie_error_t *err) {
+  if (executable->kernels) return executable->kernels->lookup(executable, name, out_function, err);
   return executable->device->driver->executable_lookup(executable, name, out_function, err);
+}
+
+eerie_status_t ee_hal_executable_check(ee_hal_executable_t *executable, uint32_t function,
+                                       size_t constant_count, size_t binding_count,
+                                       eerie_error_t *err) {
+  return (executable->kernels ? executable->kernels->check
+                              : executable->device->driver->dispatch_check)(
+      executable, function, constant_count, binding_count, err);
+}
+
+eerie_status_t ee_hal_executable_dispatch(ee_hal_executable_t *executable,
+                                          const ee_hal_dispatch_t *dispatch, eerie_error_t *err) {
+  ee_hal_device_t *device = executable->device;
+  if (!device->driver->dispatch) {
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED, "device %s runs no kernels on host memory",
+                   device->name);
+  }
+  EE_TRY(ee_hal_executable_check(executable, dispatch->function, dispatch->constant_count,
+                                 dispatch->binding_count, err));
+  return device->driver->dispatch(device, executable, dispatch, err);
 }
 
 // ---- Bindings ----------------------------------------------------------------------------------

@@ -54,6 +54,11 @@ typedef struct ee_hal_driver {
   // Runs one operation whose waits are over. Inline devices finish it before they return.
   eerie_status_t (*run)(ee_hal_device_t *device, const ee_hal_operation_t *operation,
                         eerie_error_t *err);
+
+  // Optional, for devices whose kernels run on host memory: does one dispatch at once; its counts
+  // are checked. Such a device also runs executables with `kernels` of their own.
+  eerie_status_t (*dispatch)(ee_hal_device_t *device, ee_hal_executable_t *executable,
+                             const ee_hal_dispatch_t *dispatch, eerie_error_t *err);
 } ee_hal_driver_t;
 
 // The front end's part of a device; a driver's own struct starts with it.

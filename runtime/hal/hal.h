@@ -181,11 +181,37 @@ void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node);
 
 // ---- Executables --------------------------------------------------------------------------------
 
-// Loaded kernels; the driver's own struct starts with this.
+// One dispatch to kernels that run on host memory.
+typedef struct ee_hal_dispatch {
+  uint32_t function;
+  uint32_t workgroup_count[3];
+  const uint32_t *constants;
+  uint32_t constant_count;
+  uint32_t binding_count;
+  uint8_t *const *bindings; // host addresses
+  const size_t *binding_sizes;
+  const uint32_t *binding_access; // EE_HAL_ACCESS_*
+} ee_hal_dispatch_t;
+
+// What an executable does that the driver of its device did not load: the kernels are functions of
+// the host, such as an interpreter above the HAL. Only on devices that have the slot `dispatch`.
+typedef struct ee_hal_kernels {
+  void (*destroy)(ee_hal_executable_t *executable); // frees it; not the device
+  eerie_status_t (*lookup)(ee_hal_executable_t *executable, ee_str_t name, uint32_t *out_function,
+                           eerie_error_t *err);
+  eerie_status_t (*check)(ee_hal_executable_t *executable, uint32_t function, size_t constant_count,
+                          size_t binding_count, eerie_error_t *err);
+  // All workgroups, on the calling thread. Several threads may call at once.
+  eerie_status_t (*run)(ee_hal_executable_t *executable, const ee_hal_dispatch_t *dispatch,
+                        eerie_error_t *err);
+} ee_hal_kernels_t;
+
+// Loaded kernels; the struct of whoever loaded them starts with this.
 struct ee_hal_executable {
   ee_object_t object;
   ee_hal_device_t *device; // retained
   uint32_t function_count;
+  const ee_hal_kernels_t *kernels; // NULL: the driver's
 };
 
 // NOT_FOUND / INCOMPATIBLE: the device runs no such format; DATA_LOSS: malformed.
@@ -195,6 +221,13 @@ eerie_status_t ee_hal_executable_create(ee_hal_device_t *device, ee_str_t format
                                         eerie_error_t *err);
 eerie_status_t ee_hal_executable_lookup(ee_hal_executable_t *executable, ee_str_t name,
                                         uint32_t *out_function, eerie_error_t *err);
+// Checks what can be known of a dispatch before it runs: function ordinal, counts.
+eerie_status_t ee_hal_executable_check(ee_hal_executable_t *executable, uint32_t function,
+                                       size_t constant_count, size_t binding_count,
+                                       eerie_error_t *err);
+// Checks a dispatch and runs it at once on this thread. UNIMPLEMENTED: the device is no host.
+eerie_status_t ee_hal_executable_dispatch(ee_hal_executable_t *executable,
+                                          const ee_hal_dispatch_t *dispatch, eerie_error_t *err);
 
 // ---- Command lists ------------------------------------------------------------------------------
 

@@ -59,6 +59,8 @@ eerie_status_t ee_cpu_dispatch_check(ee_hal_executable_t *executable, uint32_t f
 
 eerie_status_t ee_cpu_run(ee_hal_device_t *device, const ee_hal_operation_t *operation,
                           eerie_error_t *err);
+eerie_status_t ee_cpu_dispatch(ee_hal_device_t *device, ee_hal_executable_t *executable,
+                               const ee_hal_dispatch_t *dispatch, eerie_error_t *err);
 
 // Whether `features` (ee_port_cpu_data) has the feature that LLVM calls `name` on this
 // architecture. false: a name that is not in the table.

@@ -91,4 +91,5 @@ const ee_hal_driver_t ee_cpu_driver = {
     .executable_lookup = ee_cpu_executable_lookup,
     .dispatch_check = ee_cpu_dispatch_check,
     .run = ee_cpu_run,
+    .dispatch = ee_cpu_dispatch,
 };

@@ -98,10 +98,14 @@ typedef struct scratch {
   size_t size;
 } scratch_t;
 
+static void scratch_release(ee_hal_device_t *device, const scratch_t *scratch) {
+  if (scratch->block) ee_hal_pool_free(&device->pool, scratch->block, scratch->block_size);
+}
+
 static eerie_status_t scratch_reserve(ee_hal_device_t *device, scratch_t *scratch, size_t size,
                                       eerie_error_t *err) {
   if (size <= scratch->size) return EERIE_OK;
-  if (scratch->block) ee_hal_pool_free(&device->pool, scratch->block, scratch->block_size);
+  scratch_release(device, scratch);
   *scratch = (scratch_t){0};
   const size_t mask = EERIE_BUFFER_ALIGNMENT - 1;
   scratch->block = ee_hal_pool_allocate(&device->pool, size + mask, &scratch->block_size);
@@ -147,40 +151,68 @@ static eerie_status_t run_workgroups(const ee_cpu_executable_t *executable, uint
   return EERIE_OK;
 }
 
-static eerie_status_t run_dispatch(ee_hal_device_t *device, const ee_hal_command_t *command,
-                                   const uint32_t counts[3], const ee_hal_operation_t *table,
-                                   scratch_t *scratch, eerie_error_t *err) {
-  const ee_cpu_executable_t *executable = (const ee_cpu_executable_t *)command->executable;
+static eerie_status_t run_kernel(ee_hal_device_t *device, ee_hal_executable_t *base,
+                                 const ee_hal_dispatch_t *dispatch, scratch_t *scratch,
+                                 eerie_error_t *err) {
+  if (base->kernels) return base->kernels->run(base, dispatch, err);
+  const ee_cpu_executable_t *executable = (const ee_cpu_executable_t *)base;
   const ee_cpu_kernel_attributes_t *attributes =
-      &executable->library->exports.attributes[command->function];
+      &executable->library->exports.attributes[dispatch->function];
+  const uint32_t *counts = dispatch->workgroup_count;
   if (EE_UNLIKELY(counts[2] > UINT16_MAX)) return too_many_workgroups(counts[2], err);
-  void *pointers[EE_CPU_MAX_BINDINGS];
-  size_t sizes[EE_CPU_MAX_BINDINGS];
-  for (uint32_t i = 0; i < command->binding_count; ++i) {
-    uint8_t *data;
-    uint64_t size;
-    EE_TRY(ee_hal_binding_resolve(&command->bindings[i], table->bindings, table->binding_count, 0,
-                                  &data, &size, err));
-    pointers[i] = data;
-    sizes[i] = (size_t)size;
-  }
   const size_t local_size = (size_t)attributes->local_memory_pages * EE_CPU_LOCAL_MEMORY_PAGE;
   if (local_size) EE_TRY(scratch_reserve(device, scratch, local_size, err));
   const ee_cpu_dispatch_state_t state = {
       .workgroup_size_x = attributes->workgroup_size_x,
       .workgroup_size_y = attributes->workgroup_size_y,
       .workgroup_size_z = attributes->workgroup_size_z,
-      .constant_count = command->constant_count,
+      .constant_count = (uint16_t)dispatch->constant_count,
       .workgroup_count_x = counts[0],
       .workgroup_count_y = counts[1],
       .workgroup_count_z = (uint16_t)counts[2],
       .max_concurrency = 1,
-      .binding_count = (uint8_t)command->binding_count,
+      .binding_count = (uint8_t)dispatch->binding_count,
+      .constants = dispatch->constants,
+      .bindings = (void *const *)(const void *)dispatch->bindings,
+      .binding_sizes = dispatch->binding_sizes,
+  };
+  return run_workgroups(executable, dispatch->function, &state, scratch, err);
+}
+
+// Resolves the bindings of a command, whose counts were checked when it was recorded.
+static eerie_status_t run_dispatch(ee_hal_device_t *device, const ee_hal_command_t *command,
+                                   const uint32_t counts[3], const ee_hal_operation_t *table,
+                                   scratch_t *scratch, eerie_error_t *err) {
+  uint8_t *pointers[EE_CPU_MAX_BINDINGS];
+  size_t sizes[EE_CPU_MAX_BINDINGS];
+  uint32_t access[EE_CPU_MAX_BINDINGS];
+  for (uint32_t i = 0; i < command->binding_count; ++i) {
+    const ee_hal_binding_t *binding = &command->bindings[i];
+    uint64_t size;
+    EE_TRY(ee_hal_binding_resolve(binding, table->bindings, table->binding_count, 0, &pointers[i],
+                                  &size, err));
+    sizes[i] = (size_t)size;
+    access[i] = (binding->buffer ? binding->buffer : table->bindings[binding->slot].buffer)->access;
+  }
+  const ee_hal_dispatch_t dispatch = {
+      .function = command->function,
+      .workgroup_count = {counts[0], counts[1], counts[2]},
       .constants = command->constants,
+      .constant_count = command->constant_count,
+      .binding_count = command->binding_count,
       .bindings = pointers,
       .binding_sizes = sizes,
+      .binding_access = access,
   };
-  return run_workgroups(executable, command->function, &state, scratch, err);
+  return run_kernel(device, command->executable, &dispatch, scratch, err);
+}
+
+eerie_status_t ee_cpu_dispatch(ee_hal_device_t *device, ee_hal_executable_t *executable,
+                               const ee_hal_dispatch_t *dispatch, eerie_error_t *err) {
+  scratch_t scratch = {0};
+  const eerie_status_t status = run_kernel(device, executable, dispatch, &scratch, err);
+  scratch_release(device, &scratch);
+  return status;
 }
 
 static eerie_status_t run_dispatch_indirect(ee_hal_device_t *device,
@@ -238,7 +270,7 @@ static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operati
        command = command->next) {
     status = run_command(device, command, operation, &scratch, err);
   }
-  if (scratch.block) ee_hal_pool_free(&device->pool, scratch.block, scratch.block_size);
+  scratch_release(device, &scratch);
   return status;
 }
 
