@@ -267,6 +267,14 @@ static bool find_function(const eerie_module_t *module, const char *name, size_t
   return isdigit((unsigned char)name[0]) && !*end && number < info.function_count;
 }
 
+static void print_function_name(const eerie_module_t *module, size_t function) {
+  printf("function %zu", function);
+  eerie_export_info_t export;
+  for (size_t i = 0; eerie_module_export(module, i, &export); ++i)
+    if (export.function == function) printf(" @%s", export.name);
+  puts(":");
+}
+
 static int disassemble(const char *path, const eerie_module_t *module, const char *name) {
   eerie_module_info_t info;
   eerie_module_info(module, &info);
@@ -281,6 +289,7 @@ static int disassemble(const char *path, const eerie_module_t *module, const cha
   }
   for (size_t i = first; i < end; ++i) {
     eerie_error_t err = {0};
+    print_function_name(module, i);
     const eerie_status_t status = eerie_module_disassemble(module, i, print_line, NULL, &err);
     if (status) return ee_cli_fail_error(EE_CLI_FAILED, &err);
     if (i + 1 < end) putchar('\n');

@@ -31,6 +31,10 @@ class Result:
         self.err = process.stderr.decode("utf-8", "replace")
 
 
+# A sanitizer must not end the process where there is no memory: that is an error like any other.
+os.environ.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1")
+
+
 def execute(command, cwd=None, stdin=None, environment=None, timeout=120):
     process = subprocess.run(
         [str(part) for part in command],
