@@ -10,8 +10,9 @@
 typedef struct ee_heap {
   eerie_allocator_t allocator;
   size_t limit; // bytes that may be taken at once; 0: none
-  // Called by whoever gives back the last byte, after which the heap is not touched again: the heap's
-  // owner may hold a byte count of its own (ee_heap_charge) and free the heap here. NULL: nothing.
+  // Called by whoever gives back the last byte, after which the heap is not touched again: the
+  // heap's owner may hold a byte count of its own (ee_heap_charge) and free the heap here. NULL:
+  // nothing.
   void (*on_empty)(struct ee_heap *heap);
 #if EERIE_THREADS
   _Atomic size_t current;
