@@ -9,9 +9,11 @@ endif()
 function(eerie_compile_options target)
   # No fused multiply-add behind the program's back: scalar code in a module must give the same bits
   # on every machine. Sections let the linker drop what a program does not use.
+  # Nothing unwinds through C, and the tables for it are a seventh of the library.
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:C>:${EERIE_WARNINGS}>
-    -ffp-contract=off -ffunction-sections -fdata-sections)
+    -ffp-contract=off -ffunction-sections -fdata-sections
+    $<$<CONFIG:Release,MinSizeRel>:-fno-asynchronous-unwind-tables>)
   if(EERIE_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=${EERIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
