@@ -13,15 +13,24 @@
 
 enum { LINE_SIZE = 400, PREVIEW_SIZE = 40 };
 
-typedef struct instruction {
-  const char *mnemonic;
-  const char *operands;
-} instruction_t;
+// The instructions of one set: their numbers, and their texts in the same order, each mnemonic and
+// each operand string ended by a NUL. One run of text, since a table of pointers is relocated at
+// load and a table of arrays is mostly padding.
+typedef struct instruction_set {
+  const uint8_t *numbers;
+  size_t count;
+  const char *texts;
+} instruction_set_t;
 
-#define EE_OP(number, name, mnemonic, operands) [number] = {mnemonic, operands},
-static const instruction_t core_instructions[] = {EE_OPCODES_CORE(EE_OP)};
-static const instruction_t f32_instructions[] = {EE_OPCODES_F32(EE_OP)};
-static const instruction_t f64_instructions[] = {EE_OPCODES_F64(EE_OP)};
+#define EE_OP(number, name, mnemonic, operands) number,
+static const uint8_t core_numbers[] = {EE_OPCODES_CORE(EE_OP)};
+static const uint8_t f32_numbers[] = {EE_OPCODES_F32(EE_OP)};
+static const uint8_t f64_numbers[] = {EE_OPCODES_F64(EE_OP)};
+#undef EE_OP
+#define EE_OP(number, name, mnemonic, operands) mnemonic "\0" operands "\0"
+static const char core_texts[] = EE_OPCODES_CORE(EE_OP);
+static const char f32_texts[] = EE_OPCODES_F32(EE_OP);
+static const char f64_texts[] = EE_OPCODES_F64(EE_OP);
 #undef EE_OP
 
 enum { PREFIX_F32 = 0xE0, PREFIX_F64 = 0xE1 };
@@ -206,19 +215,28 @@ static void print_operand(printer_t *p, const char **text) {
   }
 }
 
-static const instruction_t *find_instruction(const instruction_t *set, size_t count, unsigned op) {
-  return op < count && set[op].mnemonic ? &set[op] : NULL;
+// The mnemonic of instruction number `op`, its operands behind the NUL; NULL when there is none.
+static const char *find_instruction(const instruction_set_t *set, unsigned op) {
+  const char *text = set->texts;
+  for (size_t i = 0; i < set->count; ++i) {
+    if (set->numbers[i] == op) return text;
+    text += strlen(text) + 1;
+    text += strlen(text) + 1;
+  }
+  return NULL;
 }
-#define FIND(set, op) find_instruction(set, sizeof(set) / sizeof((set)[0]), (op))
 
-static const instruction_t *read_opcode(printer_t *p) {
+static const char *read_opcode(printer_t *p) {
+  static const instruction_set_t core = {core_numbers, sizeof core_numbers, core_texts};
+  static const instruction_set_t f32 = {f32_numbers, sizeof f32_numbers, f32_texts};
+  static const instruction_set_t f64 = {f64_numbers, sizeof f64_numbers, f64_texts};
   const uint8_t *bytes = take(p, 1);
   const unsigned opcode = bytes ? *bytes : 0;
   p->hex = opcode == PREFIX_F32 || opcode == PREFIX_F64;
-  if (!p->hex) return FIND(core_instructions, opcode);
+  if (!p->hex) return find_instruction(&core, opcode);
   bytes = take(p, 1);
   if (!bytes) return NULL;
-  return opcode == PREFIX_F32 ? FIND(f32_instructions, *bytes) : FIND(f64_instructions, *bytes);
+  return find_instruction(opcode == PREFIX_F32 ? &f32 : &f64, *bytes);
 }
 
 // Operands and lists that stand close to what is before them get no comma.
@@ -229,10 +247,10 @@ static const char *separator(char before, char letter) {
   return ", ";
 }
 
-static void print_instruction(printer_t *p, const instruction_t *instruction) {
-  print(p, "%s", instruction->mnemonic);
+static void print_instruction(printer_t *p, const char *mnemonic) {
+  print(p, "%s", mnemonic);
   char before = 0;
-  for (const char *text = instruction->operands; *text;) {
+  for (const char *text = mnemonic + strlen(mnemonic) + 1; *text;) {
     if (*text == '=') {
       ++text;
       // A call without results says nothing.
@@ -268,12 +286,12 @@ eerie_status_t ee_module_disassemble(const ee_module_t *module, uint32_t functio
     const uint32_t start = p.pc;
     p.length = 0;
     print(&p, "0x%04x  ", start);
-    const instruction_t *instruction = read_opcode(&p);
-    if (!instruction) {
+    const char *mnemonic = read_opcode(&p);
+    if (!mnemonic) {
       return EE_FAIL(err, EERIE_DATA_LOSS, "function %u: no instruction 0x%02x at 0x%x", function,
                      p.code[start], start);
     }
-    print_instruction(&p, instruction);
+    print_instruction(&p, mnemonic);
     if (p.damaged) {
       return EE_FAIL(err, EERIE_DATA_LOSS,
                      "function %u: the instruction at 0x%x reaches past the end (%u bytes)",

@@ -17,14 +17,16 @@ enum {
 #undef EE_OP
 };
 
-// Operand strings by number; NULL where there is no instruction.
-#define EE_OP(number, name, mnemonic, operands) [number] = operands,
-static const char *const core_operands[] = {EE_OPCODES_CORE(EE_OP)};
+// Operand strings by number behind a '.'; all NUL where there is no instruction. In place, not by
+// pointer: a table of pointers costs a shared library three times its size in relocations.
+typedef char operand_text_t[9];
+#define EE_OP(number, name, mnemonic, operands) [number] = "." operands,
+static const operand_text_t core_operands[] = {EE_OPCODES_CORE(EE_OP)};
 #if EERIE_VM_F32
-static const char *const f32_operands[0x40] = {EE_OPCODES_F32(EE_OP)};
+static const operand_text_t f32_operands[0x40] = {EE_OPCODES_F32(EE_OP)};
 #endif
 #if EERIE_VM_F64
-static const char *const f64_operands[0x40] = {EE_OPCODES_F64(EE_OP)};
+static const operand_text_t f64_operands[0x40] = {EE_OPCODES_F64(EE_OP)};
 #endif
 #undef EE_OP
 
@@ -313,15 +315,19 @@ static eerie_status_t check_operand(verifier_t *v, const char **text) {
 
 // ---- Instructions and functions ----------------------------------------------------------------
 
+static const char *text_of(const operand_text_t *entry) {
+  return (*entry)[0] ? *entry + 1 : NULL;
+}
+
 // Operand string of an instruction behind a prefix, NULL when there is none in this build.
 static const char *find_extension(unsigned prefix, unsigned opcode) {
   (void)prefix; // with neither
   if (opcode >= 0x40) return NULL;
 #if EERIE_VM_F32
-  if (prefix == OP_PREFIX_F32) return f32_operands[opcode];
+  if (prefix == OP_PREFIX_F32) return text_of(&f32_operands[opcode]);
 #endif
 #if EERIE_VM_F64
-  if (prefix == OP_PREFIX_F64) return f64_operands[opcode];
+  if (prefix == OP_PREFIX_F64) return text_of(&f64_operands[opcode]);
 #endif
   return NULL;
 }
@@ -341,7 +347,7 @@ static eerie_status_t decode_opcode(verifier_t *v, const char **out_operands) {
     EE_TRY(take(v, 1, &bytes));
     *out_operands = find_extension(v->opcode, bytes[0]);
   } else if (v->opcode < sizeof core_operands / sizeof core_operands[0]) {
-    *out_operands = core_operands[v->opcode];
+    *out_operands = text_of(&core_operands[v->opcode]);
   }
   if (!*out_operands) return VERIFY_FAIL(v, "opcode 0x%02x is not known", bytes[0]);
   return EERIE_OK;
