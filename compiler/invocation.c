@@ -28,6 +28,7 @@ struct eerie_compiler_invocation {
   eerie_compiler_pipeline_t pipeline;
   bool stops_early;
   bool console;
+  bool crashed; // a pass did, and the compiler caught it
   size_t error_count;
   char first_error[EERIE_ERROR_MESSAGE_SIZE];
 };
@@ -59,8 +60,13 @@ const char *eerie_compiler_phase_at(size_t index) {
 
 static void invocation_note_error(eerie_compiler_invocation_t *invocation,
                                   const eerie_compiler_diagnostic_t *diagnostic) {
-  if (diagnostic->severity != EERIE_COMPILER_ERROR || invocation->error_count++) return;
+  if (diagnostic->severity != EERIE_COMPILER_ERROR) return;
+  // The words of MLIR's crash handler (mlir/lib/Pass/PassCrashRecovery.cpp).
+  static const char crash[] = "A signal was caught while processing";
   size_t size = diagnostic->message_size;
+  if (size >= sizeof crash && memcmp(diagnostic->message, crash, sizeof crash - 1) == 0)
+    invocation->crashed = true;
+  if (invocation->error_count++) return;
   const char *newline = memchr(diagnostic->message, '\n', size);
   if (newline) size = (size_t)(newline - diagnostic->message);
   if (size > sizeof invocation->first_error) size = sizeof invocation->first_error;
@@ -101,6 +107,10 @@ static void invocation_leave(eerie_compiler_invocation_t *invocation) {
 static eerie_status_t invocation_failure(eerie_compiler_invocation_t *invocation, const char *what,
                                          eerie_error_t *err) {
   invocation->state = INVOCATION_FAILED;
+  if (invocation->crashed)
+    return EE_COMPILER_FAIL(err, EERIE_ABORTED,
+                            "%s: the compiler crashed in a pass; reproducer: %s", what,
+                            invocation->reproducer_path);
   if (!invocation->error_count)
     return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT, "%s failed (%s)", what,
                             invocation->console ? "diagnostics are on standard error"

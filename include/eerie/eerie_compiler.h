@@ -297,7 +297,8 @@ typedef struct eerie_compile_options {
 // compiled without isolation before, the child works with one thread.
 //
 // Without isolation, `reproducer_path` makes the compiler catch crashes inside its passes and write
-// a reproducer there: the crash is then ABORTED, memory that the pass held is lost.
+// a reproducer there: the crash is then ABORTED, and memory that the pass held is lost. A crash
+// elsewhere, on another thread of the compiler, or an end by exit() still ends the process.
 EERIE_API eerie_status_t eerie_compiler_compile(eerie_compiler_t *compiler,
                                                 const eerie_compile_options_t *options,
                                                 eerie_compiler_output_t **out_output,
@@ -379,7 +380,8 @@ EERIE_API eerie_status_t eerie_compiler_invocation_run(eerie_compiler_invocation
                                                        eerie_compiler_pipeline_t pipeline,
                                                        eerie_error_t *err);
 
-// Runs passes given as MLIR's text: "builtin.module(canonicalize,cse)".
+// Runs passes over the module, given as MLIR's text: "cse,func.func(canonicalize)". What is wrong
+// with the text itself goes to standard error.
 EERIE_API eerie_status_t eerie_compiler_invocation_run_passes(
     eerie_compiler_invocation_t *invocation, const char *passes, eerie_error_t *err);
 
