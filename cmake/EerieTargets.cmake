@@ -13,7 +13,7 @@ function(eerie_compile_options target)
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:C>:${EERIE_WARNINGS}>
     -ffp-contract=off -ffunction-sections -fdata-sections
-    $<$<CONFIG:Release,MinSizeRel>:-fno-asynchronous-unwind-tables>)
+    $<$<CONFIG:Release,MinSizeRel>:-fno-asynchronous-unwind-tables -fno-unwind-tables>)
   if(EERIE_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=${EERIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -42,7 +42,9 @@ function(eerie_add_library name)
   set_target_properties(${name}_static PROPERTIES OUTPUT_NAME ${name})
   eerie_compile_options(${name})
   if(NOT APPLE AND NOT EERIE_SANITIZE)
-    target_link_options(${name} PRIVATE LINKER:--no-undefined LINKER:--as-needed)
+    # Calls inside the library stay inside: nobody replaces one of its functions by a name.
+    target_link_options(${name} PRIVATE
+      LINKER:--no-undefined LINKER:--as-needed LINKER:-Bsymbolic-functions)
   endif()
   foreach(target ${name} ${name}_static)
     set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
