@@ -112,8 +112,7 @@ static inline uint32_t *ee_vm_frame_registers(ee_vm_frame_t *frame) {
   return (uint32_t *)(void *)(frame + 1);
 }
 static inline ee_object_t **ee_vm_frame_refs(ee_vm_frame_t *frame) {
-  return (ee_object_t **)(void *)(ee_vm_frame_registers(frame) +
-                                  ((frame->function->register_count + 1u) & ~1u));
+  return (ee_object_t **)(void *)(ee_vm_frame_registers(frame) + frame->function->register_count);
 }
 
 static inline uint64_t ee_vm_load64(const uint32_t *registers) {

@@ -518,12 +518,11 @@ case_origin :
     memcpy(linked->globals + offset, &REG32(2), 8);
     NEXT(4);
   }
-  // The move bit of the register goes for the global: loading gives it away.
   CASE(GLOBAL_LOAD_REF) {
     const uint32_t global = U32(0), type = U32(4), reg = U16(8);
     CHECK_TYPE(linked->global_refs[global], type);
-    ee_object_t *object = ee_vm_take_ref(linked->global_refs + global, reg & EE_REGISTER_MOVE_BIT);
-    ee_vm_put_ref(refs, reg, object);
+    ee_object_retain(linked->global_refs[global]);
+    ee_vm_put_ref(refs, reg, linked->global_refs[global]);
     NEXT(10);
   }
   CASE(GLOBAL_STORE_REF) {
@@ -536,8 +535,8 @@ case_origin :
     const uint32_t global = REG32(0), type = U32(2), reg = U16(6);
     if (EE_UNLIKELY(global >= linked->module->global_ref_count)) goto bad_global;
     CHECK_TYPE(linked->global_refs[global], type);
-    ee_object_t *object = ee_vm_take_ref(linked->global_refs + global, reg & EE_REGISTER_MOVE_BIT);
-    ee_vm_put_ref(refs, reg, object);
+    ee_object_retain(linked->global_refs[global]);
+    ee_vm_put_ref(refs, reg, linked->global_refs[global]);
     NEXT(8);
   }
   CASE(GLOBAL_STORE_INDIRECT_REF) {
@@ -647,17 +646,12 @@ case_origin :
   CASE(LIST_GET_REF) {
     LIST();
     ee_vm_value_t value;
-    const uint32_t index = REG32(2), reg = U16(8);
-    TRY(ee_vm_list_get(list, index, EE_VM_VALUE_REF, &value, err));
+    TRY(ee_vm_list_get(list, REG32(2), EE_VM_VALUE_REF, &value, err));
     ee_object_t *object = value.ref;
     // A reference of another type reads as null: so programs ask what a list holds.
     if (!is_of_type(object, linked->types[U32(4)].ref)) object = NULL;
     ee_object_retain(object);
-    // With the move bit the list gives the element away.
-    if (reg & EE_REGISTER_MOVE_BIT) {
-      TRY(ee_vm_list_set(list, index, EE_VM_VALUE_REF, (ee_vm_value_t){.ref = NULL}, err));
-    }
-    ee_vm_put_ref(refs, reg, object);
+    ee_vm_put_ref(refs, U16(8), object);
     NEXT(10);
   }
   CASE(LIST_SET_REF) {

@@ -69,7 +69,7 @@ eerie_status_t ee_vm_push_frame(ee_vm_program_t *program, ee_vm_linked_module_t 
     return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "calls are nested deeper than the limit of %u",
                    (unsigned)program->depth_limit);
   }
-  const uint32_t values = ((function->register_count + 1u) & ~1u) * (uint32_t)sizeof(uint32_t);
+  const uint32_t values = function->register_count * (uint32_t)sizeof(uint32_t);
   const uint32_t refs = function->ref_register_count * (uint32_t)sizeof(ee_object_t *);
   const uint32_t registers = (values + refs + 7u) & ~7u;
   const uint32_t size = (uint32_t)sizeof(ee_vm_frame_t) + registers;

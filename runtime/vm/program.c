@@ -1,8 +1,7 @@
 // program.c: linking modules into a program, its state, initialisers.
 //
-// All that the interpreter takes for granted beyond the verifier's list is made sure here: letters
-// of signatures, argument registers within a function's banks, imports whose signature equals the
-// letters of what they call, types that exist.
+// What the interpreter takes for granted beyond the lists of reader and verifier is made sure here:
+// imports are called with the letters that they declare, and types exist.
 #include "vm/internal.h"
 
 // ---- Names and signatures ----------------------------------------------------------------------
@@ -15,29 +14,12 @@ static ee_str_t without_module(ee_str_t full_name, ee_str_t module) {
   return (ee_str_t){full_name.data + module.size + 1, full_name.size - module.size - 1};
 }
 
-static bool starts_with(ee_str_t text, ee_str_t prefix) {
-  return text.size >= prefix.size && memcmp(text.data, prefix.data, prefix.size) == 0;
-}
-
 static ee_str_t linked_name(const ee_vm_linked_module_t *linked) {
   return linked->module ? linked->module->name : ee_str_from(linked->native->name);
 }
 
 static bool signature_equal(ee_signature_t a, ee_signature_t b) {
   return ee_str_equal(a.arguments, b.arguments) && ee_str_equal(a.results, b.results);
-}
-
-// A signature as calling conventions spell it, nothing being 'v'. For "0%.*s_%.*s".
-static ee_str_t letters_or_void(ee_str_t letters) {
-  return letters.size ? letters : EE_STR("v");
-}
-#define SIGNATURE_FORMAT "0%.*s_%.*s"
-#define SIGNATURE_ARG(signature)                                                                   \
-  EE_STR_ARG(letters_or_void((signature).arguments)),                                              \
-      EE_STR_ARG(letters_or_void((signature).results))
-
-static bool is_letter(char letter) {
-  return letter == 'i' || letter == 'I' || letter == 'f' || letter == 'F' || letter == 'r';
 }
 
 // ---- Types -------------------------------------------------------------------------------------
@@ -47,9 +29,7 @@ static const ee_object_type_t value_type_stand_in = {"value", NULL};
 
 static const ee_object_type_t *find_type(const ee_vm_linked_module_t *modules, uint32_t count,
                                          ee_str_t name) {
-  // Whatever a list holds, a list is a list: vm.list<i32>.
-  if (ee_str_equal(name, EE_STR("vm.list")) || starts_with(name, EE_STR("vm.list<")))
-    return &ee_vm_list_type;
+  if (ee_str_equal(name, ee_str_from(ee_vm_list_type.name))) return &ee_vm_list_type;
   if (ee_str_equal(name, ee_str_from(ee_vm_buffer_type.name))) return &ee_vm_buffer_type;
   for (uint32_t i = count; i-- != 0;) {
     const ee_vm_native_module_t *native = modules[i].native;
@@ -73,10 +53,7 @@ static eerie_status_t link_types(const ee_vm_program_t *program, ee_vm_linked_mo
   for (uint32_t i = 0; i < module->type_count; ++i) {
     const ee_str_t name = module->types[i];
     ee_vm_type_t *type = &linked->types[i];
-    // vm.opaque is the element type of vm.list<?>.
-    if (ee_str_equal(name, EE_STR("?")) || ee_str_equal(name, EE_STR("vm.opaque")) ||
-        ee_str_equal(name, EE_STR("vm.ref<?>")))
-      continue;
+    if (ee_str_equal(name, EE_STR("?"))) continue; // anything
     for (size_t j = 0; j < sizeof values / sizeof values[0]; ++j) {
       if (!ee_str_equal(name, ee_str_from(values[j].name))) continue;
       *type = (ee_vm_type_t){&value_type_stand_in, (ee_vm_value_type_t)values[j].kind};
@@ -100,10 +77,9 @@ static EE_COLD eerie_status_t bad_import(const ee_module_t *module,
                                          eerie_error_t *err) {
   (void)module, (void)import, (void)offered;
   return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                 "module '%.*s' imports '%.*s' with signature " SIGNATURE_FORMAT
-                 ", but what is linked has %.*s",
+                 "module '%.*s' imports '%.*s' with signature  %.*s, but what is linked has %.*s",
                  EE_STR_ARG(module->name), EE_STR_ARG(import->full_name),
-                 SIGNATURE_ARG(import->signature), EE_STR_ARG(offered));
+                 EE_STR_ARG(import->signature.text), EE_STR_ARG(offered));
 }
 
 // Looks for `import` in one module. *out_found: something of that name was there, and either it is
@@ -122,10 +98,7 @@ static eerie_status_t link_import_to(const ee_module_t *module, const ee_module_
     const ee_module_function_t *function =
         &provider->module->functions[provider->module->exports[index].function];
     if (!signature_equal(import->signature, function->signature)) {
-      char offered[64];
-      (void)ee_format(offered, sizeof offered, SIGNATURE_FORMAT,
-                      SIGNATURE_ARG(function->signature));
-      return bad_import(module, import, ee_str_from(offered), err);
+      return bad_import(module, import, function->signature.text, err);
     }
     linked_import->module = provider;
     linked_import->function = function;
@@ -164,11 +137,10 @@ static eerie_status_t link_import(const ee_vm_program_t *program, ee_vm_linked_m
     if (found) return EERIE_OK;
   }
   if (import->optional) return EERIE_OK;
-  return EE_FAIL(err, EERIE_NOT_FOUND,
-                 "module '%.*s' imports '%.*s' with signature " SIGNATURE_FORMAT
-                 ", which no linked module provides",
-                 EE_STR_ARG(module->name), EE_STR_ARG(import->full_name),
-                 SIGNATURE_ARG(import->signature));
+  return EE_FAIL(
+      err, EERIE_NOT_FOUND,
+      "module '%.*s' imports '%.*s' with signature  %.*s, which no linked module provides",
+      EE_STR_ARG(module->name), EE_STR_ARG(import->full_name), EE_STR_ARG(import->signature.text));
 }
 
 // Compares the versions of the modules that are there, before imports are looked at: a wrong
@@ -204,34 +176,6 @@ static eerie_status_t check_dependencies(const ee_vm_program_t *program,
   return EERIE_OK;
 }
 
-// The interpreter writes arguments to registers without looking at how many there are.
-static eerie_status_t check_function(const ee_module_t *module, uint32_t index,
-                                     eerie_error_t *err) {
-  const ee_module_function_t *function = &module->functions[index];
-  const ee_str_t arguments = function->signature.arguments;
-  size_t values = 0, refs = 0;
-  bool valid = function->bytecode_size != 0;
-  for (size_t i = 0; i < arguments.size; ++i) {
-    const char letter = arguments.data[i];
-    valid = valid && is_letter(letter);
-    if (letter == 'r') {
-      ++refs;
-    } else {
-      const bool wide = letter == 'I' || letter == 'F';
-      values = wide ? ((values + 1) & ~(size_t)1) + 2 : values + 1;
-    }
-  }
-  for (size_t i = 0; i < function->signature.results.size; ++i)
-    valid = valid && is_letter(function->signature.results.data[i]);
-  if (valid && values <= function->register_count && refs <= function->ref_register_count)
-    return EERIE_OK;
-  return EE_FAIL(err, EERIE_DATA_LOSS,
-                 "module '%.*s', function %u: signature " SIGNATURE_FORMAT
-                 " does not fit %u value and %u reference registers",
-                 EE_STR_ARG(module->name), (unsigned)index, SIGNATURE_ARG(function->signature),
-                 (unsigned)function->register_count, (unsigned)function->ref_register_count);
-}
-
 // ---- Linking -----------------------------------------------------------------------------------
 
 // Adds `count` things of `size` bytes to a block, aligned; false when the block grows too large.
@@ -265,8 +209,6 @@ static eerie_status_t allocate_module(ee_heap_t *heap, ee_vm_linked_module_t *li
 static eerie_status_t link_compiled(ee_vm_program_t *program, ee_vm_linked_module_t *linked,
                                     eerie_error_t *err) {
   ee_module_t *module = linked->module;
-  for (uint32_t i = 0; i < module->function_count; ++i)
-    EE_TRY(check_function(module, i, err));
   EE_TRY(allocate_module(program->heap, linked, err));
   EE_TRY(check_dependencies(program, linked, false, err));
   for (uint32_t i = 0; i < module->import_count; ++i)
@@ -276,7 +218,8 @@ static eerie_status_t link_compiled(ee_vm_program_t *program, ee_vm_linked_modul
   return ee_vm_rodata_create(program->heap, module, &linked->rodata, err);
 }
 
-// Calls an export without arguments and results, when there is one of that name.
+// Calls an export, when there is one of that name. The reader has made sure that it takes and
+// returns nothing.
 static eerie_status_t call_hook(ee_vm_program_t *program, uint32_t index, ee_str_t name,
                                 eerie_error_t *err) {
   const ee_module_t *module = program->modules[index].module;
@@ -284,12 +227,6 @@ static eerie_status_t call_hook(ee_vm_program_t *program, uint32_t index, ee_str
   const uint32_t export_index = ee_module_find_export(module, name);
   if (export_index == UINT32_MAX) return EERIE_OK;
   const ee_vm_function_t function = {index, module->exports[export_index].function};
-  const ee_signature_t signature = module->functions[function.ordinal].signature;
-  if (signature.arguments.size != 0 || signature.results.size != 0) {
-    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                   "'%.*s.%.*s' has signature " SIGNATURE_FORMAT ", expected 0v_v",
-                   EE_STR_ARG(module->name), EE_STR_ARG(name), SIGNATURE_ARG(signature));
-  }
   return ee_vm_invoke_blocking(program, function, err);
 }
 
