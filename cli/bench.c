@@ -94,6 +94,7 @@ static double rank(const samples_t *samples, unsigned percent) {
 }
 
 static summary_t summarise(samples_t *samples) {
+  if (!samples->count) return (summary_t){0};
   double sum = 0;
   for (size_t i = 0; i < samples->count; ++i)
     sum += (double)samples->ns[i];

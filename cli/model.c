@@ -72,7 +72,7 @@ static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *p
 static int open_devices(const ee_cli_strings_t *names, ee_cli_model_t *model) {
   eerie_error_t err = {0};
   const size_t count = names->count ? names->count : 1;
-  model->devices = calloc(count, sizeof *model->devices);
+  model->devices = calloc(count, sizeof(eerie_device_t *));
   if (!model->devices) return out_of_memory();
   for (size_t i = 0; i < count; ++i) {
     const char *const name = names->count ? names->items[i] : NULL;
@@ -117,7 +117,7 @@ static int link_program(const ee_cli_model_options_t *options, size_t module_cou
 static int open_program(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
                         ee_cli_model_t *model) {
   const size_t count = options->modules.count + positional->count;
-  eerie_module_t **modules = calloc(count, sizeof *modules);
+  eerie_module_t **modules = calloc(count, sizeof(eerie_module_t *));
   if (!modules) return out_of_memory();
   int exit_code = load_modules(&options->modules, positional, model, modules);
   if (!exit_code) exit_code = open_devices(&options->devices, model);

@@ -52,26 +52,27 @@ static eerie_status_t push(reader_t *reader, eerie_value_t value) {
 
 // ---- Files -------------------------------------------------------------------------------------
 
-// Finds a file that was read before, or reads it. `restart`: from its beginning.
-static eerie_status_t open_source(reader_t *reader, const char *path, bool restart,
-                                  source_t **out_source) {
+// Finds a file that was read before, or reads it. `restart`: from its beginning. NULL: the error
+// has been filled in. The next call may move it.
+static source_t *open_source(reader_t *reader, const char *path, bool restart) {
   reader->in_file = true;
   for (size_t i = 0; i < reader->source_count; ++i) {
-    *out_source = &reader->sources[i];
-    if (strcmp((*out_source)->path, path) != 0) continue;
-    if (restart) (*out_source)->offset = 0;
-    return EERIE_OK;
+    source_t *source = &reader->sources[i];
+    if (strcmp(source->path, path) != 0) continue;
+    if (restart) source->offset = 0;
+    return source;
   }
   source_t *sources = realloc(reader->sources, (reader->source_count + 1) * sizeof *sources);
-  if (!sources) return no_memory(reader);
+  if (!sources) {
+    no_memory(reader);
+    return NULL;
+  }
   reader->sources = sources;
   source_t *source = &sources[reader->source_count];
   *source = (source_t){.path = path};
-  const eerie_status_t status = ee_cli_read_file(path, &source->content, reader->err);
-  if (status) return status;
+  if (ee_cli_read_file(path, &source->content, reader->err)) return NULL;
   ++reader->source_count;
-  *out_source = source;
-  return EERIE_OK;
+  return source;
 }
 
 static void close_sources(reader_t *reader) {
@@ -82,14 +83,13 @@ static void close_sources(reader_t *reader) {
 
 // The bytes of a tensor from where the file is.
 static eerie_status_t read_raw(reader_t *reader, const char *spec, ee_cli_array_t *array) {
-  source_t *source = NULL;
-  eerie_status_t status = open_source(reader, spec + 1, spec[0] == '@', &source);
-  if (status) return status;
+  source_t *const source = open_source(reader, spec + 1, spec[0] == '@');
+  if (!source) return reader->err->code;
   const size_t left = source->content.size - source->offset;
   if (array->size > left)
     return ee_cli_error(reader->err, EERIE_DATA_LOSS, "%s has %zu bytes left, %zu are needed",
                         source->path, left, array->size);
-  status = ee_cli_array_allocate(array, reader->err);
+  const eerie_status_t status = ee_cli_array_allocate(array, reader->err);
   if (status) return status;
   if (array->size) memcpy(array->data, source->content.data + source->offset, array->size);
   source->offset += array->size;
@@ -145,12 +145,6 @@ static eerie_status_t read_buffer(reader_t *reader, const char *data, size_t siz
   return status ? status : push(reader, value);
 }
 
-static const eerie_type_t *next_type(const reader_t *reader, const eerie_function_t *function,
-                                     const eerie_type_t *(*type_at)(const eerie_function_t *,
-                                                                    size_t)) {
-  return type_at(function, reader->values->count);
-}
-
 // Scalars: the numbers of a tensor of rank 0, with or without its type in front.
 static eerie_status_t read_scalar(reader_t *reader, const char *spec) {
   static const struct {
@@ -194,9 +188,9 @@ static eerie_status_t read_bytes(reader_t *reader, const char *spec) {
   if (spec[0] != '@')
     return ee_cli_error(reader->err, EERIE_INVALID_ARGUMENT,
                         "is for an argument of bytes; expected \"text\", @file or (null)");
-  source_t *source = NULL;
-  const eerie_status_t status = open_source(reader, spec + 1, true, &source);
-  return status ? status : read_buffer(reader, source->content.data, source->content.size);
+  source_t *const source = open_source(reader, spec + 1, true);
+  return source ? read_buffer(reader, source->content.data, source->content.size)
+                : reader->err->code;
 }
 
 static eerie_status_t read_spec(reader_t *reader, const char *spec) {
@@ -209,9 +203,8 @@ static eerie_status_t read_spec(reader_t *reader, const char *spec) {
                         kind == EERIE_KIND_LIST ? "list" : "fence");
   if (kind == EERIE_KIND_BUFFER) return read_bytes(reader, spec);
   if (spec[0] == '@' || spec[0] == '+') {
-    source_t *source = NULL;
-    const eerie_status_t status = open_source(reader, spec + 1, spec[0] == '@', &source);
-    return status ? status : read_npy(reader, source);
+    source_t *const source = open_source(reader, spec + 1, spec[0] == '@');
+    return source ? read_npy(reader, source) : reader->err->code;
   }
   if (is_scalar(reader->type)) return read_scalar(reader, spec);
   if (spec[0] == '&') ++spec;
@@ -226,10 +219,11 @@ static eerie_status_t read_spec(reader_t *reader, const char *spec) {
 static eerie_status_t read_all(reader_t *reader, const eerie_function_t *function,
                                const eerie_type_t *(*type_at)(const eerie_function_t *, size_t),
                                const char *path) {
-  source_t *source = NULL;
-  eerie_status_t status = open_source(reader, path, false, &source);
+  source_t *const source = open_source(reader, path, false);
+  if (!source) return reader->err->code;
+  eerie_status_t status = EERIE_OK;
   while (!status && source->offset < source->content.size) {
-    reader->type = next_type(reader, function, type_at);
+    reader->type = type_at(function, reader->values->count);
     status = read_npy(reader, source);
   }
   return status;
@@ -245,6 +239,29 @@ static char *trimmed(const char *spec) {
   return strndup(spec, length);
 }
 
+// Reads one spec, whatever number of values it gives.
+static eerie_status_t read_values(reader_t *reader, const eerie_function_t *function,
+                                  const eerie_type_t *(*type_at)(const eerie_function_t *, size_t),
+                                  const char *spec) {
+  if (!spec) return no_memory(reader);
+  reader->in_file = false;
+  reader->type = type_at(function, reader->values->count);
+  if (spec[0] == '*' && spec[1] && !strchr(spec, '='))
+    return read_all(reader, function, type_at, spec + 1);
+  if (!reader->type)
+    return ee_cli_error(reader->err, EERIE_INVALID_ARGUMENT, "is one too many for %s: %s",
+                        eerie_function_name(function), eerie_function_declaration(function));
+  return read_spec(reader, spec);
+}
+
+static int report(const reader_t *reader, const char *what, size_t index, const char *spec,
+                  eerie_status_t status) {
+  int exit_code = reader->in_file ? ee_cli_exit_code_of_file(status) : ee_cli_exit_code(status);
+  if (reader->in_file && status == EERIE_UNIMPLEMENTED) exit_code = EE_CLI_BAD_INPUT;
+  return ee_cli_fail(exit_code, "%s %zu '%.60s%s': %s", what, index, spec,
+                     strlen(spec) > 60 ? "..." : "", reader->err->message);
+}
+
 int ee_cli_values_read(const ee_cli_place_t *place, const eerie_function_t *function,
                        const char *what,
                        const eerie_type_t *(*type_at)(const eerie_function_t *, size_t),
@@ -254,27 +271,12 @@ int ee_cli_values_read(const ee_cli_place_t *place, const eerie_function_t *func
   reader_t reader = {.place = place, .values = out_values, .err = &err};
   int exit_code = EE_CLI_OK;
   // Paths in the sources point into these.
-  char **texts = calloc(specs->count + 1, sizeof *texts);
+  char **texts = calloc(specs->count + 1, sizeof(char *));
   if (!texts) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   for (size_t i = 0; i < specs->count && !exit_code; ++i) {
-    char *const spec = texts[i] = trimmed(specs->items[i]);
-    eerie_status_t status = spec ? EERIE_OK : no_memory(&reader);
-    reader.in_file = false;
-    reader.type = next_type(&reader, function, type_at);
-    if (!status && spec[0] == '*' && spec[1] && !strchr(spec, '='))
-      status = read_all(&reader, function, type_at, spec + 1);
-    else if (!status && !reader.type)
-      status = ee_cli_error(&err, EERIE_INVALID_ARGUMENT, "is one too many for %s: %s",
-                            eerie_function_name(function), eerie_function_declaration(function));
-    else if (!status)
-      status = read_spec(&reader, spec);
-    if (status) {
-      exit_code = reader.in_file ? ee_cli_exit_code_of_file(status) : ee_cli_exit_code(status);
-      if (reader.in_file && exit_code == EE_CLI_FAILED) exit_code = EE_CLI_BAD_INPUT;
-      const size_t shown = strlen(specs->items[i]);
-      ee_cli_fail(exit_code, "%s %zu '%.60s%s': %s", what, i, specs->items[i],
-                  shown > 60 ? "..." : "", err.message);
-    }
+    texts[i] = trimmed(specs->items[i]);
+    const eerie_status_t status = read_values(&reader, function, type_at, texts[i]);
+    if (status) exit_code = report(&reader, what, i, specs->items[i], status);
   }
   close_sources(&reader);
   for (size_t i = 0; i < specs->count; ++i)
