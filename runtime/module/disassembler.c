@@ -220,8 +220,8 @@ static const char *find_instruction(const instruction_set_t *set, unsigned op) {
   const char *text = set->texts;
   for (size_t i = 0; i < set->count; ++i) {
     if (set->numbers[i] == op) return text;
-    text += strlen(text) + 1;
-    text += strlen(text) + 1;
+    text += ee_str_length(text) + 1;
+    text += ee_str_length(text) + 1;
   }
   return NULL;
 }
@@ -250,7 +250,7 @@ static const char *separator(char before, char letter) {
 static void print_instruction(printer_t *p, const char *mnemonic) {
   print(p, "%s", mnemonic);
   char before = 0;
-  for (const char *text = mnemonic + strlen(mnemonic) + 1; *text;) {
+  for (const char *text = mnemonic + ee_str_length(mnemonic) + 1; *text;) {
     if (*text == '=') {
       ++text;
       // A call without results says nothing.

@@ -24,7 +24,7 @@ static bool visit(ee_fb_t *fb, uint64_t position, uint64_t size, uint32_t alignm
                (unsigned long long)size, (unsigned long long)position, fb->bytes.size);
     return false;
   }
-  if (position % alignment != 0) {
+  if (position & (alignment - 1)) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%s: offset %llu is not aligned to %u", name,
                (unsigned long long)position, alignment);
     return false;
@@ -39,20 +39,16 @@ static bool visit(ee_fb_t *fb, uint64_t position, uint64_t size, uint32_t alignm
   return true;
 }
 
-// Follows the reference that stands at `position`, which was visited.
-static uint64_t follow(const ee_fb_t *fb, uint64_t position) {
-  return position + ee_load_u32(fb->bytes.data + position);
-}
-
-static ee_fb_table_t open_table(ee_fb_t *fb, uint64_t position, const char *name) {
-  const ee_fb_table_t none = {0};
-  if (!visit(fb, position, 4, 4, name)) return none;
+// Makes the table at `position` the current one; none when it is damaged.
+static void open_table(ee_fb_t *fb, uint64_t position, const char *name) {
+  fb->table = (ee_fb_table_t){0};
+  if (!visit(fb, position, 4, 4, name)) return;
   const int64_t vtable = (int64_t)position - (int32_t)ee_load_u32(fb->bytes.data + position);
   if (vtable < 0) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%s: vtable before the start of the flatbuffer", name);
-    return none;
+    return;
   }
-  if (!visit(fb, (uint64_t)vtable, 4, 2, name)) return none;
+  if (!visit(fb, (uint64_t)vtable, 4, 2, name)) return;
   const ee_fb_table_t table = {
       .position = (uint32_t)position,
       .vtable = (uint32_t)vtable,
@@ -62,65 +58,70 @@ static ee_fb_table_t open_table(ee_fb_t *fb, uint64_t position, const char *name
   if (table.vtable_size < 4 || table.vtable_size % 2 != 0 || table.size < 4) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%s: vtable of %u bytes for a table of %u", name,
                table.vtable_size, table.size);
-    return none;
+    return;
   }
-  if (!visit(fb, table.vtable, table.vtable_size, 2, name)) return none;
-  if (!visit(fb, position, table.size, 4, name)) return none;
-  return table;
+  if (!visit(fb, table.vtable, table.vtable_size, 2, name)) return;
+  if (visit(fb, position, table.size, 4, name)) fb->table = table;
 }
 
-// Offset of a field of `size` bytes, or 0 when it is absent or the table is damaged.
-static uint32_t find_field(ee_fb_t *fb, ee_fb_table_t table, unsigned field, uint32_t size) {
+// The bytes of a field of `size` bytes, or NULL when it is absent or the table is damaged.
+static const uint8_t *find_field(ee_fb_t *fb, unsigned field, uint32_t size) {
   const uint32_t entry = 4 + 2 * field;
-  if (fb->status != EERIE_OK || entry + 2 > table.vtable_size) return 0;
-  const uint32_t offset = ee_load_u16(fb->bytes.data + table.vtable + entry);
-  if (offset == 0) return 0;
-  if (offset < 4 || offset + size > table.size) {
+  if (fb->status != EERIE_OK || entry + 2 > fb->table.vtable_size) return NULL;
+  const uint32_t offset = ee_load_u16(fb->bytes.data + fb->table.vtable + entry);
+  if (offset == 0) return NULL;
+  if (offset < 4 || offset + size > fb->table.size) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "field %u of %u bytes at %u lies outside its table of %u bytes",
-               field, size, offset, table.size);
-    return 0;
+               field, size, offset, fb->table.size);
+    return NULL;
   }
-  return table.position + offset;
+  return fb->bytes.data + fb->table.position + offset;
 }
 
-ee_fb_table_t ee_fb_open(ee_fb_t *fb, ee_bytes_t bytes, eerie_error_t *err) {
+// Where the reference at `at` goes.
+static uint64_t follow(const ee_fb_t *fb, const uint8_t *at) {
+  return (uint64_t)(at - fb->bytes.data) + ee_load_u32(at);
+}
+
+void ee_fb_open(ee_fb_t *fb, ee_bytes_t bytes, eerie_error_t *err) {
   memset(fb, 0, sizeof *fb);
   fb->bytes = bytes;
   fb->work = (uint64_t)bytes.size * WORK_FACTOR + WORK_BASE;
   fb->err = err;
   const char *name = EE_FB_NAME("root table");
-  if (!visit(fb, 0, 4, 4, name)) return (ee_fb_table_t){0};
-  return open_table(fb, follow(fb, 0), name);
+  if (visit(fb, 0, 4, 4, name)) open_table(fb, follow(fb, bytes.data), name);
 }
 
-bool ee_fb_has(ee_fb_t *fb, ee_fb_table_t table, unsigned field) {
-  return find_field(fb, table, field, 1) != 0;
+bool ee_fb_has(ee_fb_t *fb, unsigned field) {
+  return find_field(fb, field, 1) != NULL;
 }
 
-uint8_t ee_fb_u8(ee_fb_t *fb, ee_fb_table_t table, unsigned field, uint8_t otherwise) {
-  const uint32_t at = find_field(fb, table, field, 1);
-  return at ? fb->bytes.data[at] : otherwise;
+uint8_t ee_fb_u8(ee_fb_t *fb, unsigned field, uint8_t otherwise) {
+  const uint8_t *at = find_field(fb, field, 1);
+  return at ? *at : otherwise;
 }
 
-uint32_t ee_fb_u32(ee_fb_t *fb, ee_fb_table_t table, unsigned field, uint32_t otherwise) {
-  const uint32_t at = find_field(fb, table, field, 4);
-  return at ? ee_load_u32(fb->bytes.data + at) : otherwise;
+uint32_t ee_fb_u32(ee_fb_t *fb, unsigned field, uint32_t otherwise) {
+  const uint8_t *at = find_field(fb, field, 4);
+  return at ? ee_load_u32(at) : otherwise;
 }
 
-uint64_t ee_fb_u64(ee_fb_t *fb, ee_fb_table_t table, unsigned field, uint64_t otherwise) {
-  const uint32_t at = find_field(fb, table, field, 8);
-  return at ? ee_load_u64(fb->bytes.data + at) : otherwise;
+uint64_t ee_fb_u64(ee_fb_t *fb, unsigned field, uint64_t otherwise) {
+  const uint8_t *at = find_field(fb, field, 8);
+  return at ? ee_load_u64(at) : otherwise;
 }
 
-ee_fb_table_t ee_fb_child(ee_fb_t *fb, ee_fb_table_t table, unsigned field, const char *name) {
-  const uint32_t at = find_field(fb, table, field, 4);
-  return at ? open_table(fb, follow(fb, at), name) : (ee_fb_table_t){0};
+void ee_fb_child(ee_fb_t *fb, unsigned field, const char *name) {
+  const uint8_t *at = find_field(fb, field, 4);
+  if (at)
+    open_table(fb, follow(fb, at), name);
+  else
+    fb->table = (ee_fb_table_t){0};
 }
 
-ee_fb_vector_t ee_fb_vector(ee_fb_t *fb, ee_fb_table_t table, unsigned field, size_t element_size,
-                            const char *name) {
+ee_fb_vector_t ee_fb_vector(ee_fb_t *fb, unsigned field, size_t element_size, const char *name) {
   const ee_fb_vector_t none = {0};
-  const uint32_t at = find_field(fb, table, field, 4);
+  const uint8_t *at = find_field(fb, field, 4);
   if (!at) return none;
   const uint64_t position = follow(fb, at);
   if (!visit(fb, position, 4, 4, name)) return none;
@@ -153,10 +154,9 @@ static bool is_text(const uint8_t *text, size_t size) {
   return true;
 }
 
-ee_str_t ee_fb_string(ee_fb_t *fb, ee_fb_table_t table, unsigned field, bool required,
-                      const char *name) {
+ee_str_t ee_fb_string(ee_fb_t *fb, unsigned field, bool required, const char *name) {
   const ee_str_t none = {NULL, 0};
-  const ee_fb_vector_t vector = ee_fb_vector(fb, table, field, 1, name);
+  const ee_fb_vector_t vector = ee_fb_vector(fb, field, 1, name);
   if (fb->status != EERIE_OK) return none;
   if (vector.count == 0) {
     if (required) EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%s is missing", name);
@@ -171,10 +171,9 @@ ee_str_t ee_fb_string(ee_fb_t *fb, ee_fb_table_t table, unsigned field, bool req
   return (ee_str_t){(const char *)vector.data, vector.count};
 }
 
-ee_fb_table_t ee_fb_table_at(ee_fb_t *fb, ee_fb_vector_t vector, uint32_t index, const char *list) {
-  if (fb->status != EERIE_OK) return (ee_fb_table_t){0};
+void ee_fb_table_at(ee_fb_t *fb, ee_fb_vector_t vector, uint32_t index, const char *list) {
+  if (fb->status != EERIE_OK) return;
   fb->list = list;
   fb->index = index;
-  const uint64_t at = (uint64_t)(vector.data - fb->bytes.data) + 4 * (uint64_t)index;
-  return open_table(fb, follow(fb, at), EE_FB_NAME("table"));
+  open_table(fb, follow(fb, vector.data + 4 * (size_t)index), EE_FB_NAME("table"));
 }

@@ -35,7 +35,8 @@
 #ifndef EE_MODULE_OPCODES_H_
 #define EE_MODULE_OPCODES_H_
 
-#define EE_OPCODES_CORE(EE_OP)                                                                     \
+// Numbers 0x00 to 0x88 without a gap.
+#define EE_OPCODES_PLAIN(EE_OP)                                                                    \
   EE_OP(0x00, GLOBAL_LOAD_I32, "global.load.i32", "g4=i")                                          \
   EE_OP(0x01, GLOBAL_STORE_I32, "global.store.i32", "g4i")                                         \
   EE_OP(0x02, GLOBAL_LOAD_INDIRECT_I32, "global.load.indirect.i32", "i=i")                         \
@@ -172,9 +173,14 @@
   EE_OP(0x85, DISCARD_REFS, "discard.refs", "v*")                                                  \
   EE_OP(0x86, ASSIGN_REF, "assign.ref", "m=m")                                                     \
   EE_OP(0x87, CALL_YIELDABLE, "call.yieldable", "kv*b=*")                                          \
-  EE_OP(0x88, CALL_VARIADIC_YIELDABLE, "call.variadic.yieldable", "kzv*b=*")                       \
+  EE_OP(0x88, CALL_VARIADIC_YIELDABLE, "call.variadic.yieldable", "kzv*b=*")
+
+// What stands in front of the numbers of the next two sets.
+#define EE_OPCODES_PREFIX(EE_OP)                                                                   \
   EE_OP(0xE0, PREFIX_F32, "<f32>", "")                                                             \
   EE_OP(0xE1, PREFIX_F64, "<f64>", "")
+
+#define EE_OPCODES_CORE(EE_OP) EE_OPCODES_PLAIN(EE_OP) EE_OPCODES_PREFIX(EE_OP)
 
 #define EE_OPCODES_F32(EE_OP)                                                                      \
   EE_OP(0x00, GLOBAL_LOAD_F32, "global.load.f32", "g4=f")                                          \

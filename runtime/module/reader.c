@@ -49,14 +49,51 @@ enum {
   RODATA_LENGTH
 };
 
+// The vectors of the module, with what an element takes in the file and in the program form.
+enum { ATTRIBUTES, TYPES, DEPENDENCIES, IMPORTS, EXPORTS, RODATA, FUNCTIONS, SIGNATURES, BYTECODE };
+enum { VECTOR_COUNT = BYTECODE + 1, PART_COUNT = FUNCTIONS + 1 };
+static const struct {
+  uint8_t field;
+  uint8_t file_size;
+  uint8_t memory_size; // 0: not part of the program form
+} vector_facts[VECTOR_COUNT] = {
+    [ATTRIBUTES] = {MODULE_ATTRS, 4, sizeof(ee_attribute_t)},
+    [TYPES] = {MODULE_TYPES, 4, sizeof(ee_str_t)},
+    [DEPENDENCIES] = {MODULE_DEPENDENCIES, 4, sizeof(ee_module_dependency_t)},
+    [IMPORTS] = {MODULE_IMPORTS, 4, sizeof(ee_module_import_t)},
+    [EXPORTS] = {MODULE_EXPORTS, 4, sizeof(ee_module_export_t)},
+    [RODATA] = {MODULE_RODATA, 4, sizeof(ee_module_rodata_t)},
+    [FUNCTIONS] = {MODULE_DESCRIPTORS, DESCRIPTOR_SIZE, sizeof(ee_module_function_t)},
+    [SIGNATURES] = {MODULE_SIGNATURES, 4, 0},
+    [BYTECODE] = {MODULE_BYTECODE, 1, 0},
+};
+#if EERIE_MESSAGES
+static const char vector_names[VECTOR_COUNT][21] = {
+    [ATTRIBUTES] = "attrs",
+    [TYPES] = "types",
+    [DEPENDENCIES] = "dependencies",
+    [IMPORTS] = "imported_functions",
+    [EXPORTS] = "exported_functions",
+    [RODATA] = "rodata_segments",
+    [FUNCTIONS] = "function_descriptors",
+    [SIGNATURES] = "function_signatures",
+    [BYTECODE] = "bytecode_data",
+};
+#define VECTOR_NAME(index) vector_names[index]
+#else
+#define VECTOR_NAME(index) NULL
+#endif
+
 typedef struct reader {
   ee_fb_t fb;
   ee_archive_t archive;
   ee_bytes_t file;
   ee_fb_table_t root;
-  ee_fb_vector_t attributes, types, dependencies, imports, exports, signatures, rodata;
-  ee_fb_vector_t descriptors, bytecode;
+  ee_fb_vector_t vectors[VECTOR_COUNT];
   uint32_t attribute_count; // of the module and all functions
+  // While functions are read:
+  uint32_t next_attribute;
+  uint64_t bytecode_budget;
 } reader_t;
 
 // Lets messages name a place that is no element of a vector of tables.
@@ -72,26 +109,23 @@ static bool contains(ee_str_t text, char c) {
   return false;
 }
 
-static ee_fb_vector_t read_tables(reader_t *reader, unsigned field, const char *name) {
-  return ee_fb_vector(&reader->fb, reader->root, field, 4, name);
+// Goes to element `index` of a vector of the module.
+static void go_to(reader_t *reader, int vector, uint32_t index) {
+  ee_fb_table_at(&reader->fb, reader->vectors[vector], index, VECTOR_NAME(vector));
 }
 
 // ---- First pass: what is there -----------------------------------------------------------------
 
-static eerie_status_t check_versions(reader_t *reader) {
-  ee_fb_t *fb = &reader->fb;
-  const uint32_t version = ee_fb_u32(fb, reader->root, MODULE_BYTECODE_VERSION, 0);
-  if (version >> 16 != EE_BYTECODE_VERSION_MAJOR ||
-      (version & 0xFFFF) > EE_BYTECODE_VERSION_MINOR) {
-    EE_FB_FAIL(fb, EERIE_INCOMPATIBLE,
-               "bytecode version %u.%u is not known; this build runs %u.%u (IREE 3.11 to 3.13)",
-               version >> 16, version & 0xFFFF, EE_BYTECODE_VERSION_MAJOR,
-               EE_BYTECODE_VERSION_MINOR);
-  }
-  return fb->status;
+static void check_versions(reader_t *reader) {
+  const uint32_t version = ee_fb_u32(&reader->fb, MODULE_BYTECODE_VERSION, 0);
+  if (version >> 16 == EE_BYTECODE_VERSION_MAJOR && (version & 0xFFFF) <= EE_BYTECODE_VERSION_MINOR)
+    return;
+  EE_FB_FAIL(&reader->fb, EERIE_INCOMPATIBLE,
+             "bytecode version %u.%u is not known; this build runs %u.%u (IREE 3.11 to 3.13)",
+             version >> 16, version & 0xFFFF, EE_BYTECODE_VERSION_MAJOR, EE_BYTECODE_VERSION_MINOR);
 }
 
-static eerie_status_t check_features(reader_t *reader, uint32_t requirements) {
+static void check_features(reader_t *reader, uint32_t requirements) {
   uint32_t known = EE_MODULE_FEATURE_YIELD | EE_MODULE_FEATURE_UNWIND;
   if (EERIE_VM_F32) known |= EE_MODULE_FEATURE_F32;
   if (EERIE_VM_F64) known |= EE_MODULE_FEATURE_F64;
@@ -102,113 +136,92 @@ static eerie_status_t check_features(reader_t *reader, uint32_t requirements) {
                requirements & ~known & EE_MODULE_FEATURE_F32 ? " (f32 instructions)" : "",
                requirements & ~known & EE_MODULE_FEATURE_F64 ? " (f64 instructions)" : "");
   }
-  return reader->fb.status;
-}
-
-static ee_fb_vector_t signature_attributes(reader_t *reader, uint32_t function,
-                                           ee_fb_table_t *out_signature) {
-  *out_signature =
-      ee_fb_table_at(&reader->fb, reader->signatures, function, EE_FB_NAME("function_signatures"));
-  return ee_fb_vector(&reader->fb, *out_signature, 1, 4, EE_FB_NAME("attrs"));
 }
 
 static eerie_status_t survey(reader_t *reader) {
   ee_fb_t *fb = &reader->fb;
   enter(reader, EE_FB_NAME("module"), UINT32_MAX);
-  EE_TRY(check_versions(reader));
-  reader->attributes = read_tables(reader, MODULE_ATTRS, EE_FB_NAME("attrs"));
-  reader->types = read_tables(reader, MODULE_TYPES, EE_FB_NAME("types"));
-  reader->dependencies = read_tables(reader, MODULE_DEPENDENCIES, EE_FB_NAME("dependencies"));
-  reader->imports = read_tables(reader, MODULE_IMPORTS, EE_FB_NAME("imported_functions"));
-  reader->exports = read_tables(reader, MODULE_EXPORTS, EE_FB_NAME("exported_functions"));
-  reader->signatures = read_tables(reader, MODULE_SIGNATURES, EE_FB_NAME("function_signatures"));
-  reader->rodata = read_tables(reader, MODULE_RODATA, EE_FB_NAME("rodata_segments"));
-  reader->descriptors = ee_fb_vector(fb, reader->root, MODULE_DESCRIPTORS, DESCRIPTOR_SIZE,
-                                     EE_FB_NAME("function_descriptors"));
-  reader->bytecode =
-      ee_fb_vector(fb, reader->root, MODULE_BYTECODE, 1, EE_FB_NAME("bytecode_data"));
-  if (reader->signatures.count != reader->descriptors.count) {
+  check_versions(reader);
+  for (int i = 0; i < VECTOR_COUNT; ++i) {
+    reader->vectors[i] =
+        ee_fb_vector(fb, vector_facts[i].field, vector_facts[i].file_size, VECTOR_NAME(i));
+  }
+  const uint32_t count = reader->vectors[FUNCTIONS].count;
+  if (reader->vectors[SIGNATURES].count != count) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%u function_signatures for %u function_descriptors",
-               reader->signatures.count, reader->descriptors.count);
+               reader->vectors[SIGNATURES].count, count);
   }
   // What was visited bounds the sum: it cannot overflow.
-  reader->attribute_count = reader->attributes.count;
-  for (uint32_t i = 0; i < reader->signatures.count && fb->status == EERIE_OK; ++i) {
-    ee_fb_table_t signature;
-    reader->attribute_count += signature_attributes(reader, i, &signature).count;
+  reader->attribute_count = reader->vectors[ATTRIBUTES].count;
+  for (uint32_t i = 0; i < count && fb->status == EERIE_OK; ++i) {
+    go_to(reader, SIGNATURES, i);
+    reader->attribute_count += ee_fb_vector(fb, 1, 4, EE_FB_NAME("attrs")).count;
   }
   return fb->status;
 }
 
 // ---- One block of memory -----------------------------------------------------------------------
 
-typedef struct layout {
-  size_t size;
-  bool fits;
-} layout_t;
+// Sizes of parts are rounded up to this, so that all parts are aligned.
+enum { PART_ALIGNMENT = 8 };
 
-static size_t reserve(layout_t *layout, uint32_t count, size_t element_size) {
-  const size_t offset = layout->size;
-  size_t size;
-  layout->fits = layout->fits && ee_mul_size(count, element_size, &size) &&
-                 ee_add_size(size, 7, &size) &&
-                 ee_add_size(offset, size & ~(size_t)7, &layout->size);
-  return offset;
+// How many elements a part of the program form has.
+static uint32_t part_count(const reader_t *reader, int part) {
+  return part == ATTRIBUTES ? reader->attribute_count : reader->vectors[part].count;
+}
+
+static bool add_part(size_t *size, uint32_t count, size_t element_size) {
+  size_t part;
+  return ee_mul_size(count, element_size, &part) && ee_align_size(part, PART_ALIGNMENT, &part) &&
+         ee_add_size(*size, part, size);
 }
 
 static eerie_status_t allocate_module(reader_t *reader, ee_heap_t *heap, ee_module_t **out_module) {
-  layout_t layout = {0, true};
-  reserve(&layout, 1, sizeof(ee_module_t));
-  const size_t types = reserve(&layout, reader->types.count, sizeof(ee_str_t));
-  const size_t dependencies =
-      reserve(&layout, reader->dependencies.count, sizeof(ee_module_dependency_t));
-  const size_t imports = reserve(&layout, reader->imports.count, sizeof(ee_module_import_t));
-  const size_t exports = reserve(&layout, reader->exports.count, sizeof(ee_module_export_t));
-  const size_t functions =
-      reserve(&layout, reader->descriptors.count, sizeof(ee_module_function_t));
-  const size_t rodata = reserve(&layout, reader->rodata.count, sizeof(ee_module_rodata_t));
-  const size_t attributes = reserve(&layout, reader->attribute_count, sizeof(ee_attribute_t));
-  uint8_t *block = layout.fits ? ee_heap_allocate_zeroed(heap, layout.size) : NULL;
-  if (!block) return EE_NO_MEMORY(reader->fb.err, layout.fits ? layout.size : SIZE_MAX);
+  size_t offsets[PART_COUNT], size = 0;
+  bool fits = add_part(&size, 1, sizeof(ee_module_t));
+  for (int i = 0; i < PART_COUNT; ++i) {
+    offsets[i] = size;
+    fits = fits && add_part(&size, part_count(reader, i), vector_facts[i].memory_size);
+  }
+  uint8_t *block = fits ? ee_heap_allocate_zeroed(heap, size) : NULL;
+  if (!block) return EE_NO_MEMORY(reader->fb.err, fits ? size : SIZE_MAX);
 
   ee_module_t *module = (ee_module_t *)(void *)block;
   module->heap = heap;
-  module->allocation_size = layout.size;
-  module->types = (ee_str_t *)(void *)(block + types);
-  module->type_count = reader->types.count;
-  module->dependencies = (ee_module_dependency_t *)(void *)(block + dependencies);
-  module->dependency_count = reader->dependencies.count;
-  module->imports = (ee_module_import_t *)(void *)(block + imports);
-  module->import_count = reader->imports.count;
-  module->exports = (ee_module_export_t *)(void *)(block + exports);
-  module->export_count = reader->exports.count;
-  module->functions = (ee_module_function_t *)(void *)(block + functions);
-  module->function_count = reader->descriptors.count;
-  module->rodata = (ee_module_rodata_t *)(void *)(block + rodata);
-  module->rodata_count = reader->rodata.count;
-  module->attributes = (ee_attribute_t *)(void *)(block + attributes);
+  module->allocation_size = size;
+  module->types = (ee_str_t *)(void *)(block + offsets[TYPES]);
+  module->type_count = reader->vectors[TYPES].count;
+  module->dependencies = (ee_module_dependency_t *)(void *)(block + offsets[DEPENDENCIES]);
+  module->dependency_count = reader->vectors[DEPENDENCIES].count;
+  module->imports = (ee_module_import_t *)(void *)(block + offsets[IMPORTS]);
+  module->import_count = reader->vectors[IMPORTS].count;
+  module->exports = (ee_module_export_t *)(void *)(block + offsets[EXPORTS]);
+  module->export_count = reader->vectors[EXPORTS].count;
+  module->functions = (ee_module_function_t *)(void *)(block + offsets[FUNCTIONS]);
+  module->function_count = reader->vectors[FUNCTIONS].count;
+  module->rodata = (ee_module_rodata_t *)(void *)(block + offsets[RODATA]);
+  module->rodata_count = reader->vectors[RODATA].count;
+  module->attributes = (ee_attribute_t *)(void *)(block + offsets[ATTRIBUTES]);
   module->attribute_count = reader->attribute_count;
-  module->module_attribute_count = reader->attributes.count;
+  module->module_attribute_count = reader->vectors[ATTRIBUTES].count;
   *out_module = module;
   return EERIE_OK;
 }
 
 // ---- Second pass: fill in ----------------------------------------------------------------------
 
-static eerie_status_t read_attributes(reader_t *reader, ee_fb_vector_t vector,
-                                      ee_attribute_t *attributes) {
-  for (uint32_t i = 0; i < vector.count && reader->fb.status == EERIE_OK; ++i) {
-    const ee_fb_table_t table = ee_fb_table_at(&reader->fb, vector, i, EE_FB_NAME("attrs"));
-    attributes[i].key = ee_fb_string(&reader->fb, table, 0, true, EE_FB_NAME("key"));
-    attributes[i].value = ee_fb_string(&reader->fb, table, 1, false, EE_FB_NAME("value"));
-  }
-  return reader->fb.status;
+// Each of these reads the current table into an element of the program form; what it found wrong
+// stands in the reader's status.
+
+static void read_attribute(reader_t *reader, ee_module_t *module, uint32_t i) {
+  module->attributes[i].key = ee_fb_string(&reader->fb, 0, true, EE_FB_NAME("key"));
+  module->attributes[i].value = ee_fb_string(&reader->fb, 1, false, EE_FB_NAME("value"));
 }
 
 // "i32" is a value type, "!hal.buffer" a reference; "!vm.list<...>" carries element types that
 // lists do not check, "!vm.opaque" and "!vm.ref<?>" stand for anything.
 static ee_str_t undecorated_type(reader_t *reader, ee_str_t name) {
-  static const char *const values[] = {"i8", "i16", "i32", "i64", "f32", "f64"};
+  static const char values[][4] = {"i8", "i16", "i32", "i64", "f32", "f64"};
   if (name.size > 1 && name.data[0] == '!') {
     const ee_str_t list = EE_STR("!vm.list");
     if (ee_str_equal(name, EE_STR("!vm.opaque")) || ee_str_equal(name, EE_STR("!vm.ref<?>"))) {
@@ -228,57 +241,38 @@ static ee_str_t undecorated_type(reader_t *reader, ee_str_t name) {
   return name;
 }
 
-static eerie_status_t read_types(reader_t *reader, ee_module_t *module) {
-  for (uint32_t i = 0; i < module->type_count && reader->fb.status == EERIE_OK; ++i) {
-    const ee_fb_table_t table = ee_fb_table_at(&reader->fb, reader->types, i, EE_FB_NAME("types"));
-    const ee_str_t name = ee_fb_string(&reader->fb, table, 0, true, EE_FB_NAME("full_name"));
-    if (name.size) module->types[i] = undecorated_type(reader, name);
-  }
-  return reader->fb.status;
+static void read_type(reader_t *reader, ee_module_t *module, uint32_t i) {
+  const ee_str_t name = ee_fb_string(&reader->fb, 0, true, EE_FB_NAME("full_name"));
+  if (name.size) module->types[i] = undecorated_type(reader, name);
 }
 
-static eerie_status_t read_dependencies(reader_t *reader, ee_module_t *module) {
-  ee_fb_t *fb = &reader->fb;
-  for (uint32_t i = 0; i < module->dependency_count && fb->status == EERIE_OK; ++i) {
-    const ee_fb_table_t table =
-        ee_fb_table_at(fb, reader->dependencies, i, EE_FB_NAME("dependencies"));
-    module->dependencies[i] = (ee_module_dependency_t){
-        .name = ee_fb_string(fb, table, 0, true, EE_FB_NAME("name")),
-        .minimum_version = ee_fb_u32(fb, table, 1, 0),
-        .optional = (ee_fb_u32(fb, table, 2, 1) & FLAG_OPTIONAL) != 0,
-    };
-  }
-  return fb->status;
+static void read_dependency(reader_t *reader, ee_module_t *module, uint32_t i) {
+  ee_module_dependency_t *dependency = &module->dependencies[i];
+  dependency->name = ee_fb_string(&reader->fb, 0, true, EE_FB_NAME("name"));
+  dependency->minimum_version = ee_fb_u32(&reader->fb, 1, 0);
+  dependency->optional = (ee_fb_u32(&reader->fb, 2, 1) & FLAG_OPTIONAL) != 0;
 }
 
-static ee_signature_t read_signature(reader_t *reader, ee_fb_table_t table) {
-  ee_signature_t signature = {.text = {NULL, 0}};
-  const ee_str_t text = ee_fb_string(&reader->fb, table, 0, true, EE_FB_NAME("calling_convention"));
-  if (text.size && !ee_signature_parse(text, &signature)) {
+static void read_signature(reader_t *reader, ee_signature_t *signature) {
+  const ee_str_t text = ee_fb_string(&reader->fb, 0, true, EE_FB_NAME("calling_convention"));
+  if (text.size && !ee_signature_parse(text, signature)) {
     EE_FB_FAIL(&reader->fb, EERIE_DATA_LOSS,
                "calling_convention \"%.*s\" is malformed, expected such as \"0iIrCiD_r\"",
                EE_STR_ARG(text));
   }
-  return signature;
 }
 
-static eerie_status_t read_imports(reader_t *reader, ee_module_t *module) {
+static void read_import(reader_t *reader, ee_module_t *module, uint32_t i) {
   ee_fb_t *fb = &reader->fb;
-  for (uint32_t i = 0; i < module->import_count && fb->status == EERIE_OK; ++i) {
-    const ee_fb_table_t table =
-        ee_fb_table_at(fb, reader->imports, i, EE_FB_NAME("imported_functions"));
-    const ee_str_t name = ee_fb_string(fb, table, 0, true, EE_FB_NAME("full_name"));
-    const ee_fb_table_t signature = ee_fb_child(fb, table, 1, EE_FB_NAME("signature"));
-    module->imports[i] = (ee_module_import_t){
-        .full_name = name,
-        .signature = read_signature(reader, signature),
-        .optional = (ee_fb_u32(fb, table, 2, 1) & FLAG_OPTIONAL) != 0,
-    };
-    if (name.size && !contains(name, '.')) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "full_name \"%.*s\" names no module", EE_STR_ARG(name));
-    }
+  ee_module_import_t *import = &module->imports[i];
+  import->full_name = ee_fb_string(fb, 0, true, EE_FB_NAME("full_name"));
+  import->optional = (ee_fb_u32(fb, 2, 1) & FLAG_OPTIONAL) != 0;
+  if (import->full_name.size && !contains(import->full_name, '.')) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "full_name \"%.*s\" names no module",
+               EE_STR_ARG(import->full_name));
   }
-  return fb->status;
+  ee_fb_child(fb, 1, EE_FB_NAME("signature"));
+  read_signature(reader, &import->signature);
 }
 
 static void read_descriptor(reader_t *reader, const uint8_t *descriptor,
@@ -288,10 +282,10 @@ static void read_descriptor(reader_t *reader, const uint8_t *descriptor,
   const uint32_t length = ee_load_u32(descriptor + 4);
   const uint32_t registers = ee_load_u16(descriptor + 16);
   const uint32_t ref_registers = ee_load_u16(descriptor + 18);
-  if (length == 0 || !ee_range_ok(offset, length, reader->bytecode.count)) {
+  if (length == 0 || !ee_range_ok(offset, length, reader->vectors[BYTECODE].count)) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS,
                "bytecode of %u bytes at offset %u is not inside bytecode_data of %u bytes", length,
-               offset, reader->bytecode.count);
+               offset, reader->vectors[BYTECODE].count);
     return;
   }
   if (registers > REGISTER_LIMIT || ref_registers > REF_REGISTER_LIMIT) {
@@ -300,7 +294,7 @@ static void read_descriptor(reader_t *reader, const uint8_t *descriptor,
                ref_registers, REGISTER_LIMIT, REF_REGISTER_LIMIT);
     return;
   }
-  function->bytecode = reader->bytecode.data + offset;
+  function->bytecode = reader->vectors[BYTECODE].data + offset;
   function->bytecode_size = length;
   function->requirements = ee_load_u32(descriptor + 8);
   function->block_count = ee_load_u16(descriptor + 14);
@@ -309,129 +303,125 @@ static void read_descriptor(reader_t *reader, const uint8_t *descriptor,
   check_features(reader, function->requirements);
 }
 
-static eerie_status_t read_functions(reader_t *reader, ee_module_t *module) {
+static void read_function(reader_t *reader, ee_module_t *module, uint32_t i) {
   ee_fb_t *fb = &reader->fb;
-  uint32_t attribute = reader->attributes.count;
-  uint64_t bytecode_budget = (uint64_t)reader->bytecode.count * BYTECODE_ALIAS_FACTOR;
-  for (uint32_t i = 0; i < module->function_count && fb->status == EERIE_OK; ++i) {
-    ee_module_function_t *function = &module->functions[i];
-    ee_fb_table_t table;
-    const ee_fb_vector_t attributes = signature_attributes(reader, i, &table);
-    function->signature = read_signature(reader, table);
-    if (contains(function->signature.arguments, 'C')) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "variadic arguments, which only imports can have");
-    }
-    function->first_attribute = attribute;
-    function->attribute_count = (uint16_t)attributes.count;
-    if (attributes.count > UINT16_MAX) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%u attrs, expected at most 65535", attributes.count);
-    }
-    if (read_attributes(reader, attributes, module->attributes + attribute) != EERIE_OK) {
-      EE_ANNOTATE(fb->err, "function_signatures[%u]", i);
-      return fb->status;
-    }
-    attribute += attributes.count;
-
-    enter(reader, EE_FB_NAME("function_descriptors"), i);
-    read_descriptor(reader, reader->descriptors.data + (size_t)i * DESCRIPTOR_SIZE, function);
-    if (function->bytecode_size > bytecode_budget) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "functions share bytecode too often (over %d times its size)",
-                 BYTECODE_ALIAS_FACTOR);
-    }
-    bytecode_budget -= function->bytecode_size;
+  ee_module_function_t *function = &module->functions[i];
+  read_signature(reader, &function->signature);
+  if (contains(function->signature.arguments, 'C')) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "variadic arguments, which only imports can have");
   }
-  return fb->status;
+  const ee_fb_vector_t attributes = ee_fb_vector(fb, 1, 4, EE_FB_NAME("attrs"));
+  if (attributes.count > UINT16_MAX) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%u attrs, expected at most 65535", attributes.count);
+  }
+  function->first_attribute = reader->next_attribute;
+  function->attribute_count = (uint16_t)attributes.count;
+  for (uint32_t k = 0; k < attributes.count && fb->status == EERIE_OK; ++k) {
+    ee_fb_table_at(fb, attributes, k, EE_FB_NAME("attrs"));
+    read_attribute(reader, module, reader->next_attribute++);
+    if (fb->status != EERIE_OK) EE_ANNOTATE(fb->err, "function_signatures[%u]", i);
+  }
+
+  enter(reader, VECTOR_NAME(FUNCTIONS), i);
+  read_descriptor(reader, reader->vectors[FUNCTIONS].data + (size_t)i * DESCRIPTOR_SIZE, function);
+  if (function->bytecode_size > reader->bytecode_budget) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "functions share bytecode too often (over %d times its size)",
+               BYTECODE_ALIAS_FACTOR);
+  }
+  reader->bytecode_budget -= function->bytecode_size;
 }
 
-static eerie_status_t read_exports(reader_t *reader, ee_module_t *module) {
+static void read_export(reader_t *reader, ee_module_t *module, uint32_t i) {
   ee_fb_t *fb = &reader->fb;
-  for (uint32_t i = 0; i < module->export_count && fb->status == EERIE_OK; ++i) {
-    const ee_fb_table_t table =
-        ee_fb_table_at(fb, reader->exports, i, EE_FB_NAME("exported_functions"));
-    const ee_str_t name = ee_fb_string(fb, table, 0, true, EE_FB_NAME("local_name"));
-    const uint32_t ordinal = ee_fb_u32(fb, table, 1, 0);
-    if (ordinal >= module->function_count) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "\"%.*s\" is function %u of %u", EE_STR_ARG(name), ordinal,
-                 module->function_count);
-      break;
-    }
-    module->exports[i] = (ee_module_export_t){name, ordinal};
-    ee_module_function_t *function = &module->functions[ordinal];
-    if (function->local_name == 0) function->local_name = i + 1;
-    // The linker calls these two without arguments.
-    if ((ee_str_equal(name, EE_STR("__init")) || ee_str_equal(name, EE_STR("__deinit"))) &&
-        (function->signature.arguments.size || function->signature.results.size)) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "\"%.*s\" must take and return nothing", EE_STR_ARG(name));
-    }
+  const ee_str_t name = ee_fb_string(fb, 0, true, EE_FB_NAME("local_name"));
+  const uint32_t ordinal = ee_fb_u32(fb, 1, 0);
+  if (ordinal >= module->function_count) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "\"%.*s\" is function %u of %u", EE_STR_ARG(name), ordinal,
+               module->function_count);
+    return;
   }
-  return fb->status;
+  module->exports[i] = (ee_module_export_t){name, ordinal};
+  ee_module_function_t *function = &module->functions[ordinal];
+  if (function->local_name == 0) function->local_name = i + 1;
+  // The linker calls these two without arguments.
+  if ((ee_str_equal(name, EE_STR("__init")) || ee_str_equal(name, EE_STR("__deinit"))) &&
+      (function->signature.arguments.size || function->signature.results.size)) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "\"%.*s\" must take and return nothing", EE_STR_ARG(name));
+  }
 }
 
-static eerie_status_t read_rodata(reader_t *reader, ee_module_t *module) {
+static void read_rodata(reader_t *reader, ee_module_t *module, uint32_t i) {
   ee_fb_t *fb = &reader->fb;
-  for (uint32_t i = 0; i < module->rodata_count && fb->status == EERIE_OK; ++i) {
-    const ee_fb_table_t table =
-        ee_fb_table_at(fb, reader->rodata, i, EE_FB_NAME("rodata_segments"));
-    // 1 is UncompressedDataDef; a compressed form is not defined yet.
-    const unsigned compression = ee_fb_u8(fb, table, RODATA_COMPRESSION, 0);
-    if (compression > 1) {
-      EE_FB_FAIL(fb, EERIE_INCOMPATIBLE, "compression type %u is not known, expected 0 or 1",
-                 compression);
-      break;
-    }
-    if (ee_fb_has(fb, table, RODATA_EMBEDDED)) {
-      const ee_fb_vector_t data =
-          ee_fb_vector(fb, table, RODATA_EMBEDDED, 1, EE_FB_NAME("embedded_data"));
-      module->rodata[i].bytes = (ee_bytes_t){data.data, data.count};
-      continue;
-    }
-    const uint64_t offset = ee_fb_u64(fb, table, RODATA_OFFSET, 0);
-    const uint64_t length = ee_fb_u64(fb, table, RODATA_LENGTH, 0);
-    const size_t base = reader->archive.rodata_base;
-    const size_t available = reader->file.size > base ? reader->file.size - base : 0;
-    if (!ee_range_ok(offset, length, available)) {
-      EE_FB_FAIL(fb, EERIE_DATA_LOSS,
-                 "truncated: external data of %llu bytes at offset %llu, the file has %zu bytes of "
-                 "it",
-                 (unsigned long long)length, (unsigned long long)offset, available);
-      break;
-    }
-    module->rodata[i].bytes = (ee_bytes_t){
-        length ? reader->file.data + base + (size_t)offset : reader->file.data, (size_t)length};
+  ee_bytes_t *bytes = &module->rodata[i].bytes;
+  // 1 is UncompressedDataDef; a compressed form is not defined yet.
+  const unsigned compression = ee_fb_u8(fb, RODATA_COMPRESSION, 0);
+  if (compression > 1) {
+    EE_FB_FAIL(fb, EERIE_INCOMPATIBLE, "compression type %u is not known, expected 0 or 1",
+               compression);
   }
-  return fb->status;
+  if (ee_fb_has(fb, RODATA_EMBEDDED)) {
+    const ee_fb_vector_t data = ee_fb_vector(fb, RODATA_EMBEDDED, 1, EE_FB_NAME("embedded_data"));
+    *bytes = (ee_bytes_t){data.data, data.count};
+    return;
+  }
+  const uint64_t offset = ee_fb_u64(fb, RODATA_OFFSET, 0);
+  const uint64_t length = ee_fb_u64(fb, RODATA_LENGTH, 0);
+  const size_t base = reader->archive.rodata_base;
+  const size_t available = reader->file.size > base ? reader->file.size - base : 0;
+  if (!ee_range_ok(offset, length, available)) {
+    EE_FB_FAIL(
+        fb, EERIE_DATA_LOSS,
+        "truncated: external data of %llu bytes at offset %llu, the file has %zu bytes of it",
+        (unsigned long long)length, (unsigned long long)offset, available);
+    return;
+  }
+  *bytes = (ee_bytes_t){reader->file.data + (length ? base + (size_t)offset : 0), (size_t)length};
 }
 
-static eerie_status_t read_state(reader_t *reader, ee_module_t *module) {
+static void read_state(reader_t *reader, ee_module_t *module) {
   ee_fb_t *fb = &reader->fb;
+  fb->table = reader->root;
   enter(reader, EE_FB_NAME("module_state"), UINT32_MAX);
-  const ee_fb_table_t state =
-      ee_fb_child(fb, reader->root, MODULE_STATE, EE_FB_NAME("module_state"));
-  module->global_bytes = ee_fb_u32(fb, state, 0, 0);
-  module->global_ref_count = ee_fb_u32(fb, state, 1, 0);
+  ee_fb_child(fb, MODULE_STATE, EE_FB_NAME("module_state"));
+  module->global_bytes = ee_fb_u32(fb, 0, 0);
+  module->global_ref_count = ee_fb_u32(fb, 1, 0);
   if (module->global_bytes > INT32_MAX || module->global_ref_count > INT32_MAX) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%u bytes and %u references, expected less than 2^31",
                module->global_bytes, module->global_ref_count);
   }
-  return fb->status;
+}
+
+typedef void (*element_reader_t)(reader_t *reader, ee_module_t *module, uint32_t index);
+
+static void read_elements(reader_t *reader, ee_module_t *module, int vector,
+                          element_reader_t read) {
+  const uint32_t count = reader->vectors[vector].count;
+  for (uint32_t i = 0; i < count && reader->fb.status == EERIE_OK; ++i) {
+    go_to(reader, vector, i);
+    read(reader, module, i);
+  }
 }
 
 static eerie_status_t fill(reader_t *reader, ee_module_t *module) {
   ee_fb_t *fb = &reader->fb;
+  fb->table = reader->root;
   enter(reader, EE_FB_NAME("module"), UINT32_MAX);
-  module->name = ee_fb_string(fb, reader->root, MODULE_NAME, true, EE_FB_NAME("name"));
-  module->version = ee_fb_u32(fb, reader->root, MODULE_VERSION, 0);
-  module->bytecode_version = ee_fb_u32(fb, reader->root, MODULE_BYTECODE_VERSION, 0);
-  module->requirements = ee_fb_u32(fb, reader->root, MODULE_REQUIREMENTS, 0);
-  EE_TRY(check_features(reader, module->requirements));
-  EE_TRY(read_attributes(reader, reader->attributes, module->attributes));
-  EE_TRY(read_types(reader, module));
-  EE_TRY(read_dependencies(reader, module));
-  EE_TRY(read_imports(reader, module));
-  EE_TRY(read_functions(reader, module));
-  EE_TRY(read_exports(reader, module));
-  EE_TRY(read_rodata(reader, module));
-  return read_state(reader, module);
+  module->name = ee_fb_string(fb, MODULE_NAME, true, EE_FB_NAME("name"));
+  module->version = ee_fb_u32(fb, MODULE_VERSION, 0);
+  module->bytecode_version = ee_fb_u32(fb, MODULE_BYTECODE_VERSION, 0);
+  module->requirements = ee_fb_u32(fb, MODULE_REQUIREMENTS, 0);
+  check_features(reader, module->requirements);
+  reader->next_attribute = reader->vectors[ATTRIBUTES].count;
+  reader->bytecode_budget = (uint64_t)reader->vectors[BYTECODE].count * BYTECODE_ALIAS_FACTOR;
+  read_elements(reader, module, ATTRIBUTES, read_attribute);
+  read_elements(reader, module, TYPES, read_type);
+  read_elements(reader, module, DEPENDENCIES, read_dependency);
+  read_elements(reader, module, IMPORTS, read_import);
+  read_elements(reader, module, SIGNATURES, read_function);
+  read_elements(reader, module, EXPORTS, read_export);
+  read_elements(reader, module, RODATA, read_rodata);
+  read_state(reader, module);
+  return fb->status;
 }
 
 // ---- The module --------------------------------------------------------------------------------
@@ -457,8 +447,8 @@ eerie_status_t ee_module_load(ee_heap_t *heap, ee_bytes_t bytes,
   *out_module = NULL;
   reader_t reader = {.file = bytes};
   EE_TRY(ee_archive_open(bytes, &reader.archive, err));
-  reader.root = ee_fb_open(&reader.fb, reader.archive.flatbuffer, err);
-  EE_TRY(reader.fb.status);
+  ee_fb_open(&reader.fb, reader.archive.flatbuffer, err);
+  reader.root = reader.fb.table;
   EE_TRY(survey(&reader));
 
   ee_module_t *module = NULL;

@@ -17,16 +17,16 @@ enum {
 #undef EE_OP
 };
 
-// Operand strings by number behind a '.'; all NUL where there is no instruction. In place, not by
-// pointer: a table of pointers costs a shared library three times its size in relocations.
-typedef char operand_text_t[9];
-#define EE_OP(number, name, mnemonic, operands) [number] = "." operands,
-static const operand_text_t core_operands[] = {EE_OPCODES_CORE(EE_OP)};
+// Operand strings by number, empty where there is no instruction. In place, not by pointer: a table
+// of pointers costs a shared library three times its size in relocations.
+typedef char operand_text_t[8];
+#define EE_OP(number, name, mnemonic, operands) [number] = operands,
+static const operand_text_t plain_operands[] = {EE_OPCODES_PLAIN(EE_OP)};
 #if EERIE_VM_F32
-static const operand_text_t f32_operands[0x40] = {EE_OPCODES_F32(EE_OP)};
+static const operand_text_t f32_operands[] = {EE_OPCODES_F32(EE_OP)};
 #endif
 #if EERIE_VM_F64
-static const operand_text_t f64_operands[0x40] = {EE_OPCODES_F64(EE_OP)};
+static const operand_text_t f64_operands[] = {EE_OPCODES_F64(EE_OP)};
 #endif
 #undef EE_OP
 
@@ -47,7 +47,8 @@ typedef struct verifier {
   uint32_t block_count;
   eerie_error_t *err;
   // Of the instruction at hand:
-  unsigned opcode;
+  unsigned opcode; // prefix, if there is one
+  unsigned number; // behind the prefix
   const ee_signature_t *callee;
   bool callee_is_import;
   bool has_segments;
@@ -315,42 +316,43 @@ static eerie_status_t check_operand(verifier_t *v, const char **text) {
 
 // ---- Instructions and functions ----------------------------------------------------------------
 
-static const char *text_of(const operand_text_t *entry) {
-  return (*entry)[0] ? *entry + 1 : NULL;
+static const char *find_operands(const operand_text_t *set, size_t size, unsigned number) {
+  return number < size / sizeof set[0] ? set[number] : "";
 }
 
-// Operand string of an instruction behind a prefix, NULL when there is none in this build.
-static const char *find_extension(unsigned prefix, unsigned opcode) {
-  (void)prefix; // with neither
-  if (opcode >= 0x40) return NULL;
+// Reads the number behind a prefix and gives its operand string, empty when it is not in this
+// build.
+static eerie_status_t decode_extension(verifier_t *v, bool f32, const char **out_operands) {
+  const uint8_t *bytes;
+  (void)out_operands; // in a build with neither
+  if (!(v->function->requirements & (f32 ? EE_MODULE_FEATURE_F32 : EE_MODULE_FEATURE_F64))) {
+    return VERIFY_FAIL(v, "%s instruction in a function that does not require the feature",
+                       f32 ? "f32" : "f64");
+  }
+  EE_TRY(take(v, 1, &bytes));
+  v->number = bytes[0];
 #if EERIE_VM_F32
-  if (prefix == OP_PREFIX_F32) return text_of(&f32_operands[opcode]);
+  if (f32) *out_operands = find_operands(f32_operands, sizeof f32_operands, v->number);
 #endif
 #if EERIE_VM_F64
-  if (prefix == OP_PREFIX_F64) return text_of(&f64_operands[opcode]);
+  if (!f32) *out_operands = find_operands(f64_operands, sizeof f64_operands, v->number);
 #endif
-  return NULL;
+  return EERIE_OK;
 }
 
 // Reads the opcode and gives its operand string.
 static eerie_status_t decode_opcode(verifier_t *v, const char **out_operands) {
   const uint8_t *bytes;
   EE_TRY(take(v, 1, &bytes));
-  v->opcode = bytes[0];
-  *out_operands = NULL;
+  v->opcode = v->number = bytes[0];
+  *out_operands = "";
   if (v->opcode == OP_PREFIX_F32 || v->opcode == OP_PREFIX_F64) {
-    const bool f32 = v->opcode == OP_PREFIX_F32;
-    if (!(v->function->requirements & (f32 ? EE_MODULE_FEATURE_F32 : EE_MODULE_FEATURE_F64))) {
-      return VERIFY_FAIL(v, "%s instruction in a function that does not require the feature",
-                         f32 ? "f32" : "f64");
-    }
-    EE_TRY(take(v, 1, &bytes));
-    *out_operands = find_extension(v->opcode, bytes[0]);
-  } else if (v->opcode < sizeof core_operands / sizeof core_operands[0]) {
-    *out_operands = text_of(&core_operands[v->opcode]);
+    EE_TRY(decode_extension(v, v->opcode == OP_PREFIX_F32, out_operands));
+  } else {
+    *out_operands = find_operands(plain_operands, sizeof plain_operands, v->opcode);
   }
-  if (!*out_operands) return VERIFY_FAIL(v, "opcode 0x%02x is not known", bytes[0]);
-  return EERIE_OK;
+  if (**out_operands || v->opcode == OP_BLOCK) return EERIE_OK;
+  return VERIFY_FAIL(v, "opcode 0x%02x is not known", v->number);
 }
 
 static bool is_terminator(unsigned opcode) {

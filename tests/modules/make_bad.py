@@ -176,7 +176,7 @@ def read_opcodes(path):
     for line in path.read_text().splitlines():
         start = re.match(r"#define EE_OPCODES_(\w+)\(", line)
         if start:
-            current = start.group(1).lower()
+            current = {"F32": "f32", "F64": "f64"}.get(start.group(1), "core")
         found = re.match(r'\s*EE_OP\((0x\w+), \w+, "([^"]*)", "([^"]*)"\)', line)
         if found:
             result[current, int(found.group(1), 16)] = (found.group(2), found.group(3))
