@@ -56,11 +56,15 @@ int ee_cli_load_module(eerie_instance_t *instance, const char *path, eerie_modul
   return ee_cli_fail(exit_code, "%s: %s (%s)", name, err.message, eerie_status_name(status));
 }
 
+static const char *module_path(const ee_cli_strings_t *named, const ee_cli_strings_t *positional,
+                               size_t index) {
+  return index < named->count ? named->items[index] : positional->items[index - named->count];
+}
+
 static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *positional,
                         ee_cli_model_t *model, eerie_module_t **modules) {
   for (size_t i = 0; i < named->count + positional->count; ++i) {
-    const char *const path =
-        i < named->count ? named->items[i] : positional->items[i - named->count];
+    const char *const path = module_path(named, positional, i);
     const int exit_code = ee_cli_load_module(model->instance, path, &modules[i]);
     if (exit_code) return exit_code;
   }
@@ -95,8 +99,9 @@ static void print_trace(void *user, const char *line, size_t length) {
   fputc('\n', stderr);
 }
 
-static int link_program(const ee_cli_model_options_t *options, size_t module_count,
-                        eerie_module_t **modules, ee_cli_model_t *model) {
+// `name` stands for the modules in messages: the last of them is what the others are for.
+static int link_program(const ee_cli_model_options_t *options, const char *name,
+                        size_t module_count, eerie_module_t **modules, ee_cli_model_t *model) {
   eerie_error_t err = {0};
   const eerie_program_options_t program_options = {.modules = modules,
                                                    .module_count = module_count,
@@ -108,7 +113,8 @@ static int link_program(const ee_cli_model_options_t *options, size_t module_cou
   if (status) {
     // An import that nothing provides: the module is for another set of modules or release.
     const bool unlinked = status == EERIE_NOT_FOUND || status == EERIE_UNIMPLEMENTED;
-    return ee_cli_fail_error(unlinked ? EE_CLI_INCOMPATIBLE : ee_cli_exit_code(status), &err);
+    const int exit_code = unlinked ? EE_CLI_INCOMPATIBLE : ee_cli_exit_code(status);
+    return ee_cli_fail(exit_code, "%s: %s (%s)", name, err.message, eerie_status_name(status));
   }
   status = eerie_program_find(model->program, options->function, &model->function, &err);
   return status ? ee_cli_fail_error(EE_CLI_USAGE, &err) : EE_CLI_OK;
@@ -121,7 +127,9 @@ static int open_program(const ee_cli_model_options_t *options, const ee_cli_stri
   if (!modules) return out_of_memory();
   int exit_code = load_modules(&options->modules, positional, model, modules);
   if (!exit_code) exit_code = open_devices(&options->devices, model);
-  if (!exit_code) exit_code = link_program(options, count, modules, model);
+  if (!exit_code)
+    exit_code = link_program(options, module_path(&options->modules, positional, count - 1), count,
+                             modules, model);
   // The program keeps what it needs.
   for (size_t i = 0; i < count; ++i)
     eerie_module_release(modules[i]);

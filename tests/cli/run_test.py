@@ -470,6 +470,24 @@ class BadInput(RunCase):
         for name in ("absent.vmfb", "empty.vmfb", "text.vmfb", "cut.vmfb", "folder.vmfb"):
             self.refuses(3, "run", f"--module={folder / name}", "--function=mul", says=name)
         self.refuses(2, "run", says="no module given")
+        damaged = bytearray(whole)
+        for at in range(200, len(damaged), 3):
+            damaged[at] ^= 0x55
+        (folder / "damaged.vmfb").write_bytes(damaged)
+        done = self.eerie("run", folder / "damaged.vmfb", "--function=mul")
+        self.assertIn(done.code, (3, 7), done.err)
+        self.assertIn("damaged.vmfb", done.err)
+
+    def test_modules_for_others(self):
+        other = "x86_64" if os.uname().machine == "aarch64" else "aarch64"
+        foreign = harness.compile_module(
+            "values.mlir", f"--iree-llvmcpu-target-triple={other}-linux-gnu",
+            "--iree-llvmcpu-target-cpu=generic",
+        )
+        self.refuses(
+            7, "run", foreign, "--function=mul", "--input=4xf32", "--input=4xf32",
+            says=[foreign.name, "kernels for " + other.replace("_", "-"), "this CPU is"],
+        )
         self.refuses(3, "run", "--module=-", says="standard input")
 
 
