@@ -99,11 +99,13 @@ void ee_hal_pool_initialize(ee_hal_pool_t *pool, ee_heap_t *heap) {
   ee_atomic_init(&pool->missed, 0);
 }
 
-void ee_hal_pool_trim(ee_hal_pool_t *pool) {
-  if (!try_lock(pool)) return;
+bool ee_hal_pool_trim(ee_hal_pool_t *pool) {
+  if (!try_lock(pool)) return false;
   catch_up(pool);
+  const bool any = pool->waiting > 0;
   shrink(pool, 0, pool->live);
   unlock(pool);
+  return any;
 }
 
 void ee_hal_pool_deinitialize(ee_hal_pool_t *pool) {
@@ -113,8 +115,7 @@ void ee_hal_pool_deinitialize(ee_hal_pool_t *pool) {
 
 static EE_COLD void *allocate_fresh(ee_hal_pool_t *pool, size_t size) {
   void *block = ee_heap_allocate(pool->heap, size);
-  if (block) return block;
-  ee_hal_pool_trim(pool);
+  if (block || !ee_hal_pool_trim(pool)) return block;
   return ee_heap_allocate(pool->heap, size);
 }
 

@@ -44,7 +44,7 @@ void ee_hal_pool_deinitialize(ee_hal_pool_t *pool);
 void *ee_hal_pool_allocate(ee_hal_pool_t *pool, size_t size, size_t *out_size);
 void ee_hal_pool_free(ee_hal_pool_t *pool, void *block, size_t size);
 
-// Gives all waiting blocks back to the heap.
-void ee_hal_pool_trim(ee_hal_pool_t *pool);
+// Gives all waiting blocks back to the heap; false when there were none.
+bool ee_hal_pool_trim(ee_hal_pool_t *pool);
 
 #endif // EE_HAL_POOL_H_
