@@ -111,7 +111,7 @@ func.func @widen(%a: i32, %b: i64) -> (i64, i64, i32, i32, i32, i32, i32, i64, i
   %8 = arith.extui %t16 : i16 to i64
   return %0, %1, %2, %3, %4, %5, %6, %7, %8 : i64, i64, i32, i32, i32, i32, i32, i64, i64
 }
-func.func @float32(%a: f32, %b: f32) -> (f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32) {
+func.func @float32(%a: f32, %b: f32) -> (f32, f32, f32, f32, f32, f32, f32, f32, f32, f32) {
   %0 = arith.addf %a, %b : f32
   %1 = arith.subf %a, %b : f32
   %2 = arith.mulf %a, %b : f32
@@ -122,9 +122,8 @@ func.func @float32(%a: f32, %b: f32) -> (f32, f32, f32, f32, f32, f32, f32, f32,
   %7 = math.floor %a : f32
   %8 = math.round %a : f32
   %9 = math.roundeven %a : f32
-  %10 = math.fma %a, %b, %a : f32
-  return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10
-    : f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32
+  return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9
+    : f32, f32, f32, f32, f32, f32, f32, f32, f32, f32
 }
 func.func @float32_order(%a: f32, %b: f32) -> (f32, f32, i1, i1, i1, i1, i1, i1, i1, i1, f32) {
   %0 = arith.minimumf %a, %b : f32
@@ -177,7 +176,7 @@ func.func @convert32(%i: i32, %f: f32) -> (f32, f32, i32, i32, i32, f32) {
   %5 = arith.bitcast %i : i32 to f32
   return %0, %1, %2, %3, %4, %5 : f32, f32, i32, i32, i32, f32
 }
-func.func @float64(%a: f64, %b: f64) -> (f64, f64, f64, f64, f64, f64, f64, f64, f64, f64, f64) {
+func.func @float64(%a: f64, %b: f64) -> (f64, f64, f64, f64, f64, f64, f64, f64, f64, f64) {
   %0 = arith.addf %a, %b : f64
   %1 = arith.subf %a, %b : f64
   %2 = arith.mulf %a, %b : f64
@@ -188,9 +187,8 @@ func.func @float64(%a: f64, %b: f64) -> (f64, f64, f64, f64, f64, f64, f64, f64,
   %7 = math.floor %a : f64
   %8 = math.round %a : f64
   %9 = math.roundeven %a : f64
-  %10 = math.fma %a, %b, %a : f64
-  return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10
-    : f64, f64, f64, f64, f64, f64, f64, f64, f64, f64, f64
+  return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9
+    : f64, f64, f64, f64, f64, f64, f64, f64, f64, f64
 }
 func.func @float64_order(%a: f64, %b: f64) -> (f64, f64, i1, i1, i1, i1, i1, i1, i1, i1, f64) {
   %0 = arith.minimumf %a, %b : f64

@@ -1,6 +1,6 @@
 // What of the VM models seldom use: references of every origin, lists of one type, globals chosen at
 // run time, branch tables, yields, breaks, failure.
-// FLAGS: --compile-from=vm --iree-vm-target-extension-f64
+// FLAGS: --compile-mode=vm --iree-vm-target-extension-f64
 
 vm.module @vm {
   vm.global.i32 private mutable @g32 = 32 : i32
@@ -153,7 +153,7 @@ vm.module @vm {
   }
   vm.export @breaks
   vm.func @breaks(%n: i32) -> i32 {
-    vm.cond_break %n, ^on(%n : i32)
+    vm.break ^on(%n : i32)
   ^on(%r: i32):
     vm.return %r : i32
   }
