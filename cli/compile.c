@@ -355,7 +355,8 @@ static bool compile_derive(const char *path, const char *extension, bool keep_fo
 static bool compile_prepare_static(compile_run_t *run, const char *output) {
   const char *wanted = run->options->static_library;
   const bool good =
-      wanted ? strlen(wanted) < sizeof run->static_path && strcpy(run->static_path, wanted)
+      wanted ? snprintf(run->static_path, sizeof run->static_path, "%s", wanted) <
+                   (int)sizeof run->static_path
              : compile_derive(output, ".o", true, run->static_path, sizeof run->static_path);
   char stem[4096], extension[64];
   snprintf(extension, sizeof extension, ".%ld.tmp", (long)getpid());

@@ -29,7 +29,7 @@ bool ee_cli_has_extension(const char *path, const char *extension) {
 static bool import_prefix(const char *library, char prefix[IMPORT_PATH]) {
   enum { LEVELS = 7 }; // file, _mlir_libs, compiler, iree, site-packages, python3.N, lib
   if (strlen(library) >= IMPORT_PATH) return false;
-  strcpy(prefix, library);
+  snprintf(prefix, IMPORT_PATH, "%s", library);
   for (int i = 0; i < LEVELS; ++i) {
     char *slash = strrchr(prefix, '/');
     if (!slash || slash == prefix) return false;
@@ -47,11 +47,12 @@ static bool import_program(const char *folder, int folder_size, const char *name
 // Finds iree-import-onnx, and the python3 of its environment for advice.
 static bool import_find(const char *library, char importer[IMPORT_PATH], char python[IMPORT_PATH]) {
   char prefix[IMPORT_PATH], bin[IMPORT_PATH + 8];
-  strcpy(python, "python3");
+  snprintf(python, IMPORT_PATH, "python3");
   if (import_prefix(library, prefix)) {
     snprintf(bin, sizeof bin, "%s/bin", prefix);
     char candidate[IMPORT_PATH];
-    if (import_program(bin, (int)strlen(bin), "python3", candidate)) strcpy(python, candidate);
+    if (import_program(bin, (int)strlen(bin), "python3", candidate))
+      snprintf(python, IMPORT_PATH, "%s", candidate);
     if (import_program(bin, (int)strlen(bin), "iree-import-onnx", importer)) return true;
   }
   const char *path = getenv("PATH");
@@ -156,7 +157,7 @@ typedef struct import_files {
 static bool import_name_files(const ee_cli_import_t *import, import_files_t *files) {
   char extension[64];
   snprintf(extension, sizeof extension, ".%ld.tmp.mlir", (long)getpid());
-  return strlen(import->output) < IMPORT_PATH && strcpy(files->mlir, import->output) &&
+  return snprintf(files->mlir, IMPORT_PATH, "%s", import->output) < IMPORT_PATH &&
          import_derive(files->mlir, ".irpa", files->params) &&
          import_derive(files->mlir, extension, files->temporary_mlir) &&
          import_derive(files->temporary_mlir, ".irpa", files->temporary_params);

@@ -102,7 +102,7 @@ static bool diagnostic_read_line(const char *path, uint32_t number, char *line, 
 
 static void diagnostic_print_source(const eerie_compiler_diagnostic_t *diagnostic) {
   enum { WIDTH = 120 };
-  char line[WIDTH];
+  char line[WIDTH] = "";
   if (!diagnostic->column || diagnostic->column >= WIDTH ||
       !diagnostic_read_line(diagnostic->file, diagnostic->line, line, sizeof line))
     return;

@@ -109,7 +109,7 @@ static eerie_status_t compile_source(compile_work_t *work, eerie_compiler_source
 static void compile_take_part(void *user, eerie_compiler_source_t *take_part) {
   compile_work_t *work = user;
   if (work->part_count == work->part_capacity) {
-    const size_t item = sizeof *work->parts;
+    const size_t item = sizeof(void *);
     const size_t capacity = work->part_capacity ? work->part_capacity * 2 : 8;
     eerie_compiler_source_t **parts =
         ee_compiler_resize(&work->session->compiler->allocator, work->parts,
@@ -143,7 +143,7 @@ static eerie_status_t compile_parts(compile_work_t *work, eerie_compiler_source_
   work->err = err;
   if (work->parts)
     ee_compiler_resize(&work->session->compiler->allocator, work->parts,
-                       work->part_capacity * sizeof *work->parts, 0);
+                       work->part_capacity * sizeof(void *), 0);
   return status;
 }
 
@@ -327,14 +327,13 @@ static bool compile_write_source(const eerie_compile_options_t *options, const c
   if (options->source) return compile_write_file(path, options->source, options->source_size);
   const eerie_allocator_t allocator = {0};
   const int fd = open(options->source_path, O_RDONLY | O_CLOEXEC);
-  char *data;
-  size_t size;
+  ee_block_t block;
   if (fd < 0) return false;
-  const bool read = !ee_compiler_read_all(&allocator, fd, options->source_path, &data, &size, NULL);
+  const bool read = !ee_compiler_read_all(&allocator, fd, options->source_path, &block, NULL);
   close(fd);
   if (!read) return false;
-  const bool good = compile_write_file(path, data, size);
-  ee_compiler_resize(&allocator, data, size + 1, 0);
+  const bool good = compile_write_file(path, block.data, block.size);
+  ee_block_free(&allocator, &block);
   return good;
 }
 
@@ -369,7 +368,7 @@ static bool compile_reproduce(const eerie_compiler_t *compiler, const compile_ch
   const eerie_compile_options_t *options = crashed->options;
   if (options->reproducer_path) {
     if (strlen(options->reproducer_path) >= 4096) return false;
-    strcpy(path, options->reproducer_path);
+    snprintf(path, 4096, "%s", options->reproducer_path);
     if (!compile_write_file(path, "", 0)) return false;
   } else if (!compile_new_reproducer(path)) {
     return false;
@@ -457,17 +456,16 @@ static eerie_status_t compile_with_options(eerie_compiler_t *compiler,
 static eerie_status_t compile_from_input(eerie_compiler_t *compiler,
                                          const eerie_compile_options_t *options,
                                          eerie_compiler_output_t *output, eerie_error_t *err) {
-  char *data;
-  size_t size;
+  ee_block_t block;
   eerie_status_t status =
-      ee_compiler_read_all(&compiler->allocator, STDIN_FILENO, "standard input", &data, &size, err);
+      ee_compiler_read_all(&compiler->allocator, STDIN_FILENO, "standard input", &block, err);
   if (status) return status;
   eerie_compile_options_t memory = *options;
-  memory.source = data;
-  memory.source_size = size;
+  memory.source = block.data;
+  memory.source_size = block.size;
   memory.source_name = "<stdin>";
   status = compile_with_options(compiler, &memory, output, err);
-  ee_compiler_resize(&compiler->allocator, data, size + 1, 0);
+  ee_block_free(&compiler->allocator, &block);
   return status;
 }
 

@@ -112,7 +112,7 @@ static bool find_report_prefix(find_search_t *search, const char *prefix) {
 static bool find_venv_above(find_search_t *search, const char *what, const char *folder) {
   char at[FIND_PATH], venv[FIND_PATH];
   if (strlen(folder) >= sizeof at) return false;
-  strcpy(at, folder);
+  snprintf(at, sizeof at, "%s", folder);
   bool any = false;
   for (;;) {
     struct stat info;
@@ -166,7 +166,7 @@ static bool find_beside_python(find_search_t *search, const char *python) {
       if (!slash) return false;
       *slash = 0;
     }
-    if (!*prefix) strcpy(prefix, "/");
+    if (!*prefix) snprintf(prefix, sizeof prefix, "/");
     if (strcmp(prefix, named) == 0) continue;
     memcpy(named, prefix, sizeof named);
     if (find_report_prefix(search, prefix)) return true;

@@ -48,9 +48,16 @@ typedef struct ee_strings {
 bool ee_strings_add(ee_strings_t *strings, const char *text);
 void ee_strings_free(ee_strings_t *strings);
 
-// Reads a whole file descriptor. The block holds size + 1 bytes, the last of them zero.
+// A piece of memory and how much of it is in use.
+typedef struct ee_block {
+  char *data;
+  size_t size, capacity;
+} ee_block_t;
+
+// Reads a whole file descriptor. The caller frees the block.
 eerie_status_t ee_compiler_read_all(const eerie_allocator_t *allocator, int fd, const char *name,
-                                    char **out_data, size_t *out_size, eerie_error_t *err);
+                                    ee_block_t *out_block, eerie_error_t *err);
+void ee_block_free(const eerie_allocator_t *allocator, ee_block_t *block);
 bool ee_compiler_write_all(int fd, const void *data, size_t size);
 uint64_t ee_compiler_now_ms(void);
 

@@ -197,14 +197,14 @@ static eerie_status_t source_check_path(const char *path, eerie_error_t *err) {
 
 static eerie_status_t source_read_input(eerie_compiler_session_t *session,
                                         eerie_compiler_source_t **out_source, eerie_error_t *err) {
-  char *data;
-  size_t size;
+  ee_block_t block;
   const eerie_allocator_t *allocator = &session->compiler->allocator;
   eerie_status_t status =
-      ee_compiler_read_all(allocator, STDIN_FILENO, "standard input", &data, &size, err);
+      ee_compiler_read_all(allocator, STDIN_FILENO, "standard input", &block, err);
   if (status) return status;
-  status = eerie_compiler_source_create(session, "<stdin>", data, size, out_source, err);
-  ee_compiler_resize(allocator, data, size + 1, 0);
+  status =
+      eerie_compiler_source_create(session, "<stdin>", block.data, block.size, out_source, err);
+  ee_block_free(allocator, &block);
   return status;
 }
 

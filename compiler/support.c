@@ -86,43 +86,41 @@ void ee_strings_free(ee_strings_t *strings) {
   strings->count = strings->capacity = 0;
 }
 
+void ee_block_free(const eerie_allocator_t *allocator, ee_block_t *block) {
+  if (block->data) ee_compiler_resize(allocator, block->data, block->capacity, 0);
+  *block = (ee_block_t){0};
+}
+
+static bool block_grow(const eerie_allocator_t *allocator, ee_block_t *block) {
+  const size_t wanted = block->capacity ? block->capacity * 2 : 65536;
+  if (wanted <= block->capacity) return false;
+  char *grown = ee_compiler_resize(allocator, block->data, block->capacity, wanted);
+  if (!grown) return false;
+  block->data = grown;
+  block->capacity = wanted;
+  return true;
+}
+
 eerie_status_t ee_compiler_read_all(const eerie_allocator_t *allocator, int fd, const char *name,
-                                    char **out_data, size_t *out_size, eerie_error_t *err) {
-  char *data = NULL;
-  size_t size = 0, capacity = 0;
+                                    ee_block_t *out_block, eerie_error_t *err) {
+  ee_block_t block = {0};
+  eerie_status_t status = EERIE_OK;
   for (;;) {
-    if (size + 1 >= capacity) {
-      const size_t wanted = capacity ? capacity * 2 : 65536;
-      char *grown =
-          wanted > capacity ? ee_compiler_resize(allocator, data, capacity, wanted) : NULL;
-      if (!grown) {
-        if (data) ee_compiler_resize(allocator, data, capacity, 0);
-        return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "no memory to read %s", name);
-      }
-      data = grown;
-      capacity = wanted;
+    if (block.size == block.capacity && !block_grow(allocator, &block)) {
+      status = EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "no memory to read %s", name);
+      break;
     }
-    const ssize_t got = read(fd, data + size, capacity - size - 1);
+    const ssize_t got = read(fd, block.data + block.size, block.capacity - block.size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int error = errno;
-      ee_compiler_resize(allocator, data, capacity, 0);
-      return EE_COMPILER_FAIL(err, ee_compiler_errno_status(error), "cannot read %s: %s", name,
-                              strerror(error));
-    }
-    if (got == 0) break;
-    size += (size_t)got;
+    if (got < 0)
+      status = EE_COMPILER_FAIL(err, ee_compiler_errno_status(errno), "cannot read %s: %s", name,
+                                strerror(errno));
+    if (got <= 0) break;
+    block.size += (size_t)got;
   }
-  // Callers free size + 1 bytes.
-  char *exact = ee_compiler_resize(allocator, data, capacity, size + 1);
-  if (!exact) {
-    ee_compiler_resize(allocator, data, capacity, 0);
-    return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "no memory to read %s", name);
-  }
-  exact[size] = 0;
-  *out_data = exact;
-  *out_size = size;
-  return EERIE_OK;
+  if (status) ee_block_free(allocator, &block);
+  *out_block = block;
+  return status;
 }
 
 bool ee_compiler_write_all(int fd, const void *data, size_t size) {

@@ -24,13 +24,13 @@ typedef struct target_row {
   const char *triple;   // CPU, STATIC
   const char *cpu;      // CPU, STATIC; default of the argument
   const char *features; // CPU, STATIC
-  // The compiler derives the features from the CPU's name on x86 and aarch64 only.
-  bool explicit_features;
-  const char *abi; // CPU, STATIC
-  int vector_size; // CPU: bytes of a vector register
+  const char *abi;      // CPU, STATIC
   const char *float_abi;
   const char *argument_flag; // GPU: flag that takes what follows the colon
   const char *argument;      // GPU: its default; NULL: the compiler's
+  int vector_size;           // CPU: bytes of a vector register
+  // The compiler derives the features from the CPU's name on x86 and aarch64 only.
+  bool explicit_features;
   bool argument_required;
 } target_row_t;
 
@@ -249,7 +249,7 @@ static eerie_status_t target_select(const char *const *targets, size_t target_co
   for (size_t i = 0; i < target_count; ++i) {
     target_choice_t choice = {0};
     const eerie_status_t status = target_look_up(targets[i], &choice, err);
-    if (status) return status;
+    if (!choice.row) return status;
     bool again = false;
     for (size_t j = 0; j < out_set->count && !again; ++j) {
       const target_choice_t *other = &out_set->items[j];
