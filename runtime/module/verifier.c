@@ -48,7 +48,7 @@ typedef struct verifier {
   eerie_error_t *err;
   // Of the instruction at hand:
   unsigned opcode; // prefix, if there is one
-  unsigned number; // behind the prefix
+  uint32_t number; // behind the prefix
   const ee_signature_t *callee;
   bool callee_is_import;
   bool has_segments;
@@ -73,18 +73,20 @@ static eerie_status_t take(verifier_t *v, uint32_t size, const uint8_t **out_byt
   return EERIE_OK;
 }
 
-static eerie_status_t take_u16(verifier_t *v, uint32_t *out_value) {
-  const uint8_t *bytes = NULL;
-  EE_TRY(take(v, 2, &bytes));
-  *out_value = ee_load_u16(bytes);
+static eerie_status_t take_number(verifier_t *v, uint32_t size, uint32_t *out_value) {
+  const uint8_t *bytes = v->code;
+  EE_TRY(take(v, size, &bytes));
+  *out_value = 0;
+  memcpy(out_value, bytes, size);
   return EERIE_OK;
 }
 
+static eerie_status_t take_u16(verifier_t *v, uint32_t *out_value) {
+  return take_number(v, 2, out_value);
+}
+
 static eerie_status_t take_u32(verifier_t *v, uint32_t *out_value) {
-  const uint8_t *bytes = NULL;
-  EE_TRY(take(v, 4, &bytes));
-  *out_value = ee_load_u32(bytes);
-  return EERIE_OK;
+  return take_number(v, 4, out_value);
 }
 
 static eerie_status_t take_list(verifier_t *v, uint32_t item_size, item_list_t *out_list) {
@@ -323,14 +325,12 @@ static const char *find_operands(const operand_text_t *set, size_t size, unsigne
 // Reads the number behind a prefix and gives its operand string, empty when it is not in this
 // build.
 static eerie_status_t decode_extension(verifier_t *v, bool f32, const char **out_operands) {
-  const uint8_t *bytes;
   (void)out_operands; // in a build with neither
   if (!(v->function->requirements & (f32 ? EE_MODULE_FEATURE_F32 : EE_MODULE_FEATURE_F64))) {
     return VERIFY_FAIL(v, "%s instruction in a function that does not require the feature",
                        f32 ? "f32" : "f64");
   }
-  EE_TRY(take(v, 1, &bytes));
-  v->number = bytes[0];
+  EE_TRY(take_number(v, 1, &v->number));
 #if EERIE_VM_F32
   if (f32) *out_operands = find_operands(f32_operands, sizeof f32_operands, v->number);
 #endif
@@ -342,9 +342,8 @@ static eerie_status_t decode_extension(verifier_t *v, bool f32, const char **out
 
 // Reads the opcode and gives its operand string.
 static eerie_status_t decode_opcode(verifier_t *v, const char **out_operands) {
-  const uint8_t *bytes;
-  EE_TRY(take(v, 1, &bytes));
-  v->opcode = v->number = bytes[0];
+  EE_TRY(take_number(v, 1, &v->number));
+  v->opcode = v->number;
   *out_operands = "";
   if (v->opcode == OP_PREFIX_F32 || v->opcode == OP_PREFIX_F64) {
     EE_TRY(decode_extension(v, v->opcode == OP_PREFIX_F32, out_operands));
