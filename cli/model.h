@@ -16,7 +16,7 @@ typedef struct ee_cli_model_options {
    "a .vmfb module, also without --module=; - for standard input.\n"                               \
    "Repeated: each may call those before it"},                                                     \
       {"function", "NAME", EE_CLI_STRING, &(options)->function,                                    \
-       "the function; not needed when the last module has only one"},                              \
+       "the function; not needed when there is only one"},                                         \
       {"input", "VALUE", EE_CLI_STRINGS, &(options)->inputs,                                       \
        "an argument, in order: 2x3xf32=1 2 3 4 5 6, i32=7, 2.5,\n"                                 \
        "@x.npy, 4xf32=@raw.bin; see docs/cli.md"},                                                 \

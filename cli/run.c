@@ -215,7 +215,7 @@ int eerie_cli_run(int argc, char **argv) {
       {"output", "WHERE", EE_CLI_STRINGS, &options.outputs,
        "where a result goes, in order: -, @y.npy, +y.npy, @y.bin"},
       {"expected_output", "VALUE", EE_CLI_STRINGS, &options.expected,
-       "what a result must be, in order, like --input; (ignored)"},
+       "what a result must be, in order, like --input;\n(ignored) for whatever it is"},
       {"output_max_element_count", "N", EE_CLI_NUMBER, &options.element_limit,
        "elements of a result that are printed; default 1024"},
       {"print_max_element_count", "N", EE_CLI_NUMBER, &options.element_limit, NULL},

@@ -234,6 +234,34 @@ class SameOutput(RunCase):
 
 
 @needs_iree
+class SeveralModules(harness.Case):
+    def both(self, modules, *arguments):
+        modules = [f"--module={harness.compile_module(f'../modules/{m}.mlir')}" for m in modules]
+        ours = self.eerie("run", *modules, *arguments)
+        theirs = harness.execute([harness.IREE_RUN, "--device=local-sync", *modules, *arguments])
+        self.assertEqual((theirs.code, theirs.err), (0, ""))
+        self.assertEqual(ours.out, theirs.out, ours.err)
+        self.assertEqual((ours.code, ours.err), (0, ""))
+
+    def test_linked(self):
+        two = ["link_a", "link_b"]
+        self.both(two, "--function=scale_by_ten", "--input=7")
+        self.both(two, "--function=calls_twice")
+        self.both(two, "--function=size_of_bytes")
+        self.both(two, "--function=add_through", "--input=4xf32=1 2 3 4", "--input=4xf32=10")
+
+    def test_missing_import(self):
+        module = harness.compile_module("../modules/link_b.mlir")
+        self.refuses(7, "run", module, "--function=calls_twice", says=[module.name, "link_a"])
+
+    def test_fences(self):
+        self.both(["async"], "--function=mul", "--input=4xf32=1 2 3 4", "--input=4xf32=10")
+        self.both(["async"], "--function=same", "--input=4xf32=1 2 3 4")
+        self.both(["async"], "--function=dynamic", "--input=5xf32=3")
+        self.both(["async"], "--function=halve_until", "--input=f32=100")
+
+
+@needs_iree
 class MoreThanIree(RunCase):
     """What iree-run-module refuses and we need not."""
 

@@ -110,6 +110,34 @@ static void every_prefix_is_refused(void) {
   ee_cli_text_free(&file);
 }
 
+static uint32_t next_random(uint32_t *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 17;
+  *state ^= *state << 5;
+  return *state;
+}
+
+// Whatever is in the header, a file is read or refused with a message; sanitizers watch.
+static void random_damage_is_survived(void) {
+  static const char characters[] = "{}()'\",:<>|= \n0123456789fiubVOTFales-";
+  const float f[6] = {1, 2, 3, 4, 5, 6};
+  uint32_t state = 12345;
+  for (int round = 0; round < 50000; ++round) {
+    ee_cli_text_t file =
+        make_file("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n", f, sizeof f);
+    for (uint32_t edits = 1 + next_random(&state) % 4; edits; --edits)
+      file.data[next_random(&state) % 70] =
+          characters[next_random(&state) % (sizeof characters - 1)];
+    ee_cli_array_t array;
+    eerie_error_t err = {0};
+    if (read_file(&file, &array, &err))
+      CHECK(err.message[0] && !array.data);
+    else
+      CHECK(array.size <= sizeof f);
+    ee_cli_array_free(&array);
+  }
+}
+
 static void arrays_follow_each_other(void) {
   ee_cli_text_t file = {0};
   ee_cli_array_t array;
@@ -156,8 +184,9 @@ static void four_bits_become_bytes(void) {
 }
 
 int main(int argc, char **argv) {
-  static const check_case_t cases[] = {RUN(headers_in_any_order),     RUN(orders_are_undone),
-                                       RUN(damage_is_named),          RUN(every_prefix_is_refused),
-                                       RUN(arrays_follow_each_other), RUN(four_bits_become_bytes)};
+  static const check_case_t cases[] = {
+      RUN(headers_in_any_order),    RUN(orders_are_undone),         RUN(damage_is_named),
+      RUN(every_prefix_is_refused), RUN(random_damage_is_survived), RUN(arrays_follow_each_other),
+      RUN(four_bits_become_bytes)};
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }
