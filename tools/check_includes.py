@@ -20,7 +20,7 @@ RUNTIME = {
     "vm": ["base", "module", "port/math.h"],
     "hal": ["base", "port"],
     "drivers": ["base", "port", "hal"],
-    "bridge": ["base", "vm", "hal"],
+    "bridge": ["base", "vm", "hal", "port/math.h"],
     "api": ["base", "port", "module", "vm", "hal", "drivers", "bridge"],
 }
 

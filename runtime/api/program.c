@@ -6,12 +6,25 @@ static bool is_internal(ee_str_t name) {
   return name.size >= 2 && name.data[0] == '_' && name.data[1] == '_';
 }
 
-static bool needs_device(const ee_module_t *module) {
+// Whether `name` is "module.function".
+static bool is_function_of(ee_str_t name, ee_str_t module) {
+  return name.size > module.size && name.data[module.size] == '.' &&
+         memcmp(name.data, module.data, module.size) == 0;
+}
+
+static bool needs_native(const ee_module_t *module, ee_str_t name) {
   for (uint32_t i = 0; i < module->import_count; ++i) {
-    const ee_str_t name = module->imports[i].full_name;
-    if (name.size > 4 && memcmp(name.data, "hal.", 4) == 0) return true;
+    if (is_function_of(module->imports[i].full_name, name)) return true;
+  }
+  for (uint32_t i = 0; i < module->dependency_count; ++i) {
+    if (ee_str_equal(module->dependencies[i].name, name)) return true;
   }
   return false;
+}
+
+static bool needs_device(const ee_module_t *module) {
+  return needs_native(module, EE_STR("hal")) || needs_native(module, EE_STR("hal_inline")) ||
+         needs_native(module, EE_STR("hal_loader"));
 }
 
 static void program_destroy(ee_object_t *object) {
@@ -67,6 +80,13 @@ static eerie_status_t gather_inputs(const eerie_program_options_t *options, inpu
   return EERIE_OK;
 }
 
+static bool any_needs_native(const inputs_t *inputs, ee_str_t name) {
+  for (size_t i = 0; i < inputs->module_count; ++i) {
+    if (needs_native(ee_api_module(inputs->modules[i]), name)) return true;
+  }
+  return false;
+}
+
 static eerie_status_t link_modules(eerie_program_t *program, const eerie_program_options_t *options,
                                    const inputs_t *inputs, eerie_error_t *err) {
   const ee_bridge_hal_options_t hal = {
@@ -75,15 +95,22 @@ static eerie_status_t link_modules(eerie_program_t *program, const eerie_program
       .trace = trace_line,
       .trace_user = program,
   };
-  const size_t count = inputs->module_count + 1;
-  size_t size;
-  if (!ee_mul_size(count, sizeof(ee_vm_module_ref_t), &size)) return EE_NO_MEMORY(err, SIZE_MAX);
+  size_t limit = inputs->module_count, size;
+  for (size_t i = 0; ee_bridge_modules[i]; ++i) {
+    ++limit;
+  }
+  if (!ee_mul_size(limit, sizeof(ee_vm_module_ref_t), &size)) return EE_NO_MEMORY(err, SIZE_MAX);
   ee_vm_module_ref_t *modules = ee_heap_allocate_zeroed(program->heap, size);
   if (!modules) return EE_NO_MEMORY(err, size);
-  modules[0] =
-      (ee_vm_module_ref_t){.native = &ee_bridge_hal_module, .user = (void *)(uintptr_t)&hal};
+  size_t count = 0;
+  for (size_t i = 0; ee_bridge_modules[i]; ++i) {
+    const ee_vm_native_module_t *native = ee_bridge_modules[i];
+    // `hal` also brings the types, which modules may name without importing a function.
+    if (i != 0 && !any_needs_native(inputs, ee_str_from(native->name))) continue;
+    modules[count++] = (ee_vm_module_ref_t){.native = native, .user = (void *)(uintptr_t)&hal};
+  }
   for (size_t i = 0; i < inputs->module_count; ++i) {
-    modules[i + 1].module = ee_api_module(inputs->modules[i]);
+    modules[count++].module = ee_api_module(inputs->modules[i]);
   }
   const ee_vm_program_options_t vm = {
       .modules = modules,

@@ -15,7 +15,30 @@ typedef struct ee_bridge_hal_options {
   void *trace_user;
 } ee_bridge_hal_options_t;
 
+// `user` of every module here is the same, and none looks at more of it than it needs.
 extern const ee_vm_native_module_t ee_bridge_hal_module;
+extern const ee_vm_native_module_t ee_bridge_inline_module;
+extern const ee_vm_native_module_t ee_bridge_loader_module;
+extern const ee_vm_native_module_t ee_bridge_check_module;
+extern const ee_vm_native_module_t ee_bridge_vmvx_module;
+
+// Executables whose kernels the bridge itself runs: they are made of what it is made of.
+typedef struct ee_bridge_format {
+  const char *name; // "vmvx-bytecode-fb"
+  // `program` is the one that loads; `data_owner` keeps `data` alive and is retained. The device
+  // runs kernels on host memory.
+  eerie_status_t (*create)(const ee_vm_program_t *program, ee_hal_device_t *device, ee_bytes_t data,
+                           ee_object_t *data_owner, const uint32_t *constants,
+                           size_t constant_count, ee_hal_executable_t **out_executable,
+                           eerie_error_t *err);
+} ee_bridge_format_t;
+
+extern const ee_bridge_format_t ee_bridge_vmvx_format;
+
+// What is in this build, NULL-terminated: registry.c, or registry_bare.c where only `hal` is. The
+// first module is `hal`.
+extern const ee_vm_native_module_t *const ee_bridge_modules[];
+extern const ee_bridge_format_t *const ee_bridge_formats[];
 
 // vm wait hook: `object` must be a fence.
 eerie_status_t ee_bridge_wait(void *user, ee_object_t *object, int64_t deadline_ns,

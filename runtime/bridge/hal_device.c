@@ -15,6 +15,14 @@ eerie_status_t ee_bridge_hal_device_allocator(ee_vm_call_t *call) {
                                  call->err);
 }
 
+bool ee_bridge_runs_format(const ee_hal_device_t *device, ee_str_t format) {
+  if (!device->driver->dispatch) return false;
+  for (const ee_bridge_format_t *const *entry = ee_bridge_formats; *entry; ++entry) {
+    if (ee_str_equal(format, ee_str_from((*entry)->name))) return true;
+  }
+  return false;
+}
+
 // device, category, key -> known, value
 eerie_status_t ee_bridge_hal_device_query(ee_vm_call_t *call) {
   ee_hal_device_t *device = NULL;
@@ -22,10 +30,17 @@ eerie_status_t ee_bridge_hal_device_query(ee_vm_call_t *call) {
   EE_TRY(ee_bridge_device(call, 0, &device));
   EE_TRY(ee_bridge_bytes(call, 1, &category));
   EE_TRY(ee_bridge_bytes(call, 2, &key));
-  const ee_str_t what = ee_vm_buffer_str(category), which = ee_vm_buffer_str(key);
-  call->results[0].i32 = ee_hal_device_query(device, what, which, &call->results[1].i64);
-  if (call->results[1].i64 == 0 && (ee_str_equal(what, EE_STR("hal.device.id")) ||
-                                    ee_str_equal(what, EE_STR("hal.executable.format")))) {
+  const ee_str_t name = ee_vm_buffer_str(key);
+  call->results[0].i32 =
+      ee_hal_device_query(device, ee_vm_buffer_str(category), name, &call->results[1].i64);
+  if (ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.executable.format")) &&
+      ee_bridge_runs_format(device, name)) {
+    call->results[0].i32 = 1;
+    call->results[1].i64 = 1;
+  }
+  if (call->results[1].i64 == 0 &&
+      (ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.device.id")) ||
+       ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.executable.format")))) {
     return ee_bridge_explain_refusal(call, device);
   }
   return EERIE_OK;
@@ -47,14 +62,12 @@ eerie_status_t ee_bridge_hal_devices_get(ee_vm_call_t *call) {
   return EERIE_OK;
 }
 
-// device, queue, format, data, constants
-eerie_status_t ee_bridge_hal_executable_create(ee_vm_call_t *call) {
-  ee_hal_device_t *device = NULL;
+eerie_status_t ee_bridge_executable_create(ee_vm_call_t *call, ee_hal_device_t *device,
+                                           uint32_t index) {
   ee_vm_buffer_t *format = NULL, *data = NULL, *constants = NULL;
-  EE_TRY(ee_bridge_device(call, 0, &device));
-  EE_TRY(ee_bridge_bytes(call, 2, &format));
-  EE_TRY(ee_bridge_bytes(call, 3, &data));
-  EE_TRY(ee_bridge_bytes_or_null(call, 4, &constants));
+  EE_TRY(ee_bridge_bytes(call, index, &format));
+  EE_TRY(ee_bridge_bytes(call, index + 1, &data));
+  EE_TRY(ee_bridge_bytes_or_null(call, index + 2, &constants));
   const size_t constants_size = constants ? constants->size : 0;
   if (constants_size % sizeof(uint32_t) ||
       (constants && (uintptr_t)constants->data % sizeof(uint32_t))) {
@@ -62,12 +75,26 @@ eerie_status_t ee_bridge_hal_executable_create(ee_vm_call_t *call) {
                    "executable constants of %zu bytes: expected aligned words of 4",
                    constants_size);
   }
-  EE_TRY(ee_bridge_check_target(call, device, ee_vm_buffer_str(format)));
-  return ee_hal_executable_create(
-      device, ee_vm_buffer_str(format), (ee_bytes_t){data->data, data->size}, &data->object,
-      constants ? (const uint32_t *)(const void *)constants->data : NULL,
-      constants_size / sizeof(uint32_t), (ee_hal_executable_t **)(void *)&call->results[0].ref,
-      call->err);
+  const ee_str_t name = ee_vm_buffer_str(format);
+  const ee_bytes_t bytes = {data->data, data->size};
+  const uint32_t *words = constants ? (const uint32_t *)(const void *)constants->data : NULL;
+  const size_t word_count = constants_size / sizeof(uint32_t);
+  ee_hal_executable_t **out = (ee_hal_executable_t **)(void *)&call->results[0].ref;
+  for (const ee_bridge_format_t *const *entry = ee_bridge_formats; *entry; ++entry) {
+    if (!device->driver->dispatch || !ee_str_equal(name, ee_str_from((*entry)->name))) continue;
+    return (*entry)->create(call->program, device, bytes, &data->object, words, word_count, out,
+                            call->err);
+  }
+  EE_TRY(ee_bridge_check_target(call, device, name));
+  return ee_hal_executable_create(device, name, bytes, &data->object, words, word_count, out,
+                                  call->err);
+}
+
+// device, queue, format, data, constants
+eerie_status_t ee_bridge_hal_executable_create(ee_vm_call_t *call) {
+  ee_hal_device_t *device = NULL;
+  EE_TRY(ee_bridge_device(call, 0, &device));
+  return ee_bridge_executable_create(call, device, 2);
 }
 
 // executable, name

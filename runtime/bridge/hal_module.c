@@ -71,7 +71,7 @@ static const ee_object_type_t *const types[] = {
     &ee_hal_executable_type, &ee_hal_fence_type,        &ee_hal_file_type,
 };
 
-static void state_destroy(void *user, ee_heap_t *heap, void *memory) {
+void ee_bridge_state_destroy(void *user, ee_heap_t *heap, void *memory) {
   (void)user;
   ee_bridge_hal_state_t *state = memory;
   for (size_t i = 0; i < state->device_count; ++i) {
@@ -81,8 +81,8 @@ static void state_destroy(void *user, ee_heap_t *heap, void *memory) {
   ee_heap_free(heap, state, state->allocation_size);
 }
 
-static eerie_status_t state_create(void *user, ee_heap_t *heap, void **out_state,
-                                   eerie_error_t *err) {
+eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_state,
+                                      eerie_error_t *err) {
   const ee_bridge_hal_options_t *options = user;
   size_t size;
   if (!ee_mul_size(options->device_count, sizeof(ee_bridge_hal_device_t), &size) ||
@@ -99,7 +99,7 @@ static eerie_status_t state_create(void *user, ee_heap_t *heap, void **out_state
     const eerie_status_t status =
         ee_hal_allocator_create(options->devices[i], &entry->allocator, err);
     if (status != EERIE_OK) {
-      state_destroy(user, heap, state);
+      ee_bridge_state_destroy(user, heap, state);
       return status;
     }
     entry->device = options->devices[i];
@@ -117,9 +117,18 @@ const ee_vm_native_module_t ee_bridge_hal_module = {
     .function_count = sizeof functions / sizeof functions[0],
     .types = types,
     .type_count = sizeof types / sizeof types[0],
-    .create_state = state_create,
-    .destroy_state = state_destroy,
+    .create_state = ee_bridge_state_create,
+    .destroy_state = ee_bridge_state_destroy,
 };
+
+eerie_status_t ee_bridge_first_device(ee_vm_call_t *call, ee_hal_device_t **out_device) {
+  const ee_bridge_hal_state_t *state = call->state;
+  if (state->device_count == 0) {
+    return EE_FAIL(call->err, EERIE_FAILED_PRECONDITION, "the program has no device");
+  }
+  *out_device = state->devices[0].device;
+  return EERIE_OK;
+}
 
 // ---- Arguments ---------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-// hal_module.h: what the files of the `hal` module share.
+// hal_module.h: what the files of the `hal` module share, and the modules beside it that work on
+// the same objects (inline_module.c, loader_module.c, check_module.c).
 //
 //   hal_module.c   the table, the state, devices   hal_command.c  command_buffer.*
 //   hal_buffer.c   allocator, buffer, buffer_view  hal_queue.c    device.queue.*
@@ -30,6 +31,14 @@ typedef struct ee_bridge_hal_state {
   size_t device_count;
   ee_bridge_hal_device_t devices[];
 } ee_bridge_hal_state_t;
+
+// create_state and destroy_state of every module whose `user` is an ee_bridge_hal_options_t.
+eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_state,
+                                      eerie_error_t *err);
+void ee_bridge_state_destroy(void *user, ee_heap_t *heap, void *state);
+
+// The device of modules that know of one only. FAILED_PRECONDITION: the program has none.
+eerie_status_t ee_bridge_first_device(ee_vm_call_t *call, ee_hal_device_t **out_device);
 
 // ---- Arguments ---------------------------------------------------------------------------------
 
@@ -84,6 +93,13 @@ eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *devic
 // After `device` said no to a module's question: fails when a module of the program finds nothing
 // that it could run, in words of the driver.
 eerie_status_t ee_bridge_explain_refusal(ee_vm_call_t *call, ee_hal_device_t *device);
+
+// Loads an executable for `device` from format, data and constants (or null) in slot `index` and
+// the two after it; the result goes into results[0].
+eerie_status_t ee_bridge_executable_create(ee_vm_call_t *call, ee_hal_device_t *device,
+                                           uint32_t index);
+// Whether `device` runs kernels of a format that the bridge itself knows.
+bool ee_bridge_runs_format(const ee_hal_device_t *device, ee_str_t format);
 
 // ---- The functions -----------------------------------------------------------------------------
 

@@ -316,6 +316,12 @@ void ee_vm_program_destroy(ee_vm_program_t *program) {
   ee_heap_free(program->heap, program, program->allocation_size);
 }
 
+void ee_vm_program_get_limits(const ee_vm_program_t *program, ee_vm_program_options_t *options) {
+  options->stack_limit = program->stack_limit;
+  options->call_depth_limit = program->depth_limit;
+  options->step_limit = program->step_limit;
+}
+
 // ---- Looking things up -------------------------------------------------------------------------
 
 uint32_t ee_vm_program_module_count(const ee_vm_program_t *program) {

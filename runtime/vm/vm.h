@@ -100,6 +100,9 @@ eerie_status_t ee_vm_program_create(ee_heap_t *heap, const ee_vm_program_options
 // Runs "__deinit" of each module, last first, and lets everything go. NULL is harmless.
 void ee_vm_program_destroy(ee_vm_program_t *program);
 
+// Copies stack, depth and step limits into `options`: for a program that works for this one.
+void ee_vm_program_get_limits(const ee_vm_program_t *program, ee_vm_program_options_t *options);
+
 // A function of a program: index of its module, and ordinal there.
 typedef struct ee_vm_function {
   uint32_t module;
