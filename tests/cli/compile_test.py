@@ -1,0 +1,297 @@
+"""`eerie compile` and `eerie import`: results, messages, exit codes, what is left behind."""
+import glob
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import harness
+
+needs_iree = unittest.skipUnless(harness.IREE_COMPILE, "iree-compile is not there")
+HOST_FLAGS = harness.COMPILE_FLAGS[:3]
+
+MULTIPLY = """func.func @mul(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = arith.mulf %a, %b : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+"""
+WRONG = MULTIPLY.replace("arith.mulf", "arith.mulx")
+
+
+def library():
+    """Where iree-compile's library is: the tests must not depend on how eerie searches."""
+    if os.environ.get("EERIE_COMPILER_LIB"):
+        return os.environ["EERIE_COMPILER_LIB"]
+    return harness.IREE_COMPILE.parent.parent if harness.IREE_COMPILE else None
+
+
+class CompileCase(harness.Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=harness.SCRATCH)
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.source = self.folder / "mul.mlir"
+        self.source.write_text(MULTIPLY)
+        self.wrong = self.folder / "wrong.mlir"
+        self.wrong.write_text(WRONG)
+        self.module = self.folder / "mul.vmfb"
+        self.environment = {"TMPDIR": str(self.folder)}
+        if library():
+            self.environment["EERIE_COMPILER_LIB"] = str(library())
+
+    def eerie(self, *arguments, **keywords):
+        keywords.setdefault("environment", self.environment)
+        keywords.setdefault("cwd", self.folder)
+        return super().eerie(*arguments, **keywords)
+
+    def left(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@needs_iree
+class Compile(CompileCase):
+    def compile(self, *arguments, **keywords):
+        done = self.eerie("compile", *arguments, **keywords)
+        self.assertEqual((done.code, done.err), (0, ""))
+        return done
+
+    def test_same_bytes_as_iree_compile(self):
+        expected = self.folder / "expected.vmfb"
+        done = harness.execute([harness.IREE_COMPILE, self.source, *HOST_FLAGS, "-o", expected])
+        self.assertEqual(done.code, 0, done.err)
+        for arguments in (
+            [],
+            ["--target=host", "--isolated"],
+            ["--no-isolated"],
+            ["--isolated=false"],
+            HOST_FLAGS,
+            ["--", *HOST_FLAGS],
+            ["--input-type", "none"],
+        ):
+            self.compile(self.source, "-o", self.module, *arguments)
+            self.assertEqual(self.module.read_bytes(), expected.read_bytes(), arguments)
+            self.module.unlink()
+
+    def test_runs(self):
+        self.compile("mul.mlir", "-O3")
+        done = self.eerie("run", "--module=mul.vmfb", "--input=4xf32=1 2 3 4", "--input=4xf32=10")
+        self.assertIn("4xf32=10 20 30 40", done.out)
+
+    def test_several_targets(self):
+        self.compile(self.source, "-o", self.module, "--target", "aarch64", "--target=vmvx",
+                     "--target=host", "--target=vulkan")
+        content = self.module.read_bytes()
+        for name in (b"embedded-elf-arm_64", b"vmvx-bytecode-fb", b"vulkan-spirv-fb"):
+            self.assertIn(name, content)
+        done = harness.execute([harness.IREE_RUN, f"--module={self.module}", "--device=local-sync",
+                                "--function=mul", "--input=4xf32=1,2,3,4", "--input=4xf32=2"])
+        self.assertIn("4xf32=2 4 6 8", done.out)
+
+    def test_static_library(self):
+        self.compile(self.source, "-o", self.module, "--target=cortex-m4")
+        self.assertEqual(self.left(), ["mul.h", "mul.mlir", "mul.o", "mul.vmfb", "wrong.mlir"])
+        self.assertEqual((self.folder / "mul.o").read_bytes()[:4], b"\x7fELF")
+
+    def test_standard_input_and_output(self):
+        source = MULTIPLY.encode()
+        done = self.compile("-", stdin=source)
+        self.assertEqual(done.raw[:4], b"PK\x03\x04")
+        self.compile("-", "-o", self.module, stdin=source)
+        self.assertEqual(done.raw, self.module.read_bytes())
+        done = self.compile(self.source, "--compile-to=flow")
+        self.assertIn("flow.executable", done.out)
+        done = self.compile("-", "--compile-from=flow", "-o", "-", stdin=done.raw)
+        self.assertEqual(done.raw[:4], b"PK\x03\x04")
+        done = self.eerie("compile", "-", stdin=WRONG.encode())
+        self.assertEqual(done.code, 1)
+        self.assertIn("<stdin>:2:8: error:", done.err)
+
+    def test_bytecode(self):
+        done = self.compile(self.source, "--compile-to=input", "--format=mlirbc")
+        self.assertEqual(done.raw[:4], b"ML\xefR")
+        self.compile("-", "-o", self.module, "--compile-from=input", stdin=done.raw)
+
+    def test_phases(self):
+        self.assertIn("stream.executable", self.compile(self.source, "--dump-phase=stream").out)
+        dumps = self.folder / "dumps"
+        dumps.mkdir()
+        self.compile(self.source, "-o", self.module, f"--dump-phases-to={dumps}")
+        self.assertIn("mul.6.flow.mlir", os.listdir(dumps))
+        phases = self.compile("--list-phases").out.split()
+        self.assertEqual((phases[0], phases[-1], len(phases)), ("start", "end", 14))
+        self.refuses(2, "compile", self.source, "--compile-to=lunch", says=["lunch", "flow"])
+
+    def test_split_input(self):
+        two = self.folder / "two.mlir"
+        two.write_text(MULTIPLY + "// -----\n" + WRONG)
+        done = self.eerie("compile", two, "--split-input", "--compile-to=input")
+        self.assertEqual(done.code, 1)
+        self.assertIn("two.mlir:7:8: error:", done.err)
+
+    def test_facts(self):
+        done = self.compile(self.source, "-o", self.module, "--json", "--target=vmvx")
+        facts = json.loads(done.out)
+        self.assertEqual(facts["targets"], ["vmvx"])
+        self.assertEqual(facts["bytes"], self.module.stat().st_size)
+        self.assertRegex(facts["release"], r"^3\.")
+        targets = json.loads(self.compile("--list-targets", "--json").out)
+        self.assertIn("cuda[:ARCH]", [target["name"] for target in targets])
+        self.assertIn("llvm-cpu", json.loads(self.compile("--list-plugins", "--json").out)["backends"])
+        self.assertIn("llvm-cpu", self.compile("--iree-hal-list-target-backends").out)
+        flags = self.compile("--flags=nondefault", "--target=vulkan", "-O2").out.split()
+        self.assertEqual(set(flags), {"--iree-hal-target-device=vulkan", "--iree-opt-level=O2"})
+        self.assertGreater(len(self.compile("--flags").out.splitlines()), 50)
+
+    def test_global_flags(self):
+        done = self.eerie("compile", self.source, "-o", self.module, "--mlir-timing")
+        self.assertEqual(done.code, 0)
+        self.assertIn("Execution time report", done.err)
+
+    def test_diagnostics(self):
+        done = self.eerie("compile", "wrong.mlir", "-o", self.module)
+        self.assertEqual(done.code, 1)
+        self.assertEqual(
+            done.err.splitlines(),
+            ["wrong.mlir:2:8: error: custom op 'arith.mulx' is unknown",
+             "    %0 = arith.mulx %a, %b : tensor<4xf32>",
+             "         ^",
+             "eerie compile: 1 error in wrong.mlir"],
+        )
+        self.assertEqual(self.left(), ["mul.mlir", "wrong.mlir"])
+
+    def test_an_old_module_stays_when_the_compile_fails(self):
+        self.module.write_text("old")
+        self.assertEqual(self.eerie("compile", self.wrong, "-o", self.module).code, 1)
+        self.assertEqual(self.module.read_text(), "old")
+
+    def test_crash(self):
+        done = self.eerie("compile", self.source, "-o", self.module,
+                          "--iree-llvmcpu-target-triple=toaster")
+        self.assertEqual(done.code, 6)
+        self.assertIn("mul.mlir: the compiler crashed with signal", done.err)
+        (reproducer,) = glob.glob(str(self.folder / "eerie-crash-*.mlir"))
+        self.assertIn(reproducer, done.err)
+        self.assertIn("@mul", pathlib.Path(reproducer).read_text())
+        # It reproduces: the source and the flags beside it.
+        again = harness.execute([harness.IREE_COMPILE, reproducer, f"@{reproducer}.flags"])
+        self.assertNotIn(again.code, (0, 1))
+        self.assertFalse(self.module.exists())
+
+    def test_fatal_error(self):
+        done = self.eerie("compile", self.source, "--iree-llvmcpu-target-cpu=toaster")
+        self.assertEqual(done.code, 1)
+        self.assertIn("LLVM ERROR", done.err.splitlines()[-1])
+
+    def test_limits(self):
+        self.refuses(1, "compile", self.source, "--time-limit=0.005", says="5 ms")
+        self.assertEqual(self.left(), ["mul.mlir", "wrong.mlir"])
+
+    def test_ends_with_the_child(self):
+        process = subprocess.Popen(
+            [harness.EERIE, "compile", self.source, "-o", self.module], cwd=self.folder,
+            env={**os.environ, **self.environment}, stderr=subprocess.PIPE)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        self.assertIn(process.returncode, (0, -signal.SIGTERM))
+        self.assertFalse(list(self.folder.glob("*.tmp*")))
+
+    def test_bad_input(self):
+        empty = self.folder / "empty.mlir"
+        empty.touch()
+        text = self.folder / "text.mlir"
+        text.write_text("to be or not to be\n")
+        self.compile(self.source, "-o", self.module)
+        self.refuses(3, "compile", "absent.mlir", says=["absent.mlir", "No such file"])
+        self.refuses(3, "compile", empty, says=["empty.mlir", "expected MLIR"])
+        self.refuses(3, "compile", self.folder, says="folder")
+        self.refuses(3, "compile", self.module, says=["mul.vmfb", "compiled module"])
+        self.refuses(1, "compile", "-", says="<stdin> is empty", stdin=b"")
+        self.assertEqual(self.eerie("compile", text).code, 1)
+        self.refuses(5, "compile", self.source, "-o", "no/such/folder/x.vmfb",
+                     says="no/such/folder/x.vmfb")
+        self.refuses(5, "compile", self.source, "-o", self.folder, says="folder")
+        self.refuses(5, "compile", self.source, "-o", "/dev/full", says="/dev/full")
+
+    def test_bad_command_line(self):
+        self.refuses(2, "compile", says="no input")
+        self.refuses(2, "compile", self.source, self.source, says="more than one input")
+        self.refuses(2, "compile", self.source, "--target=toaster", says=["toaster", "x86-64-v3"])
+        self.refuses(2, "compile", self.source, "--target=x86-64", "--target=x86-64-v3",
+                     says="same kernel format")
+        self.refuses(2, "compile", self.source, "--targt=host", says="did you mean --target?")
+        self.refuses(2, "compile", self.source, "--mode=fast", says=["fast", "precompile"])
+        self.refuses(2, "compile", self.source, "--format=zip", says=["zip", "module"])
+        self.refuses(2, "compile", self.source, "-O9", says="-O9")
+        self.refuses(2, "compile", self.source, "--iree-toaster=1", says="--iree-toaster=1")
+        self.refuses(2, "compile", self.source, "--no-isolated", "--iree-toaster=1",
+                     says="--iree-toaster=1")
+        self.refuses(2, "compile", "--flags=some", says="nondefault")
+
+
+class Missing(CompileCase):
+    def test_no_compiler(self):
+        self.environment = {"EERIE_COMPILER_LIB": "/absent"}
+        self.refuses(4, "compile", self.source,
+                     says=["/absent", "python3 -m pip install iree-base-compiler"])
+        self.refuses(4, "compile", self.source, "--compiler", self.folder, says="pip install")
+        self.refuses(4, "compile", self.source, "--compiler", self.source, says="cannot open")
+        self.assertEqual(self.left(), ["mul.mlir", "wrong.mlir"])
+
+
+@needs_iree
+class Import(CompileCase):
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "model.onnx"
+
+    def test_bad_input(self):
+        self.refuses(3, "import", "absent.onnx", says="absent.onnx")
+        self.model.touch()
+        self.refuses(3, "import", self.model, says=["model.onnx", "empty"])
+        self.refuses(2, "import", self.source, says=["mul.mlir", ".onnx"])
+        self.refuses(2, "import", says="no model")
+        self.model.write_text("no model")
+        self.refuses(5, "import", self.model, "-o", "no/such/folder/x.mlir", says="no/such/folder")
+
+    def test_model(self):
+        python = pathlib.Path(library()) / "bin" / "python3"
+        if not python.exists():
+            python = sys.executable
+        make = (
+            "import onnx, sys\n"
+            "from onnx import helper as h, TensorProto as t\n"
+            "v = lambda n: h.make_tensor_value_info(n, t.FLOAT, [4])\n"
+            "g = h.make_graph([h.make_node('Mul', ['a', 'b'], ['c'])], 'mul', [v('a'), v('b')], "
+            "[v('c')])\n"
+            "m = h.make_model(g, opset_imports=[h.make_opsetid('', 17)], ir_version=9)\n"
+            "onnx.save(m, sys.argv[1])\n"
+        )
+        # Without the Python package onnx, what there is to test is what that is answered.
+        if harness.execute([python, "-c", make, self.model]).code:
+            self.model.write_text("no model")
+            for command in ("import", "compile"):
+                self.refuses(4, command, self.model,
+                             says=["pip install", "iree-base-compiler[onnx]"])
+            return
+        done = self.eerie("import", self.model, "-o", "imported.mlir", "--opset=18")
+        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertIn("onnx.Mul", (self.folder / "imported.mlir").read_text())
+        done = self.eerie("compile", self.model)
+        self.assertEqual((done.code, done.err), (0, ""))
+        done = self.eerie("run", "--module=model.vmfb", "--function=mul", "--input=4xf32=1 2 3 4",
+                          "--input=4xf32=3")
+        self.assertIn("4xf32=3 6 9 12", done.out)
+        self.model.write_bytes(self.model.read_bytes()[:20])
+        self.refuses(3, "import", self.model, "-o", "broken.mlir", says="model.onnx")
+        self.assertEqual(
+            self.left(), ["imported.mlir", "model.onnx", "model.vmfb", "mul.mlir", "wrong.mlir"])
+
+
+if __name__ == "__main__":
+    harness.main(__name__)
