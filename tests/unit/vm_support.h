@@ -83,6 +83,24 @@ CHECK_HELPER void test_free_bytes(void *user, ee_bytes_t bytes) {
   free((void *)(uintptr_t)bytes.data);
 }
 
+// Exchanges two bytes in the code of an exported function, where they stand first. Instructions
+// that the compiler cannot write come into the tests so. `bytes` are those that `module` is read
+// from.
+CHECK_HELPER bool test_patch(const ee_module_t *module, uint8_t *bytes, const char *function,
+                             unsigned from, unsigned to) {
+  const uint32_t index = ee_module_find_export(module, ee_str_from(function));
+  if (index == UINT32_MAX) return false;
+  const ee_module_function_t *f = &module->functions[module->exports[index].function];
+  uint8_t *code = bytes + (f->bytecode - module->bytes.data);
+  for (uint32_t i = 0; i + 1 < f->bytecode_size; ++i) {
+    if (((unsigned)code[i] << 8 | code[i + 1]) != from) continue;
+    code[i] = (uint8_t)(to >> 8);
+    code[i + 1] = (uint8_t)(to & 0xFF);
+    return true;
+  }
+  return false;
+}
+
 // ---- Programs ----------------------------------------------------------------------------------
 
 CHECK_HELPER bool check_ok(eerie_status_t status, const eerie_error_t *err, const char *file,
@@ -103,8 +121,12 @@ CHECK_HELPER ee_vm_value_t vi32(int32_t value) {
   v.i32 = value;
   return v;
 }
-CHECK_HELPER ee_vm_value_t vi64(int64_t value) { return (ee_vm_value_t){.i64 = value}; }
-CHECK_HELPER ee_vm_value_t vref(void *object) { return (ee_vm_value_t){.ref = object}; }
+CHECK_HELPER ee_vm_value_t vi64(int64_t value) {
+  return (ee_vm_value_t){.i64 = value};
+}
+CHECK_HELPER ee_vm_value_t vref(void *object) {
+  return (ee_vm_value_t){.ref = object};
+}
 
 // Calls an export by name; NOT_FOUND when there is none.
 CHECK_HELPER eerie_status_t test_call(ee_vm_program_t *program, const char *name,

@@ -7,10 +7,10 @@ vm.module @behaviour {
 
   // ---- Globals ----
 
-  vm.global.i32 mutable @g_i32 : i32 = 41 : i32
-  vm.global.i64 mutable @g_i64 : i64 = -5000000000 : i64
-  vm.global.f32 mutable @g_f32 : f32 = 1.5 : f32
-  vm.global.f64 mutable @g_f64 : f64 = -2.25 : f64
+  vm.global.i32 mutable @g_i32 : i32
+  vm.global.i64 mutable @g_i64 : i64
+  vm.global.f32 mutable @g_f32 : f32
+  vm.global.f64 mutable @g_f64 : f64
   vm.global.ref mutable @g_buffer : !vm.buffer
   vm.global.ref mutable @g_any : !vm.ref<?>
 
@@ -336,7 +336,11 @@ vm.module @behaviour {
     %one = vm.const.i32 1
     %first = vm.list.alloc %one : (i32) -> !vm.list<?>
     vm.list.resize %first, %one : (!vm.list<?>, i32)
-    vm.br ^loop(%n, %first, %first : i32, !vm.list<?>, !vm.list<?>)
+    %second = vm.list.alloc %one : (i32) -> !vm.list<?>
+    vm.list.resize %second, %one : (!vm.list<?>, i32)
+    vm.list.set.ref %first, %zero, %second : (!vm.list<?>, i32, !vm.list<?>)
+    // (Not %first twice: the compiler would let the second use take the reference from the first.)
+    vm.br ^loop(%n, %first, %second : i32, !vm.list<?>, !vm.list<?>)
   ^loop(%i: i32, %outermost: !vm.list<?>, %innermost: !vm.list<?>):
     %next = vm.list.alloc %one : (i32) -> !vm.list<?>
     vm.list.resize %next, %one : (!vm.list<?>, i32)
