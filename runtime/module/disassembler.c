@@ -265,14 +265,6 @@ static void print_instruction(printer_t *p, const char *mnemonic) {
   }
 }
 
-// Zeros to the end are padding: no function ends with an instruction that is all zeros.
-static bool is_padding(const printer_t *p) {
-  for (uint32_t i = p->pc; i < p->size; ++i) {
-    if (p->code[i] != 0) return false;
-  }
-  return true;
-}
-
 eerie_status_t ee_module_disassemble(const ee_module_t *module, uint32_t function,
                                      void (*sink)(void *user, const char *line), void *user,
                                      eerie_error_t *err) {
@@ -282,7 +274,11 @@ eerie_status_t ee_module_disassemble(const ee_module_t *module, uint32_t functio
   }
   const ee_module_function_t *f = &module->functions[function];
   printer_t p = {.module = module, .code = f->bytecode, .size = f->bytecode_size};
-  while (!is_padding(&p)) {
+  // Zeros to the end are padding: no function ends with an instruction that is all zeros.
+  uint32_t end = p.size;
+  while (end > 0 && p.code[end - 1] == 0)
+    --end;
+  while (p.pc < end) {
     const uint32_t start = p.pc;
     p.length = 0;
     print(&p, "0x%04x  ", start);
