@@ -103,7 +103,9 @@ eerie_status_t eerie_device_open(eerie_instance_t *instance, const char *name,
   if (!name || parse_ordinal(name, &ordinal)) {
     ee_hal_device_info_t info;
     if (!device_info_at(ordinal, &info)) {
-      return EE_FAIL(err, EERIE_NOT_FOUND, "there is no device number %zu", ordinal);
+      if (!device_info_at(0, &info)) info.name = "none";
+      return EE_FAIL(err, EERIE_NOT_FOUND, "no device number %zu in this build; number 0 is '%s'",
+                     ordinal, info.name);
     }
     name = info.name;
   }

@@ -214,10 +214,11 @@ static EE_COLD void trace_line(const ee_vm_program_t *program, const uint8_t *te
 }
 
 static EE_COLD eerie_status_t fail(uint32_t code, const uint8_t *text, eerie_error_t *err) {
-  // Codes beyond the canonical ones mean something to us, not to the module.
-  const eerie_status_t status = code >= EERIE_CANCELLED && code <= EERIE_UNAUTHENTICATED
-                                    ? (eerie_status_t)code
-                                    : EERIE_UNKNOWN;
+  // DEFERRED would be taken for a call that waits; INCOMPATIBLE is what a module says that finds no
+  // device to run its kernels.
+  const bool known = (code >= EERIE_CANCELLED && code <= EERIE_UNAUTHENTICATED) ||
+                     code == EERIE_INCOMPATIBLE;
+  const eerie_status_t status = known ? (eerie_status_t)code : EERIE_UNKNOWN;
   const uint32_t size = ee_load_u16(text);
   if (size == 0) return EE_FAIL(err, status, "failed with %s", eerie_status_name(status));
   return EE_FAIL(err, status, "%.*s", (int)size, (const char *)text + 2);
