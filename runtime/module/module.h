@@ -5,6 +5,10 @@
 // the module holds through `release_bytes`. It is immutable after load and may be shared by all
 // threads.
 //
+// Text from the file is well-formed UTF-8 without NUL inside and with one behind, so that its data
+// is a C string too; calling conventions that were split and type names that were cut ("vm.list")
+// are not.
+//
 //   archive.c     file bytes -> flatbuffer range and base of the external read-only data
 //   flatbuffer.c  bounded access to a flatbuffer: every table, vector and string checked before use
 //   reader.c      flatbuffer -> ee_module_t (structure: counts, offsets, names)
