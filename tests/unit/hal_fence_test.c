@@ -1,5 +1,8 @@
 // Tests of runtime/hal/fence.c.
+#define _POSIX_C_SOURCE 200809L
+
 #include <pthread.h>
+#include <time.h>
 
 #include "unit/hal_support.h"
 

@@ -1,0 +1,195 @@
+// Tests of runtime/port/posix: files, pages for code, clock, locks, the processor.
+#define _POSIX_C_SOURCE 200809L
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "port/port.h"
+#include "unit/check.h"
+
+static void path_of(char *path, size_t size, const char *name) {
+  snprintf(path, size, "%s/port_test_%ld_%s", EERIE_TEST_BINARY_DIR, (long)getpid(), name);
+}
+
+static void maps_whole_files(void) {
+  char path[512];
+  path_of(path, sizeof path, "file");
+  FILE *file = fopen(path, "wb");
+  REQUIRE(file);
+  for (int i = 0; i < 10000; ++i)
+    fputc(i & 0xFF, file);
+  fclose(file);
+  ee_bytes_t bytes = {NULL, 0};
+  REQUIRE_OK(ee_port_file_map(path, &bytes, NULL));
+  unlink(path); // the mapping stays
+  CHECK_EQ_INT(bytes.size, 10000);
+  CHECK_EQ_INT(bytes.data[9999], 9999 & 0xFF);
+  CHECK_EQ_INT((uintptr_t)bytes.data % ee_port_page_size(), 0);
+  ee_port_file_unmap(bytes);
+}
+
+static void names_what_it_cannot_map(void) {
+  char path[512];
+  eerie_error_t err = {.code = EERIE_OK};
+  ee_bytes_t bytes = {NULL, 0};
+  path_of(path, sizeof path, "missing");
+  CHECK_STATUS(ee_port_file_map(path, &bytes, &err), EERIE_NOT_FOUND);
+  CHECK_CONTAINS(err.message, path);
+  CHECK(ee_port_file_map(EERIE_TEST_BINARY_DIR, &bytes, &err) != EERIE_OK);
+  CHECK_CONTAINS(err.message, "irectory");
+  CHECK_STATUS(ee_port_file_map("/dev/null", &bytes, &err), EERIE_INVALID_ARGUMENT);
+  path_of(path, sizeof path, "pipe");
+  REQUIRE(mkfifo(path, 0600) == 0);
+  CHECK_STATUS(ee_port_file_map(path, &bytes, &err), EERIE_INVALID_ARGUMENT); // and does not hang
+  unlink(path);
+  path_of(path, sizeof path, "empty");
+  FILE *file = fopen(path, "wb");
+  REQUIRE(file);
+  fclose(file);
+  bytes.size = 99;
+  CHECK_OK(ee_port_file_map(path, &bytes, &err));
+  CHECK_EQ_INT(bytes.size, 0);
+  ee_port_file_unmap(bytes);
+  if (geteuid() != 0) {
+    chmod(path, 0);
+    CHECK_STATUS(ee_port_file_map(path, &bytes, &err), EERIE_PERMISSION_DENIED);
+  }
+  unlink(path);
+}
+
+static void pages_become_code(void) {
+  const size_t page = ee_port_page_size();
+  uint8_t *pages = NULL;
+  REQUIRE_OK(ee_port_code_allocate(2 * page, &pages, NULL));
+  CHECK_EQ_INT((uintptr_t)pages % page, 0);
+  CHECK_EQ_INT(pages[0] | pages[2 * page - 1], 0);
+#if defined(__x86_64__)
+  static const uint8_t answer[] = {0xB8, 42, 0, 0, 0, 0xC3}; // mov eax, 42; ret
+#elif defined(__aarch64__)
+  static const uint8_t answer[] = {0x40, 0x05, 0x80, 0x52, 0xC0, 0x03, 0x5F, 0xD6};
+#else
+  SKIP("no machine code for this processor");
+#endif
+  memcpy(pages, answer, sizeof answer);
+  REQUIRE_OK(ee_port_code_protect(pages, page, EE_PORT_READ_EXECUTE, NULL));
+  REQUIRE_OK(ee_port_code_protect(pages + page, page, EE_PORT_READ, NULL));
+  CHECK_EQ_INT(((int (*)(void))(uintptr_t)pages)(), 42);
+  ee_port_code_free(pages, 2 * page);
+  eerie_error_t err = {.code = EERIE_OK};
+  CHECK_STATUS(ee_port_code_allocate(SIZE_MAX / 2 / page * page, &pages, &err),
+               EERIE_RESOURCE_EXHAUSTED);
+  CHECK_STATUS(ee_port_code_protect((uint8_t *)page, page, EE_PORT_READ, &err),
+               EERIE_PERMISSION_DENIED);
+}
+
+static void the_clock_goes_forward(void) {
+  const int64_t before = ee_port_time_ns();
+  const struct timespec pause = {.tv_nsec = 2000000};
+  nanosleep(&pause, NULL);
+  const int64_t passed = ee_port_time_ns() - before;
+  CHECK(passed >= 2000000 && passed < 60000000000);
+}
+
+typedef struct shared {
+  ee_port_monitor_t monitor;
+  int turn;
+} shared_t;
+
+static void *wait_for_turns(void *user) {
+  shared_t *s = user;
+  ee_port_monitor_lock(&s->monitor);
+  for (int i = 0; i < 100; ++i) {
+    while (s->turn != 2 * i + 1)
+      ee_port_monitor_wait(&s->monitor, INT64_MAX);
+    ++s->turn;
+    ee_port_monitor_notify_all(&s->monitor);
+  }
+  ee_port_monitor_unlock(&s->monitor);
+  return NULL;
+}
+
+static void monitors_pass_the_turn(void) {
+#if EERIE_THREADS
+  shared_t s = {.turn = 0};
+  ee_port_monitor_initialize(&s.monitor);
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, NULL, wait_for_turns, &s) == 0);
+  ee_port_monitor_lock(&s.monitor);
+  for (int i = 0; i < 100; ++i) {
+    while (s.turn != 2 * i)
+      ee_port_monitor_wait(&s.monitor, INT64_MAX);
+    ++s.turn;
+    ee_port_monitor_notify_all(&s.monitor);
+  }
+  const int64_t deadline = ee_port_time_ns() + 3000000;
+  while (ee_port_monitor_wait(&s.monitor, deadline)) {
+  }
+  CHECK(ee_port_time_ns() >= deadline);
+  CHECK(!ee_port_monitor_wait(&s.monitor, 0));
+  ee_port_monitor_unlock(&s.monitor);
+  pthread_join(thread, NULL);
+  CHECK_EQ_INT(s.turn, 200);
+  ee_port_monitor_destroy(&s.monitor);
+#else
+  (void)wait_for_turns;
+  SKIP("a build without threads");
+#endif
+}
+
+// The compiler's own idea of the processor is the judge, where it has one.
+static void knows_the_processor(void) {
+  uint64_t data[8];
+  memset(data, 0xFF, sizeof data);
+  ee_port_cpu_data(data);
+  for (int i = 1; i < 8; ++i)
+    CHECK_EQ_INT(data[i], 0);
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  CHECK_EQ_INT(data[0] >> 0 & 1, __builtin_cpu_supports("sse3") != 0);
+  CHECK_EQ_INT(data[0] >> 1 & 1, __builtin_cpu_supports("ssse3") != 0);
+  CHECK_EQ_INT(data[0] >> 2 & 1, __builtin_cpu_supports("sse4.1") != 0);
+  CHECK_EQ_INT(data[0] >> 3 & 1, __builtin_cpu_supports("sse4.2") != 0);
+  CHECK_EQ_INT(data[0] >> 4 & 1, __builtin_cpu_supports("sse4a") != 0);
+  CHECK_EQ_INT(data[0] >> 10 & 1, __builtin_cpu_supports("avx") != 0);
+  CHECK_EQ_INT(data[0] >> 11 & 1, __builtin_cpu_supports("fma") != 0);
+  CHECK_EQ_INT(data[0] >> 12 & 1, __builtin_cpu_supports("fma4") != 0);
+  CHECK_EQ_INT(data[0] >> 13 & 1, __builtin_cpu_supports("xop") != 0);
+  CHECK_EQ_INT(data[0] >> 15 & 1, __builtin_cpu_supports("avx2") != 0);
+  CHECK_EQ_INT(data[0] >> 20 & 1, __builtin_cpu_supports("avx512f") != 0);
+  CHECK_EQ_INT(data[0] >> 21 & 1, __builtin_cpu_supports("avx512cd") != 0);
+  CHECK_EQ_INT(data[0] >> 22 & 1, __builtin_cpu_supports("avx512vl") != 0);
+  CHECK_EQ_INT(data[0] >> 23 & 1, __builtin_cpu_supports("avx512dq") != 0);
+  CHECK_EQ_INT(data[0] >> 24 & 1, __builtin_cpu_supports("avx512bw") != 0);
+  CHECK_EQ_INT(data[0] >> 25 & 1, __builtin_cpu_supports("avx512ifma") != 0);
+  CHECK_EQ_INT(data[0] >> 26 & 1, __builtin_cpu_supports("avx512vbmi") != 0);
+  CHECK_EQ_INT(data[0] >> 27 & 1, __builtin_cpu_supports("avx512vpopcntdq") != 0);
+  CHECK_EQ_INT(data[0] >> 28 & 1, __builtin_cpu_supports("avx512vnni") != 0);
+  CHECK_EQ_INT(data[0] >> 29 & 1, __builtin_cpu_supports("avx512vbmi2") != 0);
+  CHECK_EQ_INT(data[0] >> 30 & 1, __builtin_cpu_supports("avx512bitalg") != 0);
+#elif defined(__aarch64__)
+  CHECK(data[0] & 1);
+#endif
+}
+
+static void the_allocator_resizes(void) {
+  const eerie_allocator_t allocator = ee_port_allocator();
+  REQUIRE(allocator.reallocate);
+  uint8_t *block = allocator.reallocate(allocator.user, NULL, 0, 10);
+  REQUIRE(block);
+  memset(block, 7, 10);
+  block = allocator.reallocate(allocator.user, block, 10, 100000);
+  REQUIRE(block);
+  CHECK_EQ_INT(block[9], 7);
+  CHECK(!allocator.reallocate(allocator.user, block, 100000, 0));
+}
+
+int main(int argc, char **argv) {
+  static const check_case_t cases[] = {
+      RUN(maps_whole_files),       RUN(names_what_it_cannot_map), RUN(pages_become_code),
+      RUN(the_clock_goes_forward), RUN(monitors_pass_the_turn),   RUN(knows_the_processor),
+      RUN(the_allocator_resizes),
+  };
+  return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
+}
