@@ -113,6 +113,7 @@ eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *devic
 static bool any_device_runs(const ee_bridge_hal_state_t *state, ee_str_t format) {
   for (size_t i = 0; i < state->device_count; ++i) {
     int64_t value;
+    if (ee_bridge_runs_format(state->devices[i].device, format)) return true;
     if (ee_hal_device_query(state->devices[i].device, EE_STR("hal.executable.format"), format,
                             &value) &&
         value) {
