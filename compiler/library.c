@@ -12,8 +12,14 @@
 
 enum { LIBRARY_API_MAJOR = 1, LIBRARY_API_MINOR = 4 };
 
-ee_library_t ee_library = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-                           .fork_lock = PTHREAD_RWLOCK_INITIALIZER};
+// A fork must not wait for ever while other threads compile one thing after the other.
+#if defined(PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP)
+#define LIBRARY_FORK_LOCK PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+#else
+#define LIBRARY_FORK_LOCK PTHREAD_RWLOCK_INITIALIZER
+#endif
+
+ee_library_t ee_library = {.mutex = PTHREAD_MUTEX_INITIALIZER, .fork_lock = LIBRARY_FORK_LOCK};
 
 // ---- Opening -----------------------------------------------------------------------------------
 
