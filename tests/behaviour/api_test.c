@@ -27,13 +27,12 @@ static void dtypes_have_names(void) {
     const char *name;
     unsigned bits;
   } known[] = {
-      {EERIE_BOOL, "i1", 8},           {EERIE_I4, "i4", 4},     {EERIE_I8, "i8", 8},
-      {EERIE_I64, "i64", 64},          {EERIE_S16, "si16", 16}, {EERIE_U32, "ui32", 32},
-      {EERIE_F16, "f16", 16},          {EERIE_F32, "f32", 32},  {EERIE_F64, "f64", 64},
-      {EERIE_BF16, "bf16", 16},        {EERIE_F8E5M2, NULL, 8}, {EERIE_F8E4M3FN, NULL, 8},
-      {EERIE_COMPLEX64, NULL, 64},     {EERIE_F8E5M2FNUZ, NULL, 8},
-      {EERIE_F8E4M3FNUZ, NULL, 8},     {EERIE_F8E8M0FNU, NULL, 8},
-      {EERIE_COMPLEX128, NULL, 128},
+      {EERIE_BOOL, "i1", 8},       {EERIE_I4, "i4", 4},           {EERIE_I8, "i8", 8},
+      {EERIE_I64, "i64", 64},      {EERIE_S16, "si16", 16},       {EERIE_U32, "ui32", 32},
+      {EERIE_F16, "f16", 16},      {EERIE_F32, "f32", 32},        {EERIE_F64, "f64", 64},
+      {EERIE_BF16, "bf16", 16},    {EERIE_F8E5M2, NULL, 8},       {EERIE_F8E4M3FN, NULL, 8},
+      {EERIE_COMPLEX64, NULL, 64}, {EERIE_F8E5M2FNUZ, NULL, 8},   {EERIE_F8E4M3FNUZ, NULL, 8},
+      {EERIE_F8E8M0FNU, NULL, 8},  {EERIE_COMPLEX128, NULL, 128},
   };
   for (size_t i = 0; i < LENGTH(known); ++i) {
     const char *name = eerie_dtype_name(known[i].dtype);
@@ -163,7 +162,8 @@ static void every_cut_of_a_module_is_refused(void) {
     unsigned char *copy = malloc(cut + 1);
     memcpy(copy, bytes, cut);
     eerie_module_t *module = NULL;
-    const eerie_status_t status = eerie_module_load_memory(instance, copy, cut, NULL, &module, &err);
+    const eerie_status_t status =
+        eerie_module_load_memory(instance, copy, cut, NULL, &module, &err);
     CHECK(status == EERIE_INVALID_ARGUMENT || status == EERIE_DATA_LOSS);
     CHECK(module == NULL);
     free(copy);
@@ -331,8 +331,7 @@ static void modules_for_other_machines_are_named(void) {
     REQUIRE_OK(eerie_device_open(s.instance, NULL, &s.device, &err));
     REQUIRE_OK(eerie_module_load_file(s.instance, module_path(others[i]), NULL, &s.module, &err));
     const eerie_program_options_t options = {.module = s.module, .device = s.device};
-    CHECK_STATUS(eerie_program_create(s.instance, &options, &s.program, &err),
-                 EERIE_INCOMPATIBLE);
+    CHECK_STATUS(eerie_program_create(s.instance, &options, &s.program, &err), EERIE_INCOMPATIBLE);
     CHECK(s.program == NULL);
     CHECK_CONTAINS(err.message, words[i]);
     close_setup(&s);
@@ -399,7 +398,8 @@ static void limits_of_a_program_hold(void) {
   CHECK_EQ_INT(out.as.i32, 16);
   close_setup(&s);
 
-  REQUIRE(open_setup_with(&s, "recursion", NULL, (eerie_program_options_t){.call_depth_limit = 50}));
+  REQUIRE(
+      open_setup_with(&s, "recursion", NULL, (eerie_program_options_t){.call_depth_limit = 50}));
   eerie_value_t depth = {.kind = EERIE_KIND_I32, .as.i32 = 40};
   eerie_function_t *deep = function_of(&s, "deep");
   CHECK_OK(eerie_call(deep, &depth, 1, &out, 1, &err));
@@ -675,8 +675,8 @@ static void wrapped_memory_is_not_copied(void) {
   wrapped_t w = {0, data};
   const int64_t shape[1] = {4};
   eerie_tensor_t *in = NULL, *out = NULL;
-  REQUIRE_OK(eerie_tensor_wrap(s.device, EERIE_F32, 1, shape, data, 16, release_wrapped, &w, &in,
-                               &err));
+  REQUIRE_OK(
+      eerie_tensor_wrap(s.device, EERIE_F32, 1, shape, data, 16, release_wrapped, &w, &in, &err));
   CHECK(eerie_tensor_data(in) == data);
   CHECK(eerie_tensor_mutable_data(in) == data);
   CHECK_OK(eerie_call_tensors(function_of(&s, "same"), &in, 1, &out, 1, &err));
@@ -707,9 +707,9 @@ static void wrapping_checks_size_and_address(void) {
   const int64_t shape[1] = {4};
   wrapped_t w = {0, NULL};
   eerie_tensor_t *t = NULL;
-  CHECK_STATUS(eerie_tensor_wrap(s.device, EERIE_F32, 1, shape, block, 15, release_wrapped, &w, &t,
-                                 &err),
-               EERIE_INVALID_ARGUMENT);
+  CHECK_STATUS(
+      eerie_tensor_wrap(s.device, EERIE_F32, 1, shape, block, 15, release_wrapped, &w, &t, &err),
+      EERIE_INVALID_ARGUMENT);
   CHECK_CONTAINS(err.message, "15");
   CHECK_CONTAINS(err.message, "16");
   CHECK(t == NULL);
@@ -787,8 +787,8 @@ static void lists_hold_values_of_any_kind(void) {
   REQUIRE_OK(eerie_list_create(s.instance, 0, &inner, &err));
   eerie_tensor_t *tensor = vector(&s, EERIE_F32, 4, one_to_four);
   const eerie_value_t values[] = {
-      {.kind = EERIE_KIND_I32, .as.i32 = -5},     {.kind = EERIE_KIND_I64, .as.i64 = 1ll << 40},
-      {.kind = EERIE_KIND_F32, .as.f32 = 1.5f},   {.kind = EERIE_KIND_F64, .as.f64 = 2.5},
+      {.kind = EERIE_KIND_I32, .as.i32 = -5},      {.kind = EERIE_KIND_I64, .as.i64 = 1ll << 40},
+      {.kind = EERIE_KIND_F32, .as.f32 = 1.5f},    {.kind = EERIE_KIND_F64, .as.f64 = 2.5},
       {.kind = EERIE_KIND_LIST, .as.list = inner}, tensor_value(tensor)};
   for (size_t i = 0; i < LENGTH(values); ++i)
     CHECK_OK(eerie_list_set(list, i, values[i], &err));

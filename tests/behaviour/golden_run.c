@@ -26,7 +26,7 @@
 #include "eerie/eerie.h"
 
 #define MODULES_MAX 8
-#define VALUES_MAX 64
+#define VALUES_MAX  64
 
 typedef struct session {
   eerie_instance_t *instance;

@@ -1,21 +1,21 @@
 // Exports that take a fence to wait for and one to signal: a call returns before its work is done.
 
-func.func @mul(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32>
+util.func public @mul(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32>
     attributes {iree.abi.model = "coarse-fences"} {
   %r = arith.mulf %x, %y : tensor<4xf32>
-  return %r : tensor<4xf32>
+  util.return %r : tensor<4xf32>
 }
-func.func @same(%x: tensor<4xf32>) -> tensor<4xf32>
+util.func public @same(%x: tensor<4xf32>) -> tensor<4xf32>
     attributes {iree.abi.model = "coarse-fences"} {
-  return %x : tensor<4xf32>
+  util.return %x : tensor<4xf32>
 }
-func.func @dynamic(%x: tensor<?xf32>) -> tensor<?xf32>
+util.func public @dynamic(%x: tensor<?xf32>) -> tensor<?xf32>
     attributes {iree.abi.model = "coarse-fences"} {
   %r = arith.addf %x, %x : tensor<?xf32>
-  return %r : tensor<?xf32>
+  util.return %r : tensor<?xf32>
 }
 // The number of steps is in the data, so the function waits in its middle.
-func.func @halve_until(%x: tensor<f32>) -> tensor<f32>
+util.func public @halve_until(%x: tensor<f32>) -> tensor<f32>
     attributes {iree.abi.model = "coarse-fences"} {
   %one = arith.constant 1.0 : f32
   %half = arith.constant dense<0.5> : tensor<f32>
@@ -28,13 +28,13 @@ func.func @halve_until(%x: tensor<f32>) -> tensor<f32>
     %w = arith.mulf %v, %half : tensor<f32>
     scf.yield %w : tensor<f32>
   }
-  return %r : tensor<f32>
+  util.return %r : tensor<f32>
 }
-func.func @two(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+util.func public @two(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
     attributes {iree.abi.model = "coarse-fences"} {
   %a = arith.addf %x, %x : tensor<4xf32>
   %b = arith.mulf %x, %x : tensor<4xf32>
-  return %a, %b : tensor<4xf32>, tensor<4xf32>
+  util.return %a, %b : tensor<4xf32>, tensor<4xf32>
 }
 // The same export without fences, in one module.
 func.func @mul_sync(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
