@@ -77,7 +77,7 @@ static EE_COLD eerie_status_t bad_import(const ee_module_t *module,
                                          eerie_error_t *err) {
   (void)module, (void)import, (void)offered;
   return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                 "module '%.*s' imports '%.*s' with signature  %.*s, but what is linked has %.*s",
+                 "module '%.*s' imports '%.*s' with signature %.*s, but what is linked has %.*s",
                  EE_STR_ARG(module->name), EE_STR_ARG(import->full_name),
                  EE_STR_ARG(import->signature.text), EE_STR_ARG(offered));
 }
@@ -139,7 +139,7 @@ static eerie_status_t link_import(const ee_vm_program_t *program, ee_vm_linked_m
   if (import->optional) return EERIE_OK;
   return EE_FAIL(
       err, EERIE_NOT_FOUND,
-      "module '%.*s' imports '%.*s' with signature  %.*s, which no linked module provides",
+      "module '%.*s' imports '%.*s' with signature %.*s, which no linked module provides",
       EE_STR_ARG(module->name), EE_STR_ARG(import->full_name), EE_STR_ARG(import->signature.text));
 }
 

@@ -55,7 +55,7 @@ static void tear_down(fixture_t *f) {
 
 #define SET_UP(limits)                                                                             \
   fixture_t f;                                                                                     \
-  if (!set_up(&f, (limits))) SKIP("no compiled test modules: build with iree-compile at hand")
+  if (!set_up(&f, (limits))) SKIP("no compiled test modules: make_vm.py found no iree-compile")
 
 // Calls with the values given; results land in r[].
 #define CALL(name, ...)                                                                            \

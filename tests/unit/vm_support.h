@@ -29,7 +29,8 @@ CHECK_HELPER void *test_reallocate(void *user, void *pointer, size_t old_size, s
     free(pointer);
     return NULL;
   }
-  if (++memory->count == memory->fail_at) return NULL;
+  // Sizes beyond reason do not reach malloc: sanitizers end the process for them.
+  if (++memory->count == memory->fail_at || new_size > (size_t)1 << 30) return NULL;
   void *block = realloc(pointer, new_size);
   if (!block) return NULL;
   if (!pointer) ++memory->live_blocks;
@@ -49,10 +50,10 @@ CHECK_HELPER void test_memory_check_empty(const test_memory_t *memory) {
 
 // ---- Files -------------------------------------------------------------------------------------
 
-// Reads a file that the build made; NULL when it is not there. Freed by the caller.
+// Reads a file that make_vm.py made; NULL when it is not there. Freed by the caller.
 CHECK_HELPER uint8_t *test_read_file(const char *name, size_t *out_size) {
   char path[1024];
-  snprintf(path, sizeof path, "%s/modules/%s", EERIE_TEST_BINARY_DIR, name);
+  snprintf(path, sizeof path, "%s/vm_modules/%s", EERIE_TEST_BINARY_DIR, name);
   *out_size = 0;
   FILE *file = fopen(path, "rb");
   if (!file) return NULL;
@@ -72,11 +73,11 @@ CHECK_HELPER uint8_t *test_read_file(const char *name, size_t *out_size) {
 }
 
 // Bytes of a test module as they came from the compiler. Skips the case where there are none,
-// because the compiler was not there when the tests were built.
+// where there was no compiler to make them.
 #define TEST_MODULE_BYTES(bytes, size, name)                                                       \
   size_t size;                                                                                     \
   uint8_t *bytes = test_read_file((name), &size);                                                  \
-  if (!bytes) SKIP("no compiled test modules: build with iree-compile at hand")
+  if (!bytes) SKIP("no compiled test modules: make_vm.py found no iree-compile")
 
 CHECK_HELPER void test_free_bytes(void *user, ee_bytes_t bytes) {
   (void)user;

@@ -13,6 +13,7 @@ last place are allowed. Values are bit patterns: i and f 8 digits, I and F 16, a
 """
 import itertools
 import math
+import platform
 import struct
 import sys
 from fractions import Fraction
@@ -131,7 +132,11 @@ def divide_float(a, b):
 
 
 def fma(bits):
+    """Rounded once where IREE's runtime does so: not on x86, see runtime/port/math.h."""
+
     def compute(a, b, c):
+        if platform.machine() in ("x86_64", "AMD64", "i686"):
+            return f32(a * b) + c if bits == 32 else a * b + c
         if any(math.isnan(x) or math.isinf(x) for x in (a, b, c)):
             return a * b + c
         result = Fraction(a) * Fraction(b) + Fraction(c)

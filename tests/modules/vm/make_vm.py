@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Compiles the modules that the tests of the virtual machine run.
+
+    make_vm.py --compiler iree-compile --out DIR
+
+Each source names its flags in a line "// FLAGS:". Exits 77 when there is no compiler.
+"""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def flags_of(source):
+    for line in source.read_text().splitlines():
+        if line.startswith("// FLAGS:"):
+            return line.split(":", maxsplit=1)[1].split()
+    return ["--compile-mode=vm"]
+
+
+def build(compiler, source, out):
+    target = out / f"{source.stem}.vmfb"
+    command = [compiler, *flags_of(source), str(source), "-o", str(target)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if run.returncode != 0:
+        print(f"{source.name}: {run.stderr[:2000]}", file=sys.stderr)
+    return run.returncode == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--out", required=True, type=pathlib.Path)
+    arguments = parser.parse_args()
+    if not shutil.which(arguments.compiler):
+        print(f"skipped: no compiler at {arguments.compiler}")
+        return 77
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, str(HERE / "ops.py"), str(arguments.out)], check=True)
+    sources = sorted(HERE.glob("*.mlir")) + [arguments.out / "ops.mlir"]
+    good = [build(arguments.compiler, source, arguments.out) for source in sources]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
