@@ -76,7 +76,7 @@ static void dot_i8(const tiles_t *tiles, const uint8_t *left, const uint8_t *rig
 // vector code for tiles of one column, 8 or 16 wide; all others it compiles for the least CPU of
 // the architecture.
 static bool is_fused(const ee_vm_call_t *call, const tiles_t *tiles) {
-#if defined(__FP_FAST_FMAF) && !defined(__x86_64__) && !defined(__i386__)
+#if defined(EE_MATH_FUSED_F32)
   (void)call, (void)tiles;
   return true;
 #else

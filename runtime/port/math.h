@@ -29,6 +29,19 @@ typedef enum ee_math_op {
   EE_MATH_ROUND_EVEN,
   EE_MATH_FMA,
 } ee_math_op_t;
+
+// Defined where `a * b + c` is rounded once: the least CPU of the architecture does that in one
+// instruction. IREE's runtime decides so (vm/ops.h of 3.13), and sums are to come out the same to
+// the bit; so it does not depend on what more a build is allowed to use.
+#if !defined(__x86_64__) && !defined(__i386__)
+#if defined(__FP_FAST_FMAF) || defined(__aarch64__)
+#define EE_MATH_FUSED_F32 1
+#endif
+#if defined(__FP_FAST_FMA) || defined(__aarch64__)
+#define EE_MATH_FUSED_F64 1
+#endif
+#endif
+
 bool ee_port_math_f32(ee_math_op_t op, float a, float b, float c, float *out);
 bool ee_port_math_f64(ee_math_op_t op, double a, double b, double c, double *out);
 

@@ -83,7 +83,7 @@ static uint64_t round_f32_to_u64(float value) {
     REG32(4) = (expr);                                                                             \
     DONE(6);                                                                                       \
   }
-// A function of the port, with 1 to 3 operands.
+// A function of the port, with 1 or 2 operands.
 #define MATH(NAME, math_op, count)                                                                 \
   CASE(NAME) {                                                                                     \
     op = (math_op);                                                                                \
@@ -117,7 +117,16 @@ eerie_status_t ee_vm_step_f32(const uint8_t *pc, uint32_t *regs, ee_object_t **r
     BINARY(MUL_F32, a * b)
     BINARY(DIV_F32, a / b)
     MATH(REM_F32, EE_MATH_REMAINDER, 2)
-    MATH(FMA_F32, EE_MATH_FMA, 3)
+    CASE(FMA_F32) {
+      const float a = GET(0), b = GET(2), c = GET(4);
+#if defined(EE_MATH_FUSED_F32)
+      SET(6, __builtin_fmaf(a, b, c));
+#else
+      const float product = a * b;
+      SET(6, product + c);
+#endif
+      DONE(8);
+    }
     UNARY(ABS_F32, __builtin_fabsf(a))
     UNARY(NEG_F32, -a)
     MATH(CEIL_F32, EE_MATH_CEIL, 1)
@@ -199,16 +208,11 @@ eerie_status_t ee_vm_step_f32(const uint8_t *pc, uint32_t *regs, ee_object_t **r
 
   const float a = GET(0);
   const float b = operand_count > 1 ? GET(2) : 0;
-  const float c = operand_count > 2 ? GET(4) : 0;
   float result;
-  if (!ee_port_math_f32(op, a, b, c, &result)) {
-    if (op != EE_MATH_FMA) {
-      return EE_FAIL(err, EERIE_UNIMPLEMENTED,
-                     "f32 instruction 0x%02X needs libm, which this "
-                     "build does without",
-                     (unsigned)*pc);
-    }
-    result = a * b + c;
+  if (!ee_port_math_f32(op, a, b, 0, &result)) {
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                   "f32 instruction 0x%02X needs libm, which this build does without",
+                   (unsigned)*pc);
   }
   if (*pc == EE_VM_F32_RSQRT_F32) result = 1 / result;
   SET(2 * operand_count, result);

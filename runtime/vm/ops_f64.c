@@ -81,7 +81,7 @@ static uint64_t round_f64_to_u64(double value) {
     REG32(4) = (expr);                                                                             \
     DONE(6);                                                                                       \
   }
-// A function of the port, with 1 to 3 operands.
+// A function of the port, with 1 or 2 operands.
 #define MATH(NAME, math_op, count)                                                                 \
   CASE(NAME) {                                                                                     \
     op = (math_op);                                                                                \
@@ -115,7 +115,16 @@ eerie_status_t ee_vm_step_f64(const uint8_t *pc, uint32_t *regs, ee_object_t **r
     BINARY(MUL_F64, a * b)
     BINARY(DIV_F64, a / b)
     MATH(REM_F64, EE_MATH_REMAINDER, 2)
-    MATH(FMA_F64, EE_MATH_FMA, 3)
+    CASE(FMA_F64) {
+      const double a = GET(0), b = GET(2), c = GET(4);
+#if defined(EE_MATH_FUSED_F64)
+      SET(6, __builtin_fma(a, b, c));
+#else
+      const double product = a * b;
+      SET(6, product + c);
+#endif
+      DONE(8);
+    }
     UNARY(ABS_F64, __builtin_fabs(a))
     UNARY(NEG_F64, -a)
     MATH(CEIL_F64, EE_MATH_CEIL, 1)
@@ -208,16 +217,11 @@ eerie_status_t ee_vm_step_f64(const uint8_t *pc, uint32_t *regs, ee_object_t **r
 
   const double a = GET(0);
   const double b = operand_count > 1 ? GET(2) : 0;
-  const double c = operand_count > 2 ? GET(4) : 0;
   double result;
-  if (!ee_port_math_f64(op, a, b, c, &result)) {
-    if (op != EE_MATH_FMA) {
-      return EE_FAIL(err, EERIE_UNIMPLEMENTED,
-                     "f64 instruction 0x%02X needs libm, which this "
-                     "build does without",
-                     (unsigned)*pc);
-    }
-    result = a * b + c;
+  if (!ee_port_math_f64(op, a, b, 0, &result)) {
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                   "f64 instruction 0x%02X needs libm, which this build does without",
+                   (unsigned)*pc);
   }
   if (*pc == EE_VM_F64_RSQRT_F64) result = 1 / result;
   SET(2 * operand_count, result);
