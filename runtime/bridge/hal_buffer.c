@@ -359,25 +359,3 @@ eerie_status_t ee_bridge_hal_view_dim(ee_vm_call_t *call) {
   call->results[0].i64 = view->dims[axis];
   return EERIE_OK;
 }
-
-// key, count, view...
-eerie_status_t ee_bridge_hal_view_trace(ee_vm_call_t *call) {
-  const ee_bridge_hal_state_t *state = call->state;
-  ee_vm_buffer_t *key = NULL;
-  EE_TRY(ee_bridge_bytes(call, 0, &key));
-  const uint32_t count = (uint32_t)call->arguments[1].i32;
-  for (uint32_t i = 0; i < count; ++i) {
-    ee_hal_buffer_view_t *view = NULL;
-    EE_TRY(ee_bridge_view(call, 2 + i, &view));
-    if (!state->trace) continue;
-    char shape[96], line[256];
-    ee_hal_shape_format(shape, sizeof shape, view->element_type, view->rank, view->dims);
-    const ee_str_t name = ee_vm_buffer_str(key);
-    const size_t length = ee_format(line, sizeof line, "%.*s: tensor %u of %u: %s",
-                                    name.size > 128 ? 128 : (int)name.size,
-                                    name.size ? name.data : "", i + 1, count, shape);
-    state->trace(state->trace_user,
-                 (ee_str_t){line, length < sizeof line ? length : sizeof line - 1});
-  }
-  return EERIE_OK;
-}

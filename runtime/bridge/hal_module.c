@@ -132,6 +132,15 @@ eerie_status_t ee_bridge_first_device(ee_vm_call_t *call, ee_hal_device_t **out_
 
 // ---- Arguments ---------------------------------------------------------------------------------
 
+#if defined(__OPTIMIZE_SIZE__)
+ee_object_t *ee_bridge_reference(ee_vm_call_t *call, uint32_t index, const ee_object_type_t *type) {
+  ee_object_t *object = call->arguments[index].ref;
+  if (EE_LIKELY(object && object->type == type)) return object;
+  (void)ee_bridge_wrong_type(call, index, type);
+  return NULL;
+}
+#endif
+
 eerie_status_t ee_bridge_wrong_type(ee_vm_call_t *call, uint32_t index,
                                     const ee_object_type_t *expected) {
   const ee_object_t *object = call->arguments[index].ref;

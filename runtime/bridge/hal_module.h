@@ -5,6 +5,7 @@
 //   hal_buffer.c   allocator, buffer, buffer_view  hal_queue.c    device.queue.*
 //   hal_device.c   device, executable, file        hal_fence.c    fence.*
 //   hal_target.c   what CPU a module was compiled for
+//   hal_trace.c    buffer_view.trace
 //
 // Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.13. Arguments lie flat, a slot each; the
 // numbers in each function count slots in the calling convention that stands in the table.
@@ -47,16 +48,24 @@ EE_COLD eerie_status_t ee_bridge_wrong_type(ee_vm_call_t *call, uint32_t index,
                                             const ee_object_type_t *expected);
 
 // ee_bridge_X(call, index, &x) takes a reference argument; ee_bridge_X_or_null lets null pass.
+// Where size counts, the check is a call.
+#if defined(__OPTIMIZE_SIZE__)
+// NULL when the argument is null or of another type.
+ee_object_t *ee_bridge_reference(ee_vm_call_t *call, uint32_t index, const ee_object_type_t *type);
+#else
+static inline ee_object_t *ee_bridge_reference(ee_vm_call_t *call, uint32_t index,
+                                               const ee_object_type_t *type) {
+  ee_object_t *object = call->arguments[index].ref;
+  if (EE_LIKELY(object && object->type == type)) return object;
+  (void)ee_bridge_wrong_type(call, index, type);
+  return NULL;
+}
+#endif
 #define EE_BRIDGE_ARGUMENT(name, ctype, object_type)                                               \
   static inline eerie_status_t ee_bridge_##name(ee_vm_call_t *call, uint32_t index,                \
                                                 ctype **out_value) {                               \
-    ee_object_t *object = call->arguments[index].ref;                                              \
-    if (EE_UNLIKELY(!object || object->type != &object_type)) {                                    \
-      (void)ee_bridge_wrong_type(call, index, &object_type);                                       \
-      return EERIE_INVALID_ARGUMENT;                                                               \
-    }                                                                                              \
-    *out_value = (ctype *)object;                                                                  \
-    return EERIE_OK;                                                                               \
+    *out_value = (ctype *)ee_bridge_reference(call, index, &object_type);                          \
+    return *out_value ? EERIE_OK : EERIE_INVALID_ARGUMENT;                                         \
   }                                                                                                \
   static inline eerie_status_t ee_bridge_##name##_or_null(ee_vm_call_t *call, uint32_t index,      \
                                                           ctype **out_value) {                     \

@@ -12,24 +12,20 @@ const ee_object_type_t ee_hal_buffer_view_type = {"hal.buffer_view", view_destro
 
 bool ee_hal_shape_size(uint32_t element_type, uint32_t rank, const int64_t *dims,
                        uint64_t *out_size) {
-  const uint32_t bits = element_type & 0xFFu;
-  uint64_t count = 1;
   // A zero anywhere makes the tensor empty, whatever the other dimensions multiply to.
   bool empty = false;
   for (uint32_t i = 0; i < rank; ++i) {
     if (dims[i] < 0) return false;
     empty = empty || dims[i] == 0;
   }
-  for (uint32_t i = 0; i < rank && !empty; ++i) {
-    if (!ee_mul_u64(count, (uint64_t)dims[i], &count)) return false;
+  *out_size = 0;
+  if (empty) return true;
+  // In bits: that the limit is 2^61 bytes bothers nobody.
+  uint64_t bits = element_type & 0xFFu;
+  for (uint32_t i = 0; i < rank; ++i) {
+    if (!ee_mul_u64(bits, (uint64_t)dims[i], &bits)) return false;
   }
-  if (empty) count = 0;
-  if (bits % 8u == 0) return ee_mul_u64(count, bits / 8u, out_size);
-  uint64_t total_bits;
-  if (!ee_mul_u64(count, bits, &total_bits) || !ee_add_u64(total_bits, 7u, &total_bits)) {
-    return false;
-  }
-  *out_size = total_bits / 8u;
+  *out_size = bits / 8u + (bits % 8u != 0);
   return true;
 }
 

@@ -6,26 +6,20 @@
 // Class c holds blocks of (4 + c % 4) * 16 << (c / 4) bytes: 64, 80, 96, 112, 128, 160, ...
 // false when no class is as large.
 static bool class_of(size_t size, uint32_t *out_class, size_t *out_size) {
-  if (size < SMALLEST) size = SMALLEST;
-  const uint64_t last = (uint64_t)size - 1;
-  const uint32_t shift = 63u - (uint32_t)__builtin_clzll(last | 63u) - 2u; // step is 1 << shift
-  uint64_t steps = (last >> shift) + 1;                                    // 5 to 8, or 4 for 64
-  uint32_t octave = shift - 4u;
-  if (steps == 8) {
-    steps = 4;
-    ++octave;
-  }
   if (size <= SMALLEST) {
-    steps = 4;
-    octave = 0;
+    *out_class = 0;
+    *out_size = SMALLEST;
+    return true;
   }
-  const uint32_t index = octave * 4u + (uint32_t)(steps - 4u);
-  const uint64_t rounded = steps << (octave + 4u);
-  if (index >= EE_HAL_POOL_CLASSES || rounded > SIZE_MAX / 2) return false;
-  *out_class = index;
-  *out_size = (size_t)rounded;
-  return true;
+  if (size > SIZE_MAX / 2) return false;
+  const size_t last = size - 1; // at least 64
+  const uint32_t octave = (uint32_t)(sizeof(long) * CHAR_BIT) - 7u - (uint32_t)__builtin_clzl(last);
+  const size_t steps = (last >> (octave + 4u)) + 1; // 5 to 8
+  *out_class = octave * 4u + (uint32_t)steps - 4u;  // 8 steps are the first of the next octave
+  *out_size = steps << (octave + 4u);
+  return *out_class < EE_HAL_POOL_CLASSES;
 }
+_Static_assert(sizeof(long) >= sizeof(size_t), "__builtin_clzl takes a size");
 
 static bool try_lock(ee_hal_pool_t *pool) {
 #if EERIE_THREADS
