@@ -536,6 +536,10 @@ static bool compile_fill(compile_options_t *options, eerie_compile_options_t *wh
   what->split_input = options->split_input;
   what->skip_verify = options->no_verify;
   what->isolated = options->isolated && !options->no_isolated;
+  if (!what->isolated && (options->time_limit > 0 || options->memory_limit_mb)) {
+    ee_cli_fail(EE_CLI_USAGE, "a limit needs a child process; leave out --no-isolated");
+    return false;
+  }
   what->time_limit_ms =
       options->time_limit > 4e6 ? 0 : (uint32_t)(options->time_limit * 1000 + 0.999);
   what->memory_limit = options->memory_limit_mb << 20;

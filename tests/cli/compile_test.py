@@ -231,6 +231,7 @@ class Compile(CompileCase):
         self.refuses(2, "compile", self.source, "--iree-toaster=1", says="--iree-toaster=1")
         self.refuses(2, "compile", self.source, "--no-isolated", "--iree-toaster=1",
                      says="--iree-toaster=1")
+        self.refuses(2, "compile", self.source, "--no-isolated", "--time-limit=1", says="limit")
         self.refuses(2, "compile", "--flags=some", says="nondefault")
 
 
