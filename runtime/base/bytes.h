@@ -8,6 +8,15 @@
 #include <stdint.h>
 #include <string.h>
 
+// -ffreestanding makes memcpy a function like any other, and with it every load below a call. The
+// builtins become instructions where the size is known, and calls of the same functions elsewhere.
+#if defined(__GNUC__) && defined(__STDC_HOSTED__) && __STDC_HOSTED__ == 0
+#define memcpy  __builtin_memcpy
+#define memmove __builtin_memmove
+#define memset  __builtin_memset
+#define memcmp  __builtin_memcmp
+#endif
+
 // Borrowed bytes.
 typedef struct ee_bytes {
   const uint8_t *data;
