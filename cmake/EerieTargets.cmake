@@ -61,6 +61,8 @@ function(eerie_add_library name)
     # Calls inside the library stay inside: nobody replaces one of its functions by a name.
     target_link_options(${name} PRIVATE
       LINKER:--no-undefined LINKER:--as-needed LINKER:-Bsymbolic-functions)
+    # One segment for code and constants, and no page of padding between them.
+    target_link_options(${name} PRIVATE $<$<CONFIG:Release,MinSizeRel>:LINKER:-z,noseparate-code>)
   endif()
   foreach(target ${name} ${name}_static)
     set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
