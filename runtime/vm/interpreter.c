@@ -19,8 +19,10 @@
 // functions of differing options are not inlined into each other.
 #pragma GCC optimize("no-reorder-blocks-and-partition")
 #endif
+#define SHARED inline // in each case that uses it
 #else
 #define THREADED 0
+#define SHARED   // once
 #endif
 
 #include "vm/internal.h"
@@ -216,8 +218,8 @@ static EE_COLD void trace_line(const ee_vm_program_t *program, const uint8_t *te
 static EE_COLD eerie_status_t fail(uint32_t code, const uint8_t *text, eerie_error_t *err) {
   // DEFERRED would be taken for a call that waits; INCOMPATIBLE is what a module says that finds no
   // device to run its kernels.
-  const bool known = (code >= EERIE_CANCELLED && code <= EERIE_UNAUTHENTICATED) ||
-                     code == EERIE_INCOMPATIBLE;
+  const bool known =
+      (code >= EERIE_CANCELLED && code <= EERIE_UNAUTHENTICATED) || code == EERIE_INCOMPATIBLE;
   const eerie_status_t status = known ? (eerie_status_t)code : EERIE_UNKNOWN;
   const uint32_t size = ee_load_u16(text);
   if (size == 0) return EE_FAIL(err, status, "failed with %s", eerie_status_name(status));
@@ -250,6 +252,18 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
   (void)module, (void)type, (void)object;
   return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "expected a %.*s, got %s",
                  EE_STR_ARG(module->types[type]), object->type->name);
+}
+
+// How an instruction reaches a buffer's element: binary logarithm of its size, and whether it
+// writes.
+#define ELEMENT_WRITE 4u
+
+static SHARED uint8_t *find_element(const ee_vm_buffer_t *buffer, uint64_t index, unsigned access) {
+  const unsigned shift = access & ~ELEMENT_WRITE;
+  if (EE_UNLIKELY(!buffer || index >= buffer->size >> shift ||
+                  ((access & ELEMENT_WRITE) && !buffer->writable)))
+    return NULL;
+  return buffer->data + ((size_t)index << shift);
 }
 
 // ---- Decoding ----------------------------------------------------------------------------------
@@ -326,43 +340,101 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
     }                                                                                              \
   } while (0)
 
-#define UNARY_I32(NAME, expr)                                                                      \
+// Instructions that read one or two integers and write one, by what they have in common: an
+// expression of `a` and `b`. Arithmetic wraps, which it does on unsigned types in C.
+#define UNARY_I32_INSTRUCTIONS(OP)                                                                 \
+  OP(ABS_I32, (int32_t)a < 0 ? 0u - a : a)                                                         \
+  OP(NOT_I32, ~a)                                                                                  \
+  OP(CTLZ_I32, a ? __builtin_clz(a) : 32)                                                          \
+  OP(TRUNC_I32_I8, (uint8_t)a)                                                                     \
+  OP(TRUNC_I32_I16, (uint16_t)a)                                                                   \
+  OP(EXT_I8_I32_S, (int8_t)a)                                                                      \
+  OP(EXT_I8_I32_U, (uint8_t)a)                                                                     \
+  OP(EXT_I16_I32_S, (int16_t)a)                                                                    \
+  OP(EXT_I16_I32_U, (uint16_t)a)                                                                   \
+  OP(CMP_NZ_I32, a != 0)
+#define BINARY_I32_INSTRUCTIONS(OP)                                                                \
+  OP(ADD_I32, a + b)                                                                               \
+  OP(SUB_I32, a - b)                                                                               \
+  OP(MUL_I32, a *b)                                                                                \
+  OP(MIN_I32_S, (int32_t)a < (int32_t)b ? a : b)                                                   \
+  OP(MIN_I32_U, a < b ? a : b)                                                                     \
+  OP(MAX_I32_S, (int32_t)a < (int32_t)b ? b : a)                                                   \
+  OP(MAX_I32_U, a < b ? b : a)                                                                     \
+  OP(AND_I32, a &b)                                                                                \
+  OP(OR_I32, a | b)                                                                                \
+  OP(XOR_I32, a ^ b)                                                                               \
+  OP(SHL_I32, a << (b & 31u))                                                                      \
+  OP(SHR_I32_S, (int32_t)a >> (b & 31u))                                                           \
+  OP(SHR_I32_U, a >> (b & 31u))                                                                    \
+  OP(CMP_EQ_I32, a == b)                                                                           \
+  OP(CMP_NE_I32, a != b)                                                                           \
+  OP(CMP_LT_I32_S, (int32_t)a < (int32_t)b)                                                        \
+  OP(CMP_LT_I32_U, a < b)
+#define UNARY_I64_INSTRUCTIONS(OP)                                                                 \
+  OP(ABS_I64, (int64_t)a < 0 ? 0u - a : a)                                                         \
+  OP(NOT_I64, ~a)                                                                                  \
+  OP(CTLZ_I64, a ? __builtin_clzll(a) : 64)
+#define BINARY_I64_INSTRUCTIONS(OP)                                                                \
+  OP(ADD_I64, a + b)                                                                               \
+  OP(SUB_I64, a - b)                                                                               \
+  OP(MUL_I64, a *b)                                                                                \
+  OP(MIN_I64_S, (int64_t)a < (int64_t)b ? a : b)                                                   \
+  OP(MIN_I64_U, a < b ? a : b)                                                                     \
+  OP(MAX_I64_S, (int64_t)a < (int64_t)b ? b : a)                                                   \
+  OP(MAX_I64_U, a < b ? b : a)                                                                     \
+  OP(AND_I64, a &b)                                                                                \
+  OP(OR_I64, a | b)                                                                                \
+  OP(XOR_I64, a ^ b)
+#define SHIFT_I64_INSTRUCTIONS(OP)                                                                 \
+  OP(SHL_I64, a << b)                                                                              \
+  OP(SHR_I64_S, (int64_t)a >> b)                                                                   \
+  OP(SHR_I64_U, a >> b)
+#define COMPARE_I64_INSTRUCTIONS(OP)                                                               \
+  OP(CMP_EQ_I64, a == b)                                                                           \
+  OP(CMP_NE_I64, a != b)                                                                           \
+  OP(CMP_LT_I64_S, (int64_t)a < (int64_t)b)                                                        \
+  OP(CMP_LT_I64_U, a < b)
+
+#define LOAD_UNARY_I32  const uint32_t a = REG32(0)
+#define LOAD_BINARY_I32 const uint32_t a = REG32(0), b = REG32(2)
+#define LOAD_UNARY_I64  const uint64_t a = REG64(0)
+#define LOAD_BINARY_I64 const uint64_t a = REG64(0), b = REG64(2)
+#define LOAD_SHIFT_I64                                                                             \
+  const uint64_t a = REG64(0);                                                                     \
+  const uint32_t b = REG32(2) & 63u
+
+#if THREADED
+// A case each.
+#define INSTRUCTION(NAME, load, store, size)                                                       \
   CASE(NAME) {                                                                                     \
-    const uint32_t a = REG32(0);                                                                   \
-    REG32(2) = (uint32_t)(expr);                                                                   \
-    NEXT(4);                                                                                       \
+    load;                                                                                          \
+    store;                                                                                         \
+    NEXT(size);                                                                                    \
   }
-#define BINARY_I32(NAME, expr)                                                                     \
-  CASE(NAME) {                                                                                     \
-    const uint32_t a = REG32(0), b = REG32(2);                                                     \
-    REG32(4) = (uint32_t)(expr);                                                                   \
-    NEXT(6);                                                                                       \
+#define UNARY_I32(NAME, expr)                INSTRUCTION(NAME, LOAD_UNARY_I32, REG32(2) = (uint32_t)(expr), 4)
+#define BINARY_I32(NAME, expr)               INSTRUCTION(NAME, LOAD_BINARY_I32, REG32(4) = (uint32_t)(expr), 6)
+#define UNARY_I64(NAME, expr)                INSTRUCTION(NAME, LOAD_UNARY_I64, SET64(2, (uint64_t)(expr)), 4)
+#define BINARY_I64(NAME, expr)               INSTRUCTION(NAME, LOAD_BINARY_I64, SET64(4, (uint64_t)(expr)), 6)
+#define SHIFT_I64(NAME, expr)                INSTRUCTION(NAME, LOAD_SHIFT_I64, SET64(4, (uint64_t)(expr)), 6)
+#define COMPARE_I64(NAME, expr)              INSTRUCTION(NAME, LOAD_BINARY_I64, REG32(4) = (uint32_t)(expr), 6)
+#define GROUP(KIND, load, type, store, size) KIND##_INSTRUCTIONS(KIND)
+#else
+// A group shares what reads and writes registers.
+#define GROUP_LABEL(NAME, expr) CASE(NAME)
+#define GROUP_RESULT(NAME, expr)                                                                   \
+  CASE(NAME) result = (__typeof__(result))(expr);                                                  \
+  break;
+#define GROUP(KIND, load, type, store, size)                                                       \
+  KIND##_INSTRUCTIONS(GROUP_LABEL) {                                                               \
+    load;                                                                                          \
+    type result = 0;                                                                               \
+    switch (next_opcode) { KIND##_INSTRUCTIONS(GROUP_RESULT) }                                     \
+    store;                                                                                         \
+    NEXT(size);                                                                                    \
   }
-#define UNARY_I64(NAME, expr)                                                                      \
-  CASE(NAME) {                                                                                     \
-    const uint64_t a = REG64(0);                                                                   \
-    SET64(2, (uint64_t)(expr));                                                                    \
-    NEXT(4);                                                                                       \
-  }
-#define BINARY_I64(NAME, expr)                                                                     \
-  CASE(NAME) {                                                                                     \
-    const uint64_t a = REG64(0), b = REG64(2);                                                     \
-    SET64(4, (uint64_t)(expr));                                                                    \
-    NEXT(6);                                                                                       \
-  }
-#define SHIFT_I64(NAME, expr)                                                                      \
-  CASE(NAME) {                                                                                     \
-    const uint64_t a = REG64(0);                                                                   \
-    const uint32_t b = REG32(2) & 63u;                                                             \
-    SET64(4, (uint64_t)(expr));                                                                    \
-    NEXT(6);                                                                                       \
-  }
-#define COMPARE_I64(NAME, expr)                                                                    \
-  CASE(NAME) {                                                                                     \
-    const uint64_t a = REG64(0), b = REG64(2);                                                     \
-    REG32(4) = (expr);                                                                             \
-    NEXT(6);                                                                                       \
-  }
+#endif
+
 // Division: `signed_type` has the one quotient that does not fit.
 #define DIVIDE(NAME, load, store, signed_type, minimum, quotient)                                  \
   CASE(NAME) {                                                                                     \
@@ -387,17 +459,11 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
     NEXT(6);                                                                                       \
   }
 
-// The element at index REG64(2), in elements of `type`, of the buffer in REF(0).
+// `element`: where the element at index REG64(2) of the buffer in REF(0) is.
 #define BUFFER_ELEMENT(shift, write)                                                               \
-  const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));                                        \
-  const uint64_t index = REG64(2);                                                                 \
-  if (EE_UNLIKELY(!buffer || index >= buffer->size >> (shift) ||                                   \
-                  ((write) && !buffer->writable))) {                                               \
-    element_shift = (shift);                                                                       \
-    element_write = (write);                                                                       \
-    goto bad_element;                                                                              \
-  }                                                                                                \
-  uint8_t *element = buffer->data + ((size_t)index << (shift))
+  access = (shift) | ((write) ? ELEMENT_WRITE : 0u);                                               \
+  uint8_t *element = find_element(ee_vm_buffer_cast(REF(0)), REG64(2), access);                    \
+  if (EE_UNLIKELY(!element)) goto bad_element
 #define BUFFER_LOAD(NAME, type, shift)                                                             \
   CASE(NAME) {                                                                                     \
     BUFFER_ELEMENT(shift, false);                                                                  \
@@ -415,8 +481,9 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
   }
 #define BUFFER_FILL(NAME, shift, load)                                                             \
   CASE(NAME) {                                                                                     \
-    TRY(ee_vm_buffer_op_fill(REF(0), REG64(2), REG64(4), (shift), load(6), err));                  \
-    NEXT(8);                                                                                       \
+    access = (shift);                                                                              \
+    fill_value = load(6);                                                                          \
+    goto buffer_fill;                                                                              \
   }
 
 // The list in REF(0).
@@ -445,8 +512,8 @@ ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results, eerie_error_t 
   const uint8_t *arguments;    // call: register list
   const uint8_t *result_list;  // call: register list
   const uint8_t *continuation; // call: where to go on
-  unsigned element_shift;      // bad_element
-  bool element_write;
+  unsigned access;             // bad_element, buffer_fill: size of elements, writing
+  uint64_t fill_value;         // buffer_fill
 
 #if THREADED
   // clang-format off
@@ -719,66 +786,30 @@ case_origin :
     NEXT(2);
   }
 
-  // ---- Integers: arithmetic wraps, which unsigned types do in C ----
+  // ---- Integers ----
 
-  BINARY_I32(ADD_I32, a + b)
-  BINARY_I32(SUB_I32, a - b)
-  BINARY_I32(MUL_I32, a * b)
+  GROUP(UNARY_I32, LOAD_UNARY_I32, uint32_t, REG32(2) = result, 4)
+  GROUP(BINARY_I32, LOAD_BINARY_I32, uint32_t, REG32(4) = result, 6)
+  GROUP(UNARY_I64, LOAD_UNARY_I64, uint64_t, SET64(2, result), 4)
+  GROUP(BINARY_I64, LOAD_BINARY_I64, uint64_t, SET64(4, result), 6)
+  GROUP(SHIFT_I64, LOAD_SHIFT_I64, uint64_t, SET64(4, result), 6)
+  GROUP(COMPARE_I64, LOAD_BINARY_I64, uint32_t, REG32(4) = result, 6)
   DIVIDE(DIV_I32_S, REG32, REG32(4) = (uint32_t)(a / b), int32_t, INT32_MIN, goto quotient_overflow)
   DIVIDE_UNSIGNED_I32(DIV_I32_U, /)
   DIVIDE(REM_I32_S, REG32, REG32(4) = (uint32_t)(b == -1 ? 0 : a % b), int32_t, INT32_MIN, (void)0)
   DIVIDE_UNSIGNED_I32(REM_I32_U, %)
-  CASE(FMA_I32) {
-    REG32(6) = REG32(0) * REG32(2) + REG32(4);
-    NEXT(8);
-  }
-  UNARY_I32(ABS_I32, (int32_t)a < 0 ? 0u - a : a)
-  BINARY_I32(MIN_I32_S, (int32_t)a < (int32_t)b ? a : b)
-  BINARY_I32(MIN_I32_U, a < b ? a : b)
-  BINARY_I32(MAX_I32_S, (int32_t)a < (int32_t)b ? b : a)
-  BINARY_I32(MAX_I32_U, a < b ? b : a)
-  UNARY_I32(NOT_I32, ~a)
-  BINARY_I32(AND_I32, a & b)
-  BINARY_I32(OR_I32, a | b)
-  BINARY_I32(XOR_I32, a ^ b)
-  UNARY_I32(CTLZ_I32, a ? __builtin_clz(a) : 32)
-  BINARY_I32(SHL_I32, a << (b & 31u))
-  BINARY_I32(SHR_I32_S, (int32_t)a >> (b & 31u))
-  BINARY_I32(SHR_I32_U, a >> (b & 31u))
-
-  BINARY_I64(ADD_I64, a + b)
-  BINARY_I64(SUB_I64, a - b)
-  BINARY_I64(MUL_I64, a * b)
   DIVIDE(DIV_I64_S, REG64, SET64(4, (uint64_t)(a / b)), int64_t, INT64_MIN, goto quotient_overflow)
   DIVIDE_UNSIGNED_I64(DIV_I64_U, /)
   DIVIDE(REM_I64_S, REG64, SET64(4, (uint64_t)(b == -1 ? 0 : a % b)), int64_t, INT64_MIN, (void)0)
   DIVIDE_UNSIGNED_I64(REM_I64_U, %)
+  CASE(FMA_I32) {
+    REG32(6) = REG32(0) * REG32(2) + REG32(4);
+    NEXT(8);
+  }
   CASE(FMA_I64) {
     SET64(6, REG64(0) * REG64(2) + REG64(4));
     NEXT(8);
   }
-  UNARY_I64(ABS_I64, (int64_t)a < 0 ? 0u - a : a)
-  BINARY_I64(MIN_I64_S, (int64_t)a < (int64_t)b ? a : b)
-  BINARY_I64(MIN_I64_U, a < b ? a : b)
-  BINARY_I64(MAX_I64_S, (int64_t)a < (int64_t)b ? b : a)
-  BINARY_I64(MAX_I64_U, a < b ? b : a)
-  UNARY_I64(NOT_I64, ~a)
-  BINARY_I64(AND_I64, a & b)
-  BINARY_I64(OR_I64, a | b)
-  BINARY_I64(XOR_I64, a ^ b)
-  UNARY_I64(CTLZ_I64, a ? __builtin_clzll(a) : 64)
-  SHIFT_I64(SHL_I64, a << b)
-  SHIFT_I64(SHR_I64_S, (int64_t)a >> b)
-  SHIFT_I64(SHR_I64_U, a >> b)
-
-  // ---- Integer widths ----
-
-  UNARY_I32(TRUNC_I32_I8, (uint8_t)a)
-  UNARY_I32(TRUNC_I32_I16, (uint16_t)a)
-  UNARY_I32(EXT_I8_I32_S, (int8_t)a)
-  UNARY_I32(EXT_I8_I32_U, (uint8_t)a)
-  UNARY_I32(EXT_I16_I32_S, (int16_t)a)
-  UNARY_I32(EXT_I16_I32_U, (uint16_t)a)
   CASE(TRUNC_I64_I32) {
     REG32(2) = (uint32_t)REG64(0);
     NEXT(4);
@@ -791,22 +822,13 @@ case_origin :
     SET64(2, (uint64_t)REG32(0));
     NEXT(4);
   }
-
-  // ---- Comparisons ----
-
-  BINARY_I32(CMP_EQ_I32, a == b)
-  BINARY_I32(CMP_NE_I32, a != b)
-  BINARY_I32(CMP_LT_I32_S, (int32_t)a < (int32_t)b)
-  BINARY_I32(CMP_LT_I32_U, a < b)
-  UNARY_I32(CMP_NZ_I32, a != 0)
-  COMPARE_I64(CMP_EQ_I64, a == b)
-  COMPARE_I64(CMP_NE_I64, a != b)
-  COMPARE_I64(CMP_LT_I64_S, (int64_t)a < (int64_t)b)
-  COMPARE_I64(CMP_LT_I64_U, a < b)
   CASE(CMP_NZ_I64) {
     REG32(2) = REG64(0) != 0;
     NEXT(4);
   }
+
+  // ---- References ----
+
   CASE(CMP_EQ_REF) {
     REG32(4) = REF(0) == REF(2);
     NEXT(6);
@@ -1017,6 +1039,9 @@ call : {
   BUFFER_FILL(BUFFER_FILL_I16, 1, REG32)
   BUFFER_FILL(BUFFER_FILL_I32, 2, REG32)
   BUFFER_FILL(BUFFER_FILL_I64, 3, REG64)
+buffer_fill:
+  TRY(ee_vm_buffer_op_fill(REF(0), REG64(2), REG64(4), access, fill_value, err));
+  NEXT(8);
   CASE(BUFFER_HASH) {
     uint64_t hash;
     TRY(ee_vm_buffer_op_hash(REF(0), REG64(2), REG64(4), &hash, err));
@@ -1077,10 +1102,10 @@ bad_element : {
   const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));
   if (!buffer) {
     status = ee_vm_bad_object(REF(0), "vm.buffer", err);
-  } else if (element_write && !buffer->writable) {
+  } else if ((access & ELEMENT_WRITE) && !buffer->writable) {
     status = ee_vm_bad_write(buffer, err);
   } else {
-    status = ee_vm_bad_range(buffer, REG64(2), 1, element_shift, err);
+    status = ee_vm_bad_range(buffer, REG64(2), 1, access & ~ELEMENT_WRITE, err);
   }
   goto failed;
 }
