@@ -25,6 +25,8 @@ static inline eerie_status_t submit(ee_vm_call_t *call, const queue_t *queue,
   return ee_hal_device_submit(queue->device, queue->wait, queue->signal, operation, call->err);
 }
 
+static const ee_hal_operation_t barrier = {.kind = EE_HAL_QUEUE_BARRIER};
+
 // A binding to a buffer that must be there.
 static eerie_status_t buffer_range(ee_vm_call_t *call, uint32_t index, int64_t offset, int64_t size,
                                    ee_hal_binding_t *out_binding) {
@@ -53,8 +55,7 @@ eerie_status_t ee_bridge_hal_queue_alloca(ee_vm_call_t *call) {
   EE_TRY(ee_hal_buffer_allocate(queue.device, (uint32_t)a[5].i32, (uint32_t)a[6].i32,
                                 (uint64_t)a[7].i64, &buffer, call->err));
   call->results[0].ref = &buffer->object;
-  const ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_BARRIER};
-  return submit(call, &queue, &operation);
+  return submit(call, &queue, &barrier);
 }
 
 // ..., buffer, flags
@@ -132,8 +133,7 @@ eerie_status_t ee_bridge_hal_queue_write(ee_vm_call_t *call) {
 eerie_status_t ee_bridge_hal_queue_barrier(ee_vm_call_t *call) {
   queue_t queue;
   EE_TRY(queue_arguments(call, &queue));
-  const ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_BARRIER};
-  return submit(call, &queue, &operation);
+  return submit(call, &queue, &barrier);
 }
 
 // ..., list, flags

@@ -53,10 +53,8 @@ static void shrink(ee_hal_pool_t *pool, size_t extra, size_t allowed) {
   }
 }
 
-static void put(ee_hal_pool_t *pool, ee_hal_pool_block_t *block, size_t size) {
-  uint32_t index = 0;
-  size_t rounded = 0;
-  (void)class_of(size, &index, &rounded); // `size` came from class_of, so it has a class
+static inline void put(ee_hal_pool_t *pool, uint32_t index, ee_hal_pool_block_t *block,
+                       size_t size) {
   block->size = size;
   block->next = pool->free[index];
   pool->free[index] = block;
@@ -65,25 +63,31 @@ static void put(ee_hal_pool_t *pool, ee_hal_pool_block_t *block, size_t size) {
 }
 
 // Takes in what came while the flag was taken.
-static void catch_up(ee_hal_pool_t *pool) {
 #if EERIE_THREADS
-  if (EE_UNLIKELY(ee_load_relaxed(&pool->missed) != 0)) {
-    pool->live += atomic_exchange_explicit(&pool->missed, 0, memory_order_acquire);
-    if (pool->live > pool->peak) pool->peak = pool->live;
+static EE_COLD void catch_up_now(ee_hal_pool_t *pool) {
+  pool->live += atomic_exchange_explicit(&pool->missed, 0, memory_order_acquire);
+  if (pool->live > pool->peak) pool->peak = pool->live;
+  ee_hal_pool_block_t *block =
+      atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+  while (block) {
+    ee_hal_pool_block_t *next = block->next;
+    uint32_t index = 0;
+    size_t size = 0;
+    (void)class_of(block->size, &index, &size); // which has a class, or it were not here
+    put(pool, index, block, size);
+    block = next;
   }
-  if (EE_UNLIKELY(ee_load_relaxed(&pool->returned) != NULL)) {
-    ee_hal_pool_block_t *block =
-        atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
-    while (block) {
-      ee_hal_pool_block_t *next = block->next;
-      put(pool, block, block->size);
-      block = next;
-    }
-  }
-#else
-  (void)pool;
-#endif
 }
+static inline void catch_up(ee_hal_pool_t *pool) {
+  if (EE_UNLIKELY(ee_load_relaxed(&pool->missed) || ee_load_relaxed(&pool->returned))) {
+    catch_up_now(pool);
+  }
+}
+#else
+static inline void catch_up(ee_hal_pool_t *pool) {
+  (void)pool;
+}
+#endif
 
 void ee_hal_pool_initialize(ee_hal_pool_t *pool, ee_heap_t *heap) {
   memset(pool, 0, sizeof *pool);
@@ -169,6 +173,6 @@ void ee_hal_pool_free(ee_hal_pool_t *pool, void *memory, size_t size) {
   }
 #endif
   catch_up(pool);
-  put(pool, block, size);
+  put(pool, index, block, size);
   unlock(pool);
 }
