@@ -38,17 +38,48 @@ static float round_f32(float value) {
   return rounded;
 }
 
+// The conversions between f32 and 64-bit integers are spelled out: where the CPU has none, the
+// compiler's own pull in two kilobytes of double arithmetic.
+
+// The integer that |value| is; `value` is one, and below 2^64.
+static uint64_t f32_magnitude(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  const int exponent = (int)(bits >> 23 & 0xFF) - 150;
+  const uint64_t digits = (bits & 0x7FFFFF) | 0x800000;
+  if (exponent >= 0) return digits << exponent;
+  return exponent > -24 ? digits >> -exponent : 0;
+}
+
+// To the nearest, half to even: 32 bits with the last one standing for all that follow round as the
+// whole does, and what is left is a power of two.
+static float u64_to_f32(uint64_t value) {
+  const uint32_t high = (uint32_t)(value >> 32);
+  if (high == 0) return (float)(uint32_t)value;
+  const int shift = 32 - __builtin_clz(high);
+  uint32_t digits = (uint32_t)(value >> shift);
+  digits |= (value & ((UINT64_C(1) << shift) - 1)) != 0;
+  const uint32_t scale_bits = (uint32_t)(127 + shift) << 23;
+  float scale;
+  memcpy(&scale, &scale_bits, sizeof scale);
+  return (float)digits * scale;
+}
+
+static float i64_to_f32(int64_t value) {
+  return value < 0 ? -u64_to_f32(0 - (uint64_t)value) : u64_to_f32((uint64_t)value);
+}
+
 // Out of range and NaN give INT64_MIN, as x86-64 does and with it the results of IREE's tools
 // there. Conversions to 32 bits keep the low half, for the same reason.
-static int64_t round_f32_to_i64(float value) {
+static uint64_t round_f32_to_i64(float value) {
   const float rounded = round_f32(value);
-  return rounded >= -0x1p63f && rounded < 0x1p63f ? (int64_t)rounded : INT64_MIN;
+  if (!(rounded >= -0x1p63f && rounded < 0x1p63f)) return UINT64_C(1) << 63;
+  return rounded < 0 ? 0 - f32_magnitude(rounded) : f32_magnitude(rounded);
 }
 
 static uint64_t round_f32_to_u64(float value) {
   const float rounded = round_f32(value);
-  return rounded >= 0x1p63f && rounded < 0x1p64f ? (uint64_t)rounded
-                                                 : (uint64_t)round_f32_to_i64(value);
+  return rounded >= 0x1p63f && rounded < 0x1p64f ? f32_magnitude(rounded) : round_f32_to_i64(value);
 }
 
 #define U16(at)          ee_load_u16(pc + 1 + (at))
@@ -146,20 +177,20 @@ eerie_status_t ee_vm_step_f32(const uint8_t *pc, uint32_t *regs, ee_object_t **r
       DONE(4);
     }
     CASE(CAST_SI64_F32) {
-      SET(2, (float)(int64_t)REG64(0));
+      SET(2, i64_to_f32((int64_t)REG64(0)));
       DONE(4);
     }
     CASE(CAST_UI64_F32) {
-      SET(2, (float)REG64(0));
+      SET(2, u64_to_f32(REG64(0)));
       DONE(4);
     }
     CASE(CAST_F32_SI32)
     CASE(CAST_F32_UI32) {
-      REG32(2) = (uint32_t)(uint64_t)round_f32_to_i64(GET(0));
+      REG32(2) = (uint32_t)round_f32_to_i64(GET(0));
       DONE(4);
     }
     CASE(CAST_F32_SI64) {
-      SET64(2, (uint64_t)round_f32_to_i64(GET(0)));
+      SET64(2, round_f32_to_i64(GET(0)));
       DONE(4);
     }
     CASE(CAST_F32_UI64) {
