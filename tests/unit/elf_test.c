@@ -561,6 +561,14 @@ static void foreign_libraries_are_refused(void) {
     CHECK_CONTAINS(err.message, changes[i].message);
     free(bad.bytes);
   }
+  // The pages count against the heap's limit.
+  ee_hal_executable_t *refused = NULL;
+  f.heap.limit = f.heap.current + 4096;
+  CHECK_STATUS(ee_hal_executable_create(f.device, EE_STR(FORMAT),
+                                        (ee_bytes_t){image.bytes, image.size}, NULL, NULL, 0,
+                                        &refused, NULL),
+               EERIE_RESOURCE_EXHAUSTED);
+  f.heap.limit = 0;
   // Every allocation may fail.
   for (size_t n = 1;; ++n) {
     f.fail_at = atomic_load(&f.allocations) + n;

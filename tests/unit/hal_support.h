@@ -56,6 +56,7 @@ CHECK_HELPER void fixture_close(fixture_t *f) {
   ee_hal_device_release(f->device);
   f->device = NULL;
   CHECK_EQ_INT(atomic_load(&f->live), 0);
+  CHECK_EQ_INT(f->heap.current, 0);
 }
 
 // ---- Buffers -----------------------------------------------------------------------------------

@@ -68,8 +68,15 @@ static eerie_status_t load_image(ee_cpu_executable_t *executable, ee_str_t forma
                                  eerie_error_t *err) {
   for (const ee_cpu_loader_t *const *loader = ee_cpu_loaders; *loader; ++loader) {
     const eerie_status_t status = (*loader)->load(format, data, &executable->image, err);
-    if (status == EERIE_OK) executable->loader = *loader;
-    if (status != EERIE_NOT_FOUND) return status;
+    if (status == EERIE_NOT_FOUND) continue;
+    if (status != EERIE_OK) return status;
+    // Pages of code count against the limit like all other memory.
+    if (!ee_heap_charge(executable->base.device->heap, executable->image.size)) {
+      (*loader)->unload(&executable->image);
+      return EE_NO_MEMORY(err, executable->image.size);
+    }
+    executable->loader = *loader;
+    return EERIE_OK;
   }
   return EE_FAIL(err, EERIE_INCOMPATIBLE, "executables of format '%.*s' do not run on device %s",
                  EE_STR_ARG(format), executable->base.device->name);
@@ -151,7 +158,10 @@ void ee_cpu_executable_destroy(ee_hal_executable_t *base) {
     ee_heap_free(heap, (void *)(uintptr_t)executable->environment.import_functions,
                  executable->library->imports.count * sizeof(void *) * 2);
   }
-  if (executable->loader) executable->loader->unload(&executable->image);
+  if (executable->loader) {
+    ee_heap_discharge(heap, executable->image.size);
+    executable->loader->unload(&executable->image);
+  }
   ee_heap_free(heap, executable, executable->allocation_size);
 }
 
