@@ -4,11 +4,6 @@
 // -fno-tree-loop-distribute-patterns, or the compiler would turn each loop into a call of itself.
 #include <string.h>
 
-#undef memcpy
-#undef memmove
-#undef memset
-#undef memcmp
-
 void *memcpy(void *restrict target, const void *restrict source, size_t size) {
   unsigned char *to = target;
   const unsigned char *from = source;
