@@ -197,7 +197,8 @@ ee_object_t *ee_vm_pending(ee_vm_program_t *program, int64_t *out_deadline_ns) {
 
 eerie_status_t ee_vm_invoke_blocking(ee_vm_program_t *program, ee_vm_function_t function,
                                      eerie_error_t *err) {
-  eerie_status_t status = ee_vm_invoke(program, function, NULL, NULL, err);
+  ee_vm_value_t none = {.i64 = 0}; // the function has neither arguments nor results
+  eerie_status_t status = ee_vm_invoke(program, function, &none, &none, err);
   while (status == EERIE_DEFERRED) {
     if (program->pending) {
       status = program->wait ? program->wait(program->wait_user, program->pending,
@@ -210,7 +211,7 @@ eerie_status_t ee_vm_invoke_blocking(ee_vm_program_t *program, ee_vm_function_t 
         return status;
       }
     }
-    status = ee_vm_resume(program, NULL, err);
+    status = ee_vm_resume(program, &none, err);
   }
   return status;
 }

@@ -191,7 +191,7 @@ static eerie_status_t allocate_module(ee_heap_t *heap, ee_vm_linked_module_t *li
   size_t size = 0, imports, types, global_refs, globals;
   if (!add_array(&size, module->import_count, sizeof *linked->imports, &imports) ||
       !add_array(&size, module->type_count, sizeof *linked->types, &types) ||
-      !add_array(&size, module->global_ref_count, sizeof *linked->global_refs, &global_refs) ||
+      !add_array(&size, module->global_ref_count, sizeof(void *), &global_refs) ||
       !add_array(&size, module->global_bytes, 1, &globals))
     return EE_NO_MEMORY(err, SIZE_MAX);
   if (size == 0) size = 1;

@@ -99,7 +99,7 @@ static unsigned references(const void *object) {
 
 static void globals(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   REQUIRE(EXPECT_OK("globals_swap", vi32(-5), vi64(INT64_MIN + 3), vf32(0.1f), vf64(1e300)));
   for (int i = 0; i < 4; ++i)
     CHECK_EQ_INT(r[i].i64, 0);
@@ -113,7 +113,7 @@ static void globals(void) {
 
 static void globals_by_offset(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   // The module's values take so many bytes; the last 4 and 8 are in range, one more is not.
   const int32_t size = (int32_t)f.module->global_bytes;
   CHECK(size >= 24);
@@ -146,7 +146,7 @@ static void globals_by_offset(void) {
 
 static void global_references(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1), *b = new_buffer(&f, "b", 1);
   EXPECT_OK("global_buffer_swap", vref(a));
   CHECK(r[0].ref == NULL);
@@ -179,7 +179,7 @@ static const uint8_t rodata[] = {1, 2, 3, 250, 251, 252, 253, 254, 255, 128, 7};
 
 static void constants(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   REQUIRE(EXPECT_OK("rodata_bytes", vi32(0)));
   ee_vm_buffer_t *bytes = ee_vm_buffer_cast(r[0].ref);
   REQUIRE(bytes != NULL);
@@ -216,7 +216,7 @@ static void constants(void) {
 
 static void buffer_loads_and_stores(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *b = new_buffer(&f, rodata, sizeof rodata);
   // Offsets count elements.
   EXPECT_OK("buffer_load_i8_u", vref(b), vi64(3));
@@ -254,7 +254,7 @@ static void buffer_loads_and_stores(void) {
 
 static void buffer_ranges(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *b = new_buffer(&f, rodata, sizeof rodata); // 11 bytes
   static const int64_t beyond[] = {
       11, 12, -1, INT64_MIN, INT64_MAX, (int64_t)1 << 61, (int64_t)1 << 62};
@@ -314,7 +314,7 @@ static void buffer_ranges(void) {
 
 static void buffer_blocks(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   REQUIRE(EXPECT_OK("buffer_alloc", vi64(100), vi32(64)));
   ee_vm_buffer_t *b = ee_vm_buffer_cast(r[0].ref);
   CHECK_EQ_INT(b->size, 100);
@@ -367,7 +367,7 @@ static void buffer_blocks(void) {
 // Source: appendix A of Aumasson, Bernstein: SipHash, 2012 (length 15), and its reference code.
 static void buffer_hashes(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   uint8_t message[64];
   for (int i = 0; i < 64; ++i)
     message[i] = (uint8_t)i;
@@ -388,7 +388,7 @@ static void buffer_hashes(void) {
 
 static void lists_of_values(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   REQUIRE(EXPECT_OK("list_new_i8", vi32(3)));
   ee_object_t *list = r[0].ref;
   EXPECT_OK("list_size", vref(list));
@@ -452,7 +452,7 @@ static void lists_of_values(void) {
 
 static void lists_of_anything(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   REQUIRE(EXPECT_OK("list_new_any", vi32(4)));
   ee_object_t *list = r[0].ref;
   ee_vm_buffer_t *b = new_buffer(&f, "b", 1);
@@ -504,7 +504,7 @@ static void lists_of_anything(void) {
 
 static void lists_in_lists(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   EXPECT_OK("list_new_any", vi32(2));
   ee_object_t *outer = r[0].ref;
   EXPECT_OK("list_new_any", vi32(2));
@@ -534,7 +534,7 @@ static void lists_in_lists(void) {
 
 static void references_move(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1), *b = new_buffer(&f, "b", 1),
                  *c = new_buffer(&f, "c", 1);
   EXPECT_OK("null", vi32(0));
@@ -595,7 +595,7 @@ static void references_move(void) {
 
 static void control_flow(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[5];
+  ee_vm_value_t r[5] = {{0}};
   static const int32_t table[][2] = {{-1, -1}, {0, 15}, {1, 30}, {2, -5}, {3, -1}, {INT32_MAX, -1}};
   for (int i = 0; i < 6; ++i) {
     EXPECT_OK("branch_table", vi32(table[i][0]), vi32(5));
@@ -624,7 +624,7 @@ static void control_flow(void) {
 
 static void calls(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[5];
+  ee_vm_value_t r[5] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1), *b = new_buffer(&f, "b", 1);
   EXPECT_OK("call_mixed", vi32(1), vi64(-1234567890123), vf32(2.5f), vref(a), vf64(-7.75), vi32(41),
             vref(b));
@@ -651,7 +651,7 @@ static void calls(void) {
 
 static void limits(void) {
   SET_UP((&(ee_vm_program_options_t){.call_depth_limit = 100, .step_limit = 100000}));
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1);
   EXPECT_OK("recurse", vi32(99), vref(a));
   EXPECT_FAILURE(EERIE_RESOURCE_EXHAUSTED, "limit of 100", "recurse", vi32(100), vref(a));
@@ -666,7 +666,7 @@ static void limits(void) {
 
 static void stack_limit(void) {
   SET_UP((&(ee_vm_program_options_t){.stack_limit = 10000}));
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1);
   EXPECT_OK("recurse", vi32(50), vref(a));
   EXPECT_FAILURE(EERIE_RESOURCE_EXHAUSTED, "the limit is 10000", "recurse", vi32(1000), vref(a));
@@ -678,7 +678,7 @@ static void stack_limit(void) {
 // Once warm, a call that makes no objects takes nothing from the heap.
 static void no_allocation_when_warm(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[5];
+  ee_vm_value_t r[5] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1);
   EXPECT_OK("recurse", vi32(100), vref(a));
   const size_t count = f.memory.count;
@@ -695,7 +695,7 @@ static void no_allocation_when_warm(void) {
 
 static void yields(void) {
   SET_UP(NULL);
-  ee_vm_value_t r[4];
+  ee_vm_value_t r[4] = {{0}};
   ee_vm_buffer_t *a = new_buffer(&f, "a", 1);
   static const char *const names[] = {"yield_three", "call_yielding"};
   for (int n = 0; n < 2; ++n) {
@@ -748,7 +748,7 @@ static void lookups(void) {
       ee_str_equal(ee_vm_program_function(f.program, function)->signature.arguments, EE_STR("i")));
   CHECK(ee_vm_program_function(f.program, (ee_vm_function_t){1, 0}) == NULL);
   CHECK(ee_vm_program_function(f.program, (ee_vm_function_t){0, 100000}) == NULL);
-  ee_vm_value_t r[1];
+  ee_vm_value_t r[1] = {{0}};
   CHECK_STATUS(ee_vm_invoke(f.program, (ee_vm_function_t){3, 0}, NULL, r, &f.err), EERIE_NOT_FOUND);
   CHECK_EQ_INT(ee_vm_program_module_count(f.program), 1);
   CHECK(ee_vm_program_module(f.program, 0) == f.module);

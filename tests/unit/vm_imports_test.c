@@ -248,7 +248,7 @@ static bool is_alone(ee_vm_buffer_t *buffer) {
 
 static void native_calls(void) {
   SET_UP();
-  ee_vm_value_t r[5];
+  ee_vm_value_t r[5] = {{0}};
   ee_vm_buffer_t *b = new_buffer(&f, 7);
   EXPECT_OK("imports.add", vi32(40), vi32(2));
   CHECK_EQ_INT(r[0].i32, 42);
@@ -284,7 +284,7 @@ static void native_calls(void) {
 
 static void calls_between_modules(void) {
   SET_UP();
-  ee_vm_value_t r[2];
+  ee_vm_value_t r[2] = {{0}};
   ee_vm_buffer_t *b = new_buffer(&f, 1);
   EXPECT_OK("imports.fibonacci_there", vi32(15));
   CHECK_EQ_INT(r[0].i32, 610);
@@ -325,7 +325,7 @@ static eerie_status_t resume_all(fixture_t *f, eerie_status_t status, int expect
 
 static void native_functions_that_wait(void) {
   SET_UP();
-  ee_vm_value_t r[2];
+  ee_vm_value_t r[2] = {{0}};
   ee_vm_buffer_t *b = new_buffer(&f, 1);
   for (int n = 0; n < 4; ++n) {
     CHECK_OK(resume_all(&f, CALL("imports.wait", vi32(n)), n, r));
@@ -356,7 +356,7 @@ static void native_function_that_calls_back(void) {
   reentering.functions = functions;
   f.refs[0].native = &reentering;
   REQUIRE_OK_ERR(link(&f, f.refs, 3), &f.err);
-  ee_vm_value_t r[1];
+  ee_vm_value_t r[1] = {{0}};
   CHECK_STATUS(CALL("imports.add", vi32(1), vi32(2)), EERIE_UNAVAILABLE);
   CHECK_CONTAINS(f.err.message, "another call");
   EXPECT_OK("imports.fibonacci_there", vi32(10));
@@ -470,7 +470,7 @@ static void initialisers(void) {
   last_deinit_sum = 0;
   REQUIRE_OK_ERR(ee_vm_program_create(&memory.heap, &options, &program, &err), &err);
   CHECK_EQ_INT(hook_waits, 3);
-  ee_vm_value_t r[1];
+  ee_vm_value_t r[1] = {{0}};
   CHECK_OK_ERR(test_call(program, "get", NULL, r, &err), &err);
   CHECK_EQ_INT(r[0].i32, 30);
   CHECK_EQ_INT(last_deinit_sum, 0);
@@ -492,7 +492,7 @@ static void initialisers(void) {
 
 // Everything that allocates, once.
 static eerie_status_t run_all(fixture_t *f) {
-  ee_vm_value_t r[5];
+  ee_vm_value_t r[5] = {{0}};
   eerie_status_t status = link(f, f->refs, 3);
   if (status != EERIE_OK) return status;
   ee_vm_buffer_t *b = NULL;
@@ -574,7 +574,7 @@ static void *thread_main(void *argument) {
   bool agreed = true;
   eerie_error_t err;
   for (int i = 0; i < 200; ++i) {
-    ee_vm_value_t r[1];
+    ee_vm_value_t r[1] = {{0}};
     const ee_vm_value_t twelve = vi32(12), nothing = vi32(0);
     agreed = agreed &&
              test_call(program, "imports.fibonacci_there", &twelve, r, &err) == EERIE_OK &&
