@@ -60,4 +60,10 @@ void ee_port_monitor_notify_all(ee_port_monitor_t *monitor);
 // Source: iree_hal_processor_v0_t in executable_library.h, layout in schemas/cpu_data.h.
 void ee_port_cpu_data(uint64_t out_data[8]);
 
+// Numbers too small for a normal representation count as zero on this thread from here on, which
+// keeps kernels off the slow paths of many CPUs. Gives what ee_port_float_restore takes; where the
+// CPU has no such mode nothing happens.
+uint64_t ee_port_float_flush(void);
+void ee_port_float_restore(uint64_t mode);
+
 #endif // EE_PORT_PORT_H_

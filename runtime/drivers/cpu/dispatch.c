@@ -266,10 +266,13 @@ static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operati
   }
   scratch_t scratch = {0};
   eerie_status_t status = EERIE_OK;
+  // As IREE's local devices do, so that answers agree to the bit.
+  const uint64_t float_mode = ee_port_float_flush();
   for (const ee_hal_command_t *command = list->first; command && status == EERIE_OK;
        command = command->next) {
     status = run_command(device, command, operation, &scratch, err);
   }
+  ee_port_float_restore(float_mode);
   scratch_release(device, &scratch);
   return status;
 }

@@ -63,3 +63,11 @@ void ee_port_monitor_notify_all(ee_port_monitor_t *monitor) {
 void ee_port_cpu_data(uint64_t out_data[8]) {
   memset(out_data, 0, 8 * sizeof *out_data);
 }
+
+uint64_t ee_port_float_flush(void) {
+  return 0;
+}
+
+void ee_port_float_restore(uint64_t mode) {
+  (void)mode;
+}
