@@ -206,6 +206,13 @@ eerie_status_t ee_vm_rodata_create(ee_heap_t *heap, ee_module_t *module,
                                    ee_vm_buffer_t **out_buffers, eerie_error_t *err);
 void ee_vm_rodata_release(ee_vm_buffer_t *buffers, uint32_t count);
 
+// trace.c -----------------------------------------------------------------------------------------
+
+// vm.trace and vm.print: `text` is the string operand, `list` the list of registers behind it.
+// References in registers with the move bit are given away.
+void ee_vm_trace_line(const ee_vm_program_t *program, const uint8_t *text, const uint8_t *list,
+                      const uint32_t *regs, ee_object_t **refs);
+
 // list.c ------------------------------------------------------------------------------------------
 
 // FAILED_PRECONDITION when storing `value` in `list` would make a list (indirectly) contain itself,
