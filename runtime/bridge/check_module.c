@@ -147,7 +147,7 @@ static void format_float(char *text, size_t capacity, double value) {
     digits /= 10;
   }
   // Plain notation where it is short.
-  if (exponent >= 0 && exponent <= decimals) {
+  if (exponent >= -5 && exponent <= decimals) {
     format_decimal(text, capacity, digits, power_of_ten(decimals - exponent));
   } else if (exponent >= 0 && exponent <= 8) {
     format_decimal(text, capacity, digits * power_of_ten(exponent - decimals), 1);
@@ -180,7 +180,7 @@ static void format_element(char *text, size_t capacity, uint32_t element_type,
   ee_format(text, capacity, "%lld", (long long)(bits << unused) >> unused);
 }
 
-// "[1][2]"; nothing for a scalar.
+// " [1][2]"; nothing for a scalar.
 static void format_index(char *text, size_t capacity, const ee_hal_buffer_view_t *view,
                          uint64_t index) {
   text[0] = 0;
@@ -191,7 +191,8 @@ static void format_index(char *text, size_t capacity, const ee_hal_buffer_view_t
   size_t used = 0;
   for (uint32_t i = 0; i < view->rank && used < capacity; ++i) {
     count /= (uint64_t)view->dims[i];
-    used += ee_format(text + used, capacity - used, "[%llu]", (unsigned long long)(index / count));
+    used += ee_format(text + used, capacity - used, i ? "[%llu]" : " [%llu]",
+                      (unsigned long long)(index / count));
     index %= count;
   }
 }
@@ -212,7 +213,7 @@ static EE_COLD eerie_status_t element_refused(ee_vm_call_t *call, const ee_hal_b
   ee_hal_shape_format(shape, sizeof shape, view->element_type, view->rank, view->dims);
 #endif
   return EE_FAIL(call->err, EERIE_ABORTED,
-                 "element %s of %s: expected %s, got %s (%llu of %llu elements differ)", at, shape,
+                 "element%s of %s: expected %s, got %s (%llu of %llu elements differ)", at, shape,
                  wanted, found, (unsigned long long)refused, (unsigned long long)count);
 }
 

@@ -41,11 +41,11 @@ eerie_status_t ee_vmvx_matrix_strided(ee_vm_call_t *call, uint32_t slot, bool wr
         (long long)rows, (long long)columns, element_size, (long long)offset, (long long)row_stride,
         (long long)column_stride, buffer->size);
   }
-  // A stride that is never taken may be anything; in size_t it wraps.
+  // A stride that is never taken may be anything.
   *out_matrix = (ee_vmvx_matrix_t){
       .data = buffer->data + (size_t)offset * element_size,
-      .row_step = (size_t)row_stride * element_size,
-      .column_step = (size_t)column_stride * element_size,
+      .row_step = rows > 1 ? (size_t)row_stride * element_size : 0,
+      .column_step = columns > 1 ? (size_t)column_stride * element_size : 0,
       .rows = (size_t)rows,
       .columns = (size_t)columns,
   };
@@ -105,31 +105,26 @@ typedef bool (*row_function_t)(row_t out, row_t left, row_t right, size_t count)
 
 #define DEFINE_BINARY_ROW(name, type, condition, result)                                           \
   static bool row_##name(row_t out, row_t left, row_t right, size_t count) {                       \
-    for (; count != 0; --count) {                                                                  \
+    for (size_t i = 0; i < count; ++i) {                                                           \
       type a, b;                                                                                   \
-      memcpy(&a, left.data, sizeof a);                                                             \
-      memcpy(&b, right.data, sizeof b);                                                            \
+      memcpy(&a, left.data + i * left.step, sizeof a);                                             \
+      memcpy(&b, right.data + i * right.step, sizeof b);                                           \
       if (!(condition)) return false;                                                              \
       const type value = (result);                                                                 \
-      memcpy(out.data, &value, sizeof value);                                                      \
-      left.data += left.step;                                                                      \
-      right.data += right.step;                                                                    \
-      out.data += out.step;                                                                        \
+      memcpy(out.data + i * out.step, &value, sizeof value);                                       \
     }                                                                                              \
     return true;                                                                                   \
   }
 #define DEFINE_UNARY_ROW(name, type, condition, result)                                            \
   static bool row_##name(row_t out, row_t in, row_t none, size_t count) {                          \
     (void)none;                                                                                    \
-    for (; count != 0; --count) {                                                                  \
+    for (size_t i = 0; i < count; ++i) {                                                           \
       type a, r = 0;                                                                               \
-      memcpy(&a, in.data, sizeof a);                                                               \
+      memcpy(&a, in.data + i * in.step, sizeof a);                                                 \
       if (!(condition)) return false;                                                              \
       const type value = (result);                                                                 \
       (void)r;                                                                                     \
-      memcpy(out.data, &value, sizeof value);                                                      \
-      in.data += in.step;                                                                          \
-      out.data += out.step;                                                                        \
+      memcpy(out.data + i * out.step, &value, sizeof value);                                       \
     }                                                                                              \
     return true;                                                                                   \
   }
