@@ -236,12 +236,13 @@ static void make_one_line(char *text) {
   }
 }
 
-eerie_status_t ee_error_set(eerie_error_t *err, eerie_status_t code, const char *file, int line,
+eerie_status_t ee_error_set(eerie_error_t *err, uint32_t code_and_line, const char *file,
                             const char *format, ...) {
+  const eerie_status_t code = (eerie_status_t)(code_and_line & 0xFF);
   if (!err) return code;
   err->code = code;
   err->file = file;
-  err->line = line;
+  err->line = (int)(code_and_line >> 8);
   va_list arguments;
   va_start(arguments, format);
   ee_vformat(err->message, sizeof err->message, format, arguments);

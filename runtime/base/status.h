@@ -48,14 +48,16 @@ static inline eerie_status_t ee_error_known(eerie_status_t code) {
 }
 
 #if EERIE_MESSAGES
-// Fills `err` (NULL: nothing) and returns `code`. The format is the subset that ee_format knows.
-EE_COLD EE_PRINTF(5, 6) eerie_status_t
-    ee_error_set(eerie_error_t *err, eerie_status_t code, const char *file, int line,
-                 const char *format, ...);
+// Fills `err` (NULL: nothing) and returns the code. The format is the subset that ee_format knows.
+// Code and line come as one number, the line from bit 8 on: there are hundreds of calls, and each
+// is an instruction shorter.
+EE_COLD EE_PRINTF(4, 5) eerie_status_t ee_error_set(eerie_error_t *err, uint32_t code_and_line,
+                                                    const char *file, const char *format, ...);
 // Puts "<context>: " before the text that is already in `err`. Cuts what does not fit.
 EE_COLD EE_PRINTF(2, 3) void ee_error_annotate(eerie_error_t *err, const char *format, ...);
 #define EE_FAIL(err, code, ...)                                                                    \
-  ee_error_known(ee_error_set((err), (code), __FILE_NAME__, __LINE__, __VA_ARGS__))
+  ee_error_known(                                                                                  \
+      ee_error_set((err), (uint32_t)(code) | (uint32_t)__LINE__ << 8, __FILE_NAME__, __VA_ARGS__))
 #define EE_ANNOTATE(err, ...) ee_error_annotate((err), __VA_ARGS__)
 #else
 EE_COLD eerie_status_t ee_error_set_code(eerie_error_t *err, eerie_status_t code);
