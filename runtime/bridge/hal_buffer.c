@@ -46,17 +46,8 @@ static eerie_status_t import_copy(ee_vm_call_t *call, ee_hal_device_t *device, c
                                   uint64_t size, ee_hal_buffer_t **out_buffer) {
   ee_hal_buffer_t *buffer = NULL;
   EE_TRY(ee_hal_buffer_allocate(device, 0, 0, size, &buffer, call->err));
-  const ee_hal_operation_t update = {
-      .kind = EE_HAL_QUEUE_UPDATE,
-      .target = {.buffer = buffer, .size = UINT64_MAX},
-      .update_data = data,
-      .update_size = size,
-  };
-  const eerie_status_t status = ee_hal_device_submit(device, NULL, NULL, &update, call->err);
-  if (status != EERIE_OK) {
-    ee_hal_buffer_release(buffer);
-    return status;
-  }
+  // Only devices with buffers in host memory import; see ee_hal_buffer_import.
+  if (size) memcpy(buffer->data, data, (size_t)size);
   buffer->access = EE_HAL_ACCESS_READ;
   buffer->usage |= EE_HAL_USAGE_SHARING_IMMUTABLE;
   *out_buffer = buffer;
@@ -86,7 +77,8 @@ eerie_status_t ee_bridge_hal_allocator_import(ee_vm_call_t *call) {
                       constant ? EE_HAL_ACCESS_READ : EE_HAL_ACCESS_ALL, &buffer);
   if (status != EERIE_OK && status != EERIE_RESOURCE_EXHAUSTED) {
     if (try_only) return EERIE_OK; // null: the module copies
-    if (constant) status = import_copy(call, allocator->device, data, size, &buffer);
+    if (constant && status == EERIE_UNAVAILABLE)
+      status = import_copy(call, allocator->device, data, size, &buffer);
   }
   call->results[0].ref = (ee_object_t *)buffer;
   return status;

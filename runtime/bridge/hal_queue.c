@@ -81,53 +81,50 @@ eerie_status_t ee_bridge_hal_queue_fill(ee_vm_call_t *call) {
   return submit(call, &queue, &operation);
 }
 
-// ..., source bytes, source offset, target, target offset, length, flags
-eerie_status_t ee_bridge_hal_queue_update(ee_vm_call_t *call) {
+// From what is in slot 4 at the offset in slot 5 to what is in slot 6 at that in slot 7, as many
+// bytes as slot 8 says; `kind` tells which of the two is a buffer of the device.
+static eerie_status_t transfer(ee_vm_call_t *call, ee_hal_operation_kind_t kind) {
   const ee_vm_value_t *a = call->arguments;
   queue_t queue;
   EE_TRY(queue_arguments(call, &queue));
-  uint8_t *data = NULL;
-  EE_TRY(ee_bridge_bytes_range(call, 4, (uint64_t)a[5].i64, (uint64_t)a[8].i64, &data));
-  ee_hal_operation_t operation = {
-      .kind = EE_HAL_QUEUE_UPDATE,
-      .update_data = data,
-      .update_size = (uint64_t)a[8].i64,
-  };
-  EE_TRY(buffer_range(call, 6, a[7].i64, a[8].i64, &operation.target));
+  ee_hal_operation_t operation = {.kind = kind, .file_offset = (uint64_t)a[5].i64};
+  if (kind == EE_HAL_QUEUE_UPDATE) {
+    uint8_t *data = NULL;
+    EE_TRY(ee_bridge_bytes_range(call, 4, (uint64_t)a[5].i64, (uint64_t)a[8].i64, &data));
+    operation.update_data = data;
+    operation.update_size = (uint64_t)a[8].i64;
+  } else if (kind == EE_HAL_QUEUE_READ) {
+    EE_TRY(ee_bridge_file(call, 4, &operation.file));
+  } else {
+    EE_TRY(buffer_range(call, 4, a[5].i64, a[8].i64, &operation.source));
+  }
+  if (kind == EE_HAL_QUEUE_WRITE) {
+    EE_TRY(ee_bridge_file(call, 6, &operation.file));
+    operation.file_offset = (uint64_t)a[7].i64;
+  } else {
+    EE_TRY(buffer_range(call, 6, a[7].i64, a[8].i64, &operation.target));
+  }
   return submit(call, &queue, &operation);
+}
+
+// ..., source bytes, source offset, target, target offset, length, flags
+eerie_status_t ee_bridge_hal_queue_update(ee_vm_call_t *call) {
+  return transfer(call, EE_HAL_QUEUE_UPDATE);
 }
 
 // ..., source, source offset, target, target offset, length, flags
 eerie_status_t ee_bridge_hal_queue_copy(ee_vm_call_t *call) {
-  const ee_vm_value_t *a = call->arguments;
-  queue_t queue;
-  EE_TRY(queue_arguments(call, &queue));
-  ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_COPY};
-  EE_TRY(buffer_range(call, 4, a[5].i64, a[8].i64, &operation.source));
-  EE_TRY(buffer_range(call, 6, a[7].i64, a[8].i64, &operation.target));
-  return submit(call, &queue, &operation);
+  return transfer(call, EE_HAL_QUEUE_COPY);
 }
 
 // ..., source file, source offset, target, target offset, length, flags
 eerie_status_t ee_bridge_hal_queue_read(ee_vm_call_t *call) {
-  const ee_vm_value_t *a = call->arguments;
-  queue_t queue;
-  EE_TRY(queue_arguments(call, &queue));
-  ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_READ, .file_offset = (uint64_t)a[5].i64};
-  EE_TRY(ee_bridge_file(call, 4, &operation.file));
-  EE_TRY(buffer_range(call, 6, a[7].i64, a[8].i64, &operation.target));
-  return submit(call, &queue, &operation);
+  return transfer(call, EE_HAL_QUEUE_READ);
 }
 
 // ..., source, source offset, target file, target offset, length, flags
 eerie_status_t ee_bridge_hal_queue_write(ee_vm_call_t *call) {
-  const ee_vm_value_t *a = call->arguments;
-  queue_t queue;
-  EE_TRY(queue_arguments(call, &queue));
-  ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_WRITE, .file_offset = (uint64_t)a[7].i64};
-  EE_TRY(buffer_range(call, 4, a[5].i64, a[8].i64, &operation.source));
-  EE_TRY(ee_bridge_file(call, 6, &operation.file));
-  return submit(call, &queue, &operation);
+  return transfer(call, EE_HAL_QUEUE_WRITE);
 }
 
 eerie_status_t ee_bridge_hal_queue_barrier(ee_vm_call_t *call) {

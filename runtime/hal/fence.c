@@ -7,7 +7,7 @@
 #include "hal/driver.h"
 
 typedef struct fence_part fence_part_t;
-typedef struct fence_blocker fence_blocker_t;
+typedef struct fence_blocker fence_blocker_t; // only where there are threads to block
 
 struct ee_hal_fence {
   ee_object_t object;
@@ -15,7 +15,9 @@ struct ee_hal_fence {
   ee_hal_device_t *device; // retained; NULL: the block is the heap's, not the pool's
   size_t block_size;
   EE_ATOMIC(ee_hal_fence_waiter_t *) waiters;
+#if EERIE_THREADS
   EE_ATOMIC(fence_blocker_t *) blocker; // made by the first thread that blocks
+#endif
   // A failure, written by the one who took `claimed`, before the list is closed.
   EE_ATOMIC(uint32_t) claimed;
   eerie_status_t status;
@@ -32,11 +34,24 @@ struct fence_part {
   ee_hal_fence_t *source; // borrowed: alive while it calls its waiters
 };
 
+#if EERIE_THREADS
 // Threads that block on a fence share one lock.
 struct fence_blocker {
   ee_hal_fence_waiter_t waiter;
   ee_port_monitor_t monitor;
 };
+
+static void blocker_free(ee_hal_fence_t *fence) {
+  fence_blocker_t *blocker = ee_load_acquire(&fence->blocker);
+  if (!blocker) return;
+  ee_port_monitor_destroy(&blocker->monitor);
+  ee_heap_free(fence->heap, blocker, sizeof *blocker);
+}
+#else
+static void blocker_free(ee_hal_fence_t *fence) {
+  (void)fence;
+}
+#endif
 
 // Never written; only their addresses count.
 static const ee_hal_fence_waiter_t closed_ok, closed_failed;
@@ -57,7 +72,9 @@ static void fence_initialize(ee_hal_fence_t *fence, ee_heap_t *heap, ee_hal_devi
   fence->device = device;
   fence->block_size = block_size;
   ee_atomic_init(&fence->waiters, NULL);
+#if EERIE_THREADS
   ee_atomic_init(&fence->blocker, NULL);
+#endif
   ee_atomic_init(&fence->claimed, 0u);
   ee_atomic_init(&fence->remaining, 0u);
   fence->status = EERIE_OK;
@@ -202,11 +219,7 @@ static void fence_destroy(ee_object_t *object) {
     (void)EE_FAIL(&cause, EERIE_CANCELLED, "the fence was dropped before anyone signaled it");
     ee_hal_fence_signal(fence, EERIE_CANCELLED, &cause);
   }
-  fence_blocker_t *blocker = ee_load_acquire(&fence->blocker);
-  if (blocker) {
-    ee_port_monitor_destroy(&blocker->monitor);
-    ee_heap_free(fence->heap, blocker, sizeof *blocker);
-  }
+  blocker_free(fence);
   ee_heap_free(fence->heap, fence->error, sizeof *fence->error);
   ee_hal_device_t *device = fence->device;
   if (device) {
@@ -246,6 +259,7 @@ void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node) {
   node->function(node, ee_hal_fence_query(fence, NULL));
 }
 
+#if EERIE_THREADS
 static void wake_blocked(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
   (void)status;
   fence_blocker_t *blocker = (fence_blocker_t *)waiter;
@@ -271,11 +285,11 @@ static fence_blocker_t *fence_blocker(ee_hal_fence_t *fence) {
   return present;
 }
 
-eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_error_t *err) {
-  eerie_status_t status = ee_hal_fence_query(fence, err);
-  if (status != EERIE_DEFERRED) return status;
+// Until the signal or the deadline; what the fence says then.
+static eerie_status_t block(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_error_t *err) {
   fence_blocker_t *blocker = fence_blocker(fence);
   if (!blocker) return EE_NO_MEMORY(err, sizeof *blocker);
+  eerie_status_t status;
   ee_port_monitor_lock(&blocker->monitor);
   // The signal closes the list before it takes the lock, so a wait that begins here sees the one or
   // the other.
@@ -284,6 +298,18 @@ eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eer
     woken = ee_port_monitor_wait(&blocker->monitor, deadline_ns);
   }
   ee_port_monitor_unlock(&blocker->monitor);
+  return status;
+}
+#else
+static eerie_status_t block(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_error_t *err) {
+  (void)fence, (void)deadline_ns, (void)err;
+  return EERIE_DEFERRED; // nobody else runs while this one waits
+}
+#endif
+
+eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_error_t *err) {
+  eerie_status_t status = ee_hal_fence_query(fence, err);
+  if (status == EERIE_DEFERRED) status = block(fence, deadline_ns, err);
   if (status != EERIE_DEFERRED) return status;
   if (deadline_ns == INT64_MAX) {
     return EE_FAIL(err, EERIE_FAILED_PRECONDITION,

@@ -42,6 +42,9 @@ static void is_pending_then_signaled(void) {
   ee_hal_fence_t *fence = make_fence(&f);
   CHECK_STATUS(ee_hal_fence_query(fence, NULL), EERIE_DEFERRED);
   CHECK_STATUS(ee_hal_fence_wait(fence, 0, NULL), EERIE_DEADLINE_EXCEEDED);
+#if !EERIE_THREADS
+  CHECK_STATUS(ee_hal_fence_wait(fence, INT64_MAX, NULL), EERIE_FAILED_PRECONDITION);
+#endif
   ee_hal_fence_signal(fence, EERIE_OK, NULL);
   CHECK_OK(ee_hal_fence_query(fence, NULL));
   ee_hal_fence_signal(fence, EERIE_ABORTED, NULL); // only the first counts
@@ -224,8 +227,10 @@ static void reports_missing_memory(void) {
   CHECK_STATUS(ee_hal_fence_create_pooled(f.device, &fence, NULL), EERIE_RESOURCE_EXHAUSTED);
   f.fail_at = atomic_load(&f.allocations) + 1;
   CHECK_STATUS(ee_hal_fence_join(&f.heap, &part_fence, 1, &fence, NULL), EERIE_RESOURCE_EXHAUSTED);
+#if EERIE_THREADS
   f.fail_at = atomic_load(&f.allocations) + 1;
   CHECK_STATUS(ee_hal_fence_wait(part_fence, 0, NULL), EERIE_RESOURCE_EXHAUSTED);
+#endif
   // Without memory for the text the code stays.
   eerie_error_t cause = {.code = EERIE_ABORTED, .message = "text"};
   f.fail_at = atomic_load(&f.allocations) + 1;

@@ -19,28 +19,25 @@ static bool cpu_device_info(uint32_t index, ee_hal_device_info_t *out_info) {
   return true;
 }
 
-// Splits "local-sync://0"; what follows the "://" is NULL-data when there is none.
-static void split_spec(ee_str_t spec, ee_str_t *out_name, ee_str_t *out_path) {
-  *out_name = spec;
-  *out_path = (ee_str_t){NULL, 0};
-  for (size_t i = 0; i + 3 <= spec.size; ++i) {
-    if (memcmp(spec.data + i, "://", 3) != 0) continue;
-    *out_name = (ee_str_t){spec.data, i};
-    *out_path = (ee_str_t){spec.data + i + 3, spec.size - i - 3};
-    return;
+// Bytes of `spec` that are the device's name; 0 when it is none of ours. There is one CPU: the name
+// may be followed by "://", and that by ordinal 0.
+static size_t name_size(ee_str_t spec) {
+  for (size_t i = 0; i < DEVICE_COUNT; ++i) {
+    const ee_str_t name = ee_str_from(device_infos[i].name);
+    if (spec.size < name.size || memcmp(spec.data, name.data, name.size) != 0) continue;
+    const ee_str_t rest = {spec.data + name.size, spec.size - name.size};
+    if (rest.size <= 4 && memcmp(rest.data, "://0", rest.size) == 0 &&
+        (rest.size == 0 || rest.size > 2)) {
+      return name.size;
+    }
   }
+  return 0;
 }
 
 static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
                                       eerie_error_t *err) {
-  ee_str_t name, path;
-  split_spec(spec, &name, &path);
-  bool known = false;
-  for (size_t i = 0; i < DEVICE_COUNT; ++i) {
-    known = known || ee_str_equal(name, ee_str_from(device_infos[i].name));
-  }
-  // There is one CPU: ordinal 0, or none named.
-  if (!known || (path.size != 0 && !ee_str_equal(path, EE_STR("0")))) {
+  const ee_str_t name = {spec.data, name_size(spec)};
+  if (!name.size) {
     return EE_FAIL(err, EERIE_NOT_FOUND,
                    "no CPU device '%.*s'; there are 'local-sync' and "
                    "'local-task', each with ordinal 0",
