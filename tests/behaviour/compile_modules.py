@@ -5,7 +5,7 @@
 A source may begin with `// FLAGS: ...`, options for the compiler. Two modules are written here
 instead of by hand: `constants`, whose weights are a megabyte, and `chain`, 64 kernels in a row.
 Besides the CPU at hand some modules are compiled for others, to be refused by name:
-`mul_aarch64.vmfb`, `mul_vulkan.vmfb`.
+`mul_aarch64.vmfb`, `mul_vulkan.vmfb`. The kernels of `mul` are also put out alone, as elf/mul.elf.
 """
 
 import argparse
@@ -80,6 +80,7 @@ def jobs(sources):
     yield "mul_x86_64", MUL, CPU + ["--iree-llvmcpu-target-triple=x86_64-unknown-linux-eabi-elf",
                                     "--iree-llvmcpu-target-cpu=generic"]
     yield "mul_vulkan", MUL, ["--iree-hal-target-device=vulkan"]
+    yield "hal", (SOURCES.parent / "fuzz/seeds/hal.mlir").read_text(), HOST
     yield "mul_vmvx", MUL, ["--iree-hal-target-device=local",
                             "--iree-hal-local-target-device-backends=vmvx"]
 
@@ -101,6 +102,13 @@ def compile_one(compiler, out, stamp, name, text, flags):
     return None
 
 
+def extract_kernels(out):
+    """The ELF image inside mul.vmfb; what follows it is another entry of the archive."""
+    data = (out / "mul.vmfb").read_bytes()
+    (out / "elf").mkdir(exist_ok=True)
+    (out / "elf/mul.elf").write_bytes(data[data.index(b"\x7fELF"):])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--compiler", required=True)
@@ -119,6 +127,8 @@ def main():
             jobs(options.sources)) if f]
     for failure in failures:
         print(failure)
+    if not failures:
+        extract_kernels(options.out)
     return 1 if failures else 0
 
 

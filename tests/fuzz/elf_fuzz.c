@@ -1,0 +1,26 @@
+// The loader of kernels: any bytes as an ELF image of this machine. Nothing of it is executed.
+#include "fuzz/fuzz.h"
+
+#include "drivers/cpu/cpu.h"
+#include "drivers/cpu/elf_machine.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const ee_elf_machine_t *machine = ee_elf_machine_native();
+  if (!machine) return 0;
+  char name[64];
+  snprintf(name, sizeof name, "embedded-elf-%s", machine->arch);
+  uint8_t *copy = fuzz_copy(data, size);
+  for (const ee_cpu_loader_t *const *loader = ee_cpu_loaders; *loader; ++loader) {
+    ee_cpu_image_t image = {0};
+    eerie_error_t err = {0};
+    const eerie_status_t status =
+        (*loader)->load(ee_str_from(name), (ee_bytes_t){copy, size}, &image, &err);
+    FUZZ_REQUIRE(status == EERIE_OK || (err.code == status && err.message[0]));
+    if (status == EERIE_OK) {
+      FUZZ_REQUIRE(image.query != NULL);
+      (*loader)->unload(&image);
+    }
+  }
+  free(copy);
+  return 0;
+}
