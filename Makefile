@@ -16,6 +16,7 @@ setup-%:
 	@tools/setup.sh build $*
 
 build: setup-build ## libeerie, libeerie_compiler and the eerie command in build/release
+	@test -f build/release/build.ninja || cmake --preset release
 	@cmake --build --preset release
 
 demo: setup-demo build ## train on digits in JAX, compile, classify from the CLI and from C
