@@ -19,7 +19,9 @@ build: setup-build ## libeerie, libeerie_compiler and the eerie command in build
 	@test -f build/release/build.ninja || cmake --preset release
 	@cmake --build --preset release
 
-demo: setup-demo build ## train on digits in JAX, compile, classify from the CLI and from C
+demo: setup-demo ## train on digits in JAX, compile, classify from the CLI and from C
+	@test -f build/release/build.ninja || cmake --preset release
+	@cmake --build --preset release --target eerie eerie_cli classify
 	@$(VENV)/bin/python demo/run.py
 
 test: setup-test ## every check this machine can run, in release and under ASan and UBSan
