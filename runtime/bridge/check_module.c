@@ -105,8 +105,9 @@ static size_t element_size(uint32_t element_type) {
 static size_t format_decimal(char *text, size_t capacity, uint64_t digits, uint64_t unit) {
   const size_t used = ee_format(text, capacity, "%llu", (unsigned long long)(digits / unit));
   if (unit == 1 || used >= capacity) return used;
-  char fraction[24]; // behind a one that keeps the zeros
-  ee_format(fraction, sizeof fraction, "%llu", (unsigned long long)(digits % unit + unit));
+  const uint64_t decimals = digits % unit + unit; // a one before them keeps their zeros
+  char fraction[24];
+  ee_format(fraction, sizeof fraction, "%llu", (unsigned long long)decimals);
   return used + ee_format(text + used, capacity - used, ".%s", fraction + 1);
 }
 

@@ -61,14 +61,14 @@ eerie_status_t ee_vmvx_matrix(ee_vm_call_t *call, uint32_t slot, bool write, siz
 
 // ---- Rows --------------------------------------------------------------------------------------
 
-// One row of a matrix.
+// One row of a matrix that has rows.
 typedef struct row {
   uint8_t *data;
   size_t step;
 } row_t;
 
 static row_t row_of(const ee_vmvx_matrix_t *matrix, size_t i) {
-  return (row_t){matrix->data ? matrix->data + i * matrix->row_step : NULL, matrix->column_step};
+  return (row_t){matrix->data + i * matrix->row_step, matrix->column_step};
 }
 
 // Does `count` elements; false: an element has no result. Elements may lie at any address.
