@@ -43,8 +43,8 @@ lint: setup-test build ## format, includes, warnings of clang, clang-tidy
 	@$(VENV)/bin/python tools/check_includes.py
 	@$(VENV)/bin/python tools/lint.py
 
-soak: build ## a long run that watches memory
-	@$(VENV)/bin/python tests/soak/run.py
+soak: setup-test ## half an hour of fuzzing: modules, calls, kernels' images, literals, NumPy files
+	@$(VENV)/bin/python tests/fuzz/run.py --seconds 360
 
 clean: ## remove everything that was built (.venv and out stay)
 	rm -rf build

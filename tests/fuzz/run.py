@@ -65,6 +65,8 @@ def search(build, target, seconds, dictionary):
     command = [build / "tests/fuzz" / (target + "_fuzz"), corpus, "-max_total_time=%d" % seconds,
                "-artifact_prefix=%s/%s-" % (found, target), "-timeout=10", "-rss_limit_mb=2048",
                "-print_final_stats=1", "-max_len=%d" % SEED_SIZE_MAX]
+    if target in ("module", "call", "elf"):
+        command.append("-cross_over=0")
     if dictionary.exists():
         command.append("-dict=%s" % dictionary)
     environment = dict(os.environ, ASAN_OPTIONS="allocator_may_return_null=1")
