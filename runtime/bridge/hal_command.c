@@ -114,7 +114,10 @@ static eerie_status_t record_dispatch(ee_vm_call_t *call, ee_hal_command_t *comm
   command->binding_count = (uint16_t)binding_count;
   command->constants = constants;
   command->bindings = bindings;
-  return ee_hal_command_list_append(list, command, 0, call->err);
+  const eerie_status_t status = ee_hal_command_list_append(list, command, 0, call->err);
+  command->constants = NULL; // the list has copies
+  command->bindings = NULL;
+  return status;
 }
 
 // list, executable, function, x, y, z, flags, constants, bindings

@@ -16,7 +16,7 @@ eerie_status_t ee_bridge_hal_fence_join(ee_vm_call_t *call) {
   ee_hal_fence_t *on_stack[STACK_FENCES], **fences = on_stack;
   size_t size = 0, used = 0;
   if (count > STACK_FENCES) {
-    if (!ee_mul_size(count, sizeof *fences, &size)) return EE_NO_MEMORY(call->err, SIZE_MAX);
+    if (!ee_mul_size(count, sizeof(void *), &size)) return EE_NO_MEMORY(call->err, SIZE_MAX);
     fences = ee_heap_allocate(call->heap, size);
     if (!fences) return EE_NO_MEMORY(call->err, size);
   }
