@@ -63,10 +63,15 @@ static double power_of_ten(int exponent) {
 // Six significant digits of a positive finite value, rounded to even: digits * 10^(exponent - 5).
 static uint32_t six_digits(double value, int *out_exponent) {
   int exponent = 0;
-  for (double v = value; v >= 10; v /= 10)
+  double leading = value; // brought between 1 and 10 to find the exponent only
+  while (leading >= 10) {
+    leading /= 10;
     ++exponent;
-  for (double v = value; v < 1; v *= 10)
+  }
+  while (leading < 1) {
+    leading *= 10;
     --exponent;
+  }
   // In two steps, so that neither power overflows.
   const int shift = 5 - exponent, step = shift > 300 ? 300 : shift;
   double scaled = shift >= 0 ? value * power_of_ten(step) * power_of_ten(shift - step)
