@@ -1,7 +1,8 @@
 // divide.c: 64-bit division in the few bytes that shifting and subtracting takes.
 //
-// libgcc's own is several times faster and 600 bytes larger; in a module, division of 64-bit integers
-// is rare and never in a kernel's loop. A product that prefers the other leaves this file out.
+// libgcc's own is several times faster and 600 bytes larger; in a module, division of 64-bit
+// integers is rare and never in a kernel's loop. A product that prefers the other leaves this file
+// out.
 #include <stdint.h>
 
 // What the division helpers of the ARM ABI (__aeabi_uldivmod, __aeabi_ldivmod) call in libgcc. The

@@ -6,7 +6,8 @@
 int main(void) {
   eerie_compiler_target_info_t target;
   size_t count = 0;
-  while (eerie_compiler_target_at(count, &target)) ++count;
+  while (eerie_compiler_target_at(count, &target))
+    ++count;
   printf("%zu targets, %s, %s\n", count, eerie_compiler_severity_name(EERIE_COMPILER_ERROR),
          eerie_status_name(EERIE_UNAVAILABLE));
   return count > 0 ? 0 : 1;
