@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const eerie_status_t status = ee_cli_array_parse(text, &array, &err);
   FUZZ_REQUIRE(status == EERIE_OK || (err.code == status && err.message[0]));
   FUZZ_REQUIRE(status == EERIE_OK || array.data == NULL);
-  if (status != EERIE_OK || array.count > 64) goto done;
+  // Rows without elements may be too many to print.
+  if (status != EERIE_OK || array.count > 64 || array.count == 0) goto done;
   ee_cli_array_format(&printed, &array, UINT64_MAX);
   FUZZ_REQUIRE(ee_cli_array_parse(printed.data, &again, &err) == EERIE_OK);
   FUZZ_REQUIRE(again.dtype == array.dtype && again.count == array.count);

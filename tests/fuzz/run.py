@@ -63,7 +63,7 @@ def search(build, target, seconds, dictionary):
     corpus, found = build / "corpus" / target, build / "found"
     found.mkdir(exist_ok=True)
     command = [build / "tests/fuzz" / (target + "_fuzz"), corpus, "-max_total_time=%d" % seconds,
-               "-artifact_prefix=%s/%s-" % (found, target), "-timeout=10", "-rss_limit_mb=2048",
+               "-artifact_prefix=%s/%s-" % (found, target), "-timeout=30", "-rss_limit_mb=2048",
                "-print_final_stats=1", "-max_len=%d" % SEED_SIZE_MAX]
     if target in ("module", "call", "elf"):
         command.append("-cross_over=0")
