@@ -85,10 +85,12 @@ def build_core(sources, extra, optimisation, work):
     includes = ["-isystem", ROOT / "targets/cortex-m/include", "-I", ROOT / "include",
                 "-I", ROOT / "runtime"]
 
+    launcher = ["ccache"] if shutil.which("ccache") else []
+
     def compile_one(source):
         # The firmware is compiled by itself, so that its bytes can be told from the core's.
         flags = extra if source in FIRMWARE else extra + optimisation
-        run(["arm-none-eabi-gcc", *TARGET, *FLAGS, *flags, *includes, "-c", ROOT / source,
+        run([*launcher, "arm-none-eabi-gcc", *TARGET, *FLAGS, *flags, *includes, "-c", ROOT / source,
              "-o", objects[source]])
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
