@@ -398,8 +398,12 @@ static eerie_status_t compile_crashed(const eerie_compiler_t *compiler,
   const uint64_t limit = child->options->memory_limit;
   char words[200];
   ee_child_last_words(result, words, sizeof words);
-  if (limit && (strstr(result->printed, "bad_alloc") || strstr(result->printed, "out of memory") ||
-                strstr(result->printed, "memory allocation")))
+  // As the C++ library, LLVM and the C library put it.
+  static const char *const shortages[] = {"bad_alloc", "out of memory", "annot allocate"};
+  bool short_of_memory = false;
+  for (size_t i = 0; i < sizeof shortages / sizeof shortages[0]; ++i)
+    short_of_memory = short_of_memory || strstr(result->printed, shortages[i]);
+  if (limit && short_of_memory)
     return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
                             "compiling %s took more than the memory limit of %llu bytes", name,
                             (unsigned long long)limit);

@@ -81,6 +81,8 @@ typedef struct ee_library {
   atomic_bool has_sessions;
   // The compiler's thread pool has threads, which a forked child lacks.
   atomic_bool has_threads;
+  pthread_mutex_t first_run_mutex; // taken before all other locks
+  atomic_bool has_run;
 } ee_library_t;
 
 extern ee_library_t ee_library;
@@ -95,6 +97,12 @@ eerie_status_t ee_library_initialize(eerie_error_t *err);
 // Sets global flags for the process. A flag that the compiler refuses ends the process: only after
 // a trial in a child, or in one.
 void ee_library_apply_global_flags(int argc, const char *const *argv);
+// Around each run of a pipeline, with no lock held. The first of a process is special: every target
+// backend then puts itself on a list that LLVM does not guard, and two first runs at once have been
+// seen to hang.
+bool ee_library_begin_run(void);
+void ee_library_end_run(bool is_first);
+
 // First thing in a forked child: locks are as new, and no trial runs are made.
 void ee_library_enter_child(void);
 

@@ -260,6 +260,7 @@ eerie_status_t eerie_compiler_invocation_run(eerie_compiler_invocation_t *invoca
   // Our pipelines have the numbers of the compiler's enum iree_compiler_pipeline_t.
   if ((int)pipeline < EERIE_COMPILER_STANDARD || pipeline > EERIE_COMPILER_VM)
     return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT, "there is no pipeline %d", (int)pipeline);
+  const bool is_first = ee_library_begin_run();
   invocation_enter(invocation);
   if (ee_library.api.pipeline(invocation->handle, (int)pipeline)) {
     invocation->state = INVOCATION_RUN;
@@ -268,6 +269,7 @@ eerie_status_t eerie_compiler_invocation_run(eerie_compiler_invocation_t *invoca
     status = invocation_failure(invocation, "the pipeline", err);
   }
   invocation_leave(invocation);
+  ee_library_end_run(is_first);
   return status;
 }
 
@@ -275,10 +277,12 @@ eerie_status_t eerie_compiler_invocation_run_passes(eerie_compiler_invocation_t 
                                                     const char *passes, eerie_error_t *err) {
   eerie_status_t status = invocation_check_ready(invocation, err);
   if (status) return status;
+  const bool is_first = ee_library_begin_run();
   invocation_enter(invocation);
   if (!ee_library.api.run_passes(invocation->handle, passes))
     status = invocation_failure(invocation, passes, err);
   invocation_leave(invocation);
+  ee_library_end_run(is_first);
   return status;
 }
 

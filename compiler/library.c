@@ -19,7 +19,9 @@ enum { LIBRARY_API_MAJOR = 1, LIBRARY_API_MINOR = 4 };
 #define LIBRARY_FORK_LOCK PTHREAD_RWLOCK_INITIALIZER
 #endif
 
-ee_library_t ee_library = {.mutex = PTHREAD_MUTEX_INITIALIZER, .fork_lock = LIBRARY_FORK_LOCK};
+ee_library_t ee_library = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                           .fork_lock = LIBRARY_FORK_LOCK,
+                           .first_run_mutex = PTHREAD_MUTEX_INITIALIZER};
 
 // ---- Opening -----------------------------------------------------------------------------------
 
@@ -161,6 +163,58 @@ eerie_status_t ee_library_initialize(eerie_error_t *err) {
   const eerie_status_t status = library_initialize_locked(&allocator, err);
   pthread_mutex_unlock(&ee_library.mutex);
   return status;
+}
+
+static void library_ignore_diagnostic(int severity, const char *message, size_t size, void *user) {
+  (void)severity;
+  (void)message;
+  (void)size;
+  (void)user;
+}
+
+// Sends an empty module through two phases, whose passes ask for every backend
+// (getDependentDialects in IREE's HAL/Transforms/ConfigureExecutables.cpp). Takes some tens of
+// milliseconds.
+static void library_run_nothing(void) {
+  const ee_api_t *api = &ee_library.api;
+  static const char nothing[] = "module {}";
+  iree_compiler_session_t *session = api->session_create();
+  iree_compiler_source_t *source = NULL;
+  iree_compiler_error_t *error =
+      api->source_wrap(session, "nothing", nothing, sizeof nothing, true, &source);
+  iree_compiler_invocation_t *invocation = api->invocation_create(session);
+  api->on_diagnostics(invocation, 0, library_ignore_diagnostic, NULL);
+  api->compile_from(invocation, "executable-sources");
+  api->compile_to(invocation, "executable-configurations");
+  if (!error && api->parse(invocation, source)) api->pipeline(invocation, EERIE_COMPILER_STANDARD);
+  api->invocation_destroy(invocation);
+  if (error) api->error_destroy(error);
+  api->source_destroy(source);
+  api->session_destroy(session);
+}
+
+bool ee_library_begin_run(void) {
+  if (ee_library.in_child || atomic_load(&ee_library.has_run)) return false;
+  pthread_mutex_lock(&ee_library.first_run_mutex);
+  const bool is_first = !atomic_load(&ee_library.has_run);
+  // Global flags may make each run print something: then the first is a real one, on its own.
+  if (is_first && ee_library.has_global_flags) return true;
+  if (is_first) {
+    pthread_mutex_lock(&ee_library.mutex);
+    pthread_rwlock_rdlock(&ee_library.fork_lock);
+    library_run_nothing();
+    pthread_rwlock_unlock(&ee_library.fork_lock);
+    pthread_mutex_unlock(&ee_library.mutex);
+    atomic_store(&ee_library.has_run, true);
+  }
+  pthread_mutex_unlock(&ee_library.first_run_mutex);
+  return false;
+}
+
+void ee_library_end_run(bool is_first) {
+  if (!is_first) return;
+  atomic_store(&ee_library.has_run, true);
+  pthread_mutex_unlock(&ee_library.first_run_mutex);
 }
 
 static uint64_t library_hash_flags(const char *const *flags, size_t count) {

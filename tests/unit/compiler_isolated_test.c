@@ -155,7 +155,7 @@ static void stops_at_the_time_limit(void) {
 static void stops_at_the_memory_limit(void) {
   // The sanitizers take terabytes of address space for themselves.
   if (UNDER_SANITIZER) SKIP("a memory limit does not go with a sanitizer");
-  CHECK_STATUS(compile((eerie_compile_options_t){.target = "host", .memory_limit = 400u << 20}),
+  CHECK_STATUS(compile((eerie_compile_options_t){.target = "host", .memory_limit = 330u << 20}),
                EERIE_RESOURCE_EXHAUSTED);
   CHECK_CONTAINS(err.message, "memory limit");
 }
