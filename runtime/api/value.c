@@ -158,6 +158,7 @@ eerie_status_t eerie_list_set(eerie_list_t *handle, size_t index, eerie_value_t 
     break;
   default: item.ref = ee_api_value_object(&value); break;
   }
+  if (type == EE_VM_VALUE_REF) EE_TRY(ee_vm_list_check_acyclic(list, item.ref, err));
   return ee_vm_list_set(list, index, type, item, err);
 }
 

@@ -213,11 +213,4 @@ void ee_vm_rodata_release(ee_vm_buffer_t *buffers, uint32_t count);
 void ee_vm_trace_line(const ee_vm_program_t *program, const uint8_t *text, const uint8_t *list,
                       const uint32_t *regs, ee_object_t **refs);
 
-// list.c ------------------------------------------------------------------------------------------
-
-// FAILED_PRECONDITION when storing `value` in `list` would make a list (indirectly) contain itself,
-// which counting references could never free.
-eerie_status_t ee_vm_list_check_acyclic(const ee_vm_list_t *list, const ee_object_t *value,
-                                        eerie_error_t *err);
-
 #endif // EE_VM_INTERNAL_H_

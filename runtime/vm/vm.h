@@ -218,6 +218,10 @@ eerie_status_t ee_vm_list_get(const ee_vm_list_t *list, size_t index, ee_vm_valu
 // Writes; a reference is retained by the list, the old one released.
 eerie_status_t ee_vm_list_set(ee_vm_list_t *list, size_t index, ee_vm_value_type_t type,
                               ee_vm_value_t value, eerie_error_t *err);
+// FAILED_PRECONDITION when storing `value` in `list` would make a list (indirectly) contain itself,
+// which counting references could never free.
+eerie_status_t ee_vm_list_check_acyclic(const ee_vm_list_t *list, const ee_object_t *value,
+                                        eerie_error_t *err);
 static inline ee_vm_list_t *ee_vm_list_cast(ee_object_t *object) {
   return object && object->type == &ee_vm_list_type ? (ee_vm_list_t *)object : NULL;
 }

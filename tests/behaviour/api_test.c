@@ -825,6 +825,38 @@ static void lists_hold_values_of_any_kind(void) {
   close_setup(&s);
 }
 
+static eerie_value_t list_value(eerie_list_t *list) {
+  return (eerie_value_t){.kind = EERIE_KIND_LIST, .as.list = list};
+}
+
+static void lists_never_contain_themselves(void) {
+  eerie_error_t err = {0};
+  eerie_instance_t *instance = NULL;
+  eerie_list_t *a = NULL, *b = NULL;
+  REQUIRE_OK(eerie_instance_create(NULL, &instance, &err));
+  REQUIRE_OK(eerie_list_create(instance, 2, &a, &err));
+  REQUIRE_OK(eerie_list_create(instance, 2, &b, &err));
+  CHECK_STATUS(eerie_list_set(a, 0, list_value(a), &err), EERIE_FAILED_PRECONDITION);
+  CHECK_CONTAINS(err.message, "itself");
+  CHECK_OK(eerie_list_set(a, 0, list_value(b), &err));
+  CHECK_OK(eerie_list_set(a, 1, list_value(b), &err));
+  CHECK_STATUS(eerie_list_set(b, 0, list_value(a), &err), EERIE_FAILED_PRECONDITION);
+  eerie_list_release(a);
+  eerie_list_release(b);
+  // Lists in lists in lists end somewhere.
+  REQUIRE_OK(eerie_list_create(instance, 1, &a, &err));
+  eerie_status_t status = EERIE_OK;
+  for (int depth = 0; depth < 1000 && status == EERIE_OK; ++depth) {
+    REQUIRE_OK(eerie_list_create(instance, 1, &b, &err));
+    status = eerie_list_set(b, 0, list_value(a), &err);
+    eerie_list_release(a);
+    a = b;
+  }
+  CHECK_STATUS(status, EERIE_RESOURCE_EXHAUSTED);
+  eerie_list_release(a);
+  eerie_instance_release(instance);
+}
+
 // ---- Counterparts of the test programs that users of the Rust binding know ----------------------
 
 static void several_programs_keep_apart(void) {
@@ -929,6 +961,7 @@ int main(int argc, char **argv) {
       RUN(a_wrapped_tensor_outlives_its_makers),
       RUN(buffers_hold_bytes),
       RUN(lists_hold_values_of_any_kind),
+      RUN(lists_never_contain_themselves),
       RUN(several_programs_keep_apart),
       RUN(booleans_and_mixed_types),
       RUN(nothing_is_harmless),
