@@ -316,7 +316,8 @@ EERIE_API void eerie_program_retain(eerie_program_t *program);
 EERIE_API void eerie_program_release(eerie_program_t *program);
 
 // Finds a function: "name", or "module.name". Borrowed from the program. NOT_FOUND lists what there
-// is. NULL finds the only one there is, or fails.
+// is. NULL finds the only one there is, or fails; the asynchronous twin of a function ("f$async",
+// which comes with models from ONNX) does not count.
 EERIE_API eerie_status_t eerie_program_find(eerie_program_t *program, const char *name,
                                             eerie_function_t **out_function, eerie_error_t *err);
 // Function number `index` of those that can be called from outside; NULL past the last.

@@ -232,13 +232,26 @@ static EE_COLD eerie_status_t not_found(const eerie_program_t *program, const ch
 #endif
 }
 
+// A function imported from ONNX comes twice: "f", and "f$async" with fences.
+static bool is_async_twin(const char *name) {
+  static const char suffix[] = "$async";
+  const size_t length = ee_str_length(name), end = sizeof suffix - 1;
+  return length > end && memcmp(name + length - end, suffix, end) == 0;
+}
+
 eerie_status_t eerie_program_find(eerie_program_t *program, const char *name,
                                   eerie_function_t **out_function, eerie_error_t *err) {
   *out_function = NULL;
   if (!name) {
-    if (program->function_count != 1) return not_found(program, name, err);
-    *out_function = &program->functions[0];
-    return EERIE_OK;
+    for (size_t i = 0; i < program->function_count; ++i) {
+      if (is_async_twin(program->functions[i].name)) continue;
+      if (*out_function) {
+        *out_function = NULL;
+        return not_found(program, name, err);
+      }
+      *out_function = &program->functions[i];
+    }
+    return *out_function ? EERIE_OK : not_found(program, name, err);
   }
   // A bare name means the last module that exports it; "module.name" that module's.
   ee_vm_function_t vm;
