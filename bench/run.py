@@ -25,7 +25,8 @@ CALLS = [  # name, module, function, inputs as iree-benchmark-module takes them,
     ("mul of two 4xf32, fences", "async", "mul", ["4xf32=1", "4xf32=1"], None),
     ("add of two f32 scalars", "scalars", "add_f32", ["1", "1"], None),
     ("loop of 1000 turns in bytecode", "control", "sum_to", ["1000"], None),
-    ("64 kernels in a row", "chain", "chain", ["4x4xf32=1"], None),
+    ("64 submissions in a row", "chain", "chain", ["4x4xf32=1"], None),
+    ("64 kernels in one submission", "dispatches", "dispatches", ["4x4xf32=1"] * 2, None),
     ("dynamic shape, 4xf32", "dynamic", "double", ["4xf32=1"], None),
 ]
 SIZES = [("libeerie.so, stripped", "libeerie.so", 150), ("eerie, stripped", "eerie", 300)]

@@ -585,3 +585,8 @@ s.call("weights", want=[weights])
 s = session("chain")
 p = np.eye(4, dtype=np.float32)
 s.call("chain", p, want=[p + 64])
+
+s = session("dispatches")
+q = (np.eye(4) + np.diag([1, 1, 1], 1)).astype(np.float32)
+expected = np.linalg.matrix_power(q.astype(np.float64), 64).astype(np.float32)
+s.call("dispatches", p, q, want=[expected], tolerance=1e-6)

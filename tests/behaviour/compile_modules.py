@@ -2,8 +2,9 @@
 
     compile_modules.py --compiler .venv/bin/iree-compile --out build/modules
 
-A source may begin with `// FLAGS: ...`, options for the compiler. Two modules are written here
-instead of by hand: `constants`, whose weights are a megabyte, and `chain`, 64 kernels in a row.
+A source may begin with `// FLAGS: ...`, options for the compiler. Three modules are written here
+instead of by hand: `constants`, whose weights are a megabyte, `chain`, 64 submissions in a row, and
+`dispatches`, one submission of 64 kernels.
 Besides the CPU at hand some modules are compiled for others, to be refused by name:
 `mul_aarch64.vmfb`, `mul_vulkan.vmfb`. The kernels of `mul` are also put out alone, as elf/mul.elf.
 """
@@ -65,6 +66,16 @@ def chain():
     return "\n".join(lines + ["  return %x64 : tensor<4x4xf32>", "}", ""])
 
 
+def dispatches():
+    lines = ["func.func @dispatches(%x0: tensor<4x4xf32>, %w: tensor<4x4xf32>) -> tensor<4x4xf32> {",
+             "  %zero = arith.constant 0.0 : f32", "  %e = tensor.empty() : tensor<4x4xf32>",
+             "  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>"]
+    for i in range(64):
+        lines.append("  %%x%d = linalg.matmul ins(%%x%d, %%w : tensor<4x4xf32>, tensor<4x4xf32>)"
+                     " outs(%%f : tensor<4x4xf32>) -> tensor<4x4xf32>" % (i + 1, i))
+    return "\n".join(lines + ["  return %x64 : tensor<4x4xf32>", "}", ""])
+
+
 def jobs(sources):
     """(name, source text, flags) of every module."""
     for path in sorted(sources.glob("*.mlir")):
@@ -74,6 +85,7 @@ def jobs(sources):
         yield path.stem, text, flags if any("=vm" in f for f in flags) else HOST + flags
     yield "constants", constants(), HOST
     yield "chain", chain(), HOST
+    yield "dispatches", dispatches(), HOST
     yield "mul", MUL, HOST
     yield "mul_aarch64", MUL, CPU + ["--iree-llvmcpu-target-triple=aarch64-unknown-linux-eabi-elf",
                                      "--iree-llvmcpu-target-cpu=generic"]
