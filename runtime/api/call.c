@@ -229,7 +229,12 @@ static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slot
       ee_vm_invoke(function->program->vm, function->vm, slots->arguments, slots->results, err);
   if (status == EERIE_DEFERRED) status = finish_deferred(function, slots->results, err);
   if (status == EERIE_OK) {
-    status = ee_hal_fence_wait(signal, INT64_MAX, err);
+    // Nobody else has the fence: what has not been signaled never will be.
+    const bool forgotten = ee_object_is_unique((ee_object_t *)signal) &&
+                           ee_hal_fence_query(signal, NULL) == EERIE_DEFERRED;
+    status = forgotten ? EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                                 "%s returned and will never signal its fence", function->name)
+                       : ee_hal_fence_wait(signal, INT64_MAX, err);
     if (status != EERIE_OK) drop_results(function, slots->results);
   }
   ee_object_release((ee_object_t *)signal);

@@ -318,6 +318,17 @@ eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eer
   return EE_FAIL(err, EERIE_DEADLINE_EXCEEDED, "the fence was not signaled in time");
 }
 
+eerie_status_t ee_hal_fence_check_signal(const ee_hal_fence_t *wait, const ee_hal_fence_t *signal,
+                                         eerie_error_t *err) {
+  if (!signal) return EERIE_OK;
+  const ee_hal_fence_waiter_t *head = ee_load_acquire(&signal->waiters);
+  const bool awaited = head && !is_closed(head);
+  if (EE_LIKELY(signal != wait && (!signal->device || !awaited))) return EERIE_OK;
+  return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                 "an operation that waits cannot signal a fence that is waited for already: they "
+                 "might wait for each other");
+}
+
 // ---- Joining -----------------------------------------------------------------------------------
 
 static void part_done(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {

@@ -287,6 +287,16 @@ static void a_failure_reaches_a_function_in_its_middle(void) {
   close_call(&c);
 }
 
+static void a_forgotten_fence_is_an_error(void) {
+  call_t c;
+  eerie_error_t err = {0};
+  REQUIRE(open_call(&c, "forgets"));
+  CHECK(eerie_function_is_async(c.function));
+  CHECK_STATUS(eerie_call(c.function, NULL, 0, NULL, 0, &err), EERIE_FAILED_PRECONDITION);
+  CHECK_CONTAINS(err.message, "forgets");
+  close_call(&c);
+}
+
 static void programs_may_go_while_calls_wait(void) {
   call_t c;
   eerie_error_t err = {0};
@@ -323,6 +333,7 @@ int main(int argc, char **argv) {
       RUN(a_synchronous_function_runs_behind_fences),
       RUN(a_function_that_waits_in_its_middle_resumes),
       RUN(a_failure_reaches_a_function_in_its_middle),
+      RUN(a_forgotten_fence_is_an_error),
       RUN(programs_may_go_while_calls_wait),
   };
   return check_main(argc, argv, cases, LENGTH(cases));

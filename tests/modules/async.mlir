@@ -41,3 +41,8 @@ func.func @mul_sync(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
   %r = arith.mulf %x, %y : tensor<4xf32>
   return %r : tensor<4xf32>
 }
+// Takes the fences and forgets them.
+util.func public @forgets(%wait: !hal.fence, %signal: !hal.fence)
+    attributes {iree.abi.stub, iree.reflection = {iree.abi.model = "coarse-fences"}} {
+  util.return
+}
