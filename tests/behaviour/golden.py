@@ -59,7 +59,8 @@ def _chain(first, rest):
 def answers(command, text):
     """One Answer for each call of the script, the linking first."""
     # Memory that cannot be had is an answer of the allocator, under AddressSanitizer too.
-    environment = dict(os.environ, ASAN_OPTIONS="allocator_may_return_null=1")
+    environment = dict(os.environ, ASAN_OPTIONS="allocator_may_return_null=1",
+                       TSAN_OPTIONS="allocator_may_return_null=1")
     try:
         process = subprocess.run(command, input=text, capture_output=True, text=True, timeout=100,
                                  env=environment)
