@@ -304,6 +304,7 @@ typedef struct eerie_program_options {
   // Lines that the modules trace; NULL drops them. Called on the calling thread.
   void (*trace)(void *user, const char *line, size_t length);
   void *trace_user;
+  uint32_t wait_limit_ms; // that a synchronous call may wait for fences in all; 0: none
 } eerie_program_options_t;
 
 // Links modules and runs their initialisers, which load the kernels onto the devices.

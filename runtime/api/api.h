@@ -59,9 +59,18 @@ struct eerie_program {
   ee_vm_program_t *vm;
   void (*trace)(void *user, const char *line, size_t length);
   void *trace_user;
+  uint32_t wait_limit_ms; // 0: none
+  int64_t wait_end_ns;    // when the limit of the call that runs is reached; INT64_MAX: never
   size_t function_count;
   eerie_function_t functions[];
 };
+
+// Begins the time that a call may wait.
+void ee_api_wait_begin(eerie_program_t *program);
+// Waits for `object` on behalf of a call of `program` (an eerie_program_t). DEADLINE_EXCEEDED: its
+// own deadline, or, when *out_limited, that of the program.
+eerie_status_t ee_api_wait(eerie_program_t *program, ee_object_t *object, int64_t deadline_ns,
+                           bool *out_limited, eerie_error_t *err);
 
 // Fills inputs, outputs, counts, text and is_async of a function from its signature and the
 // declaration that the compiler left (signature.c). Name and vm are set.

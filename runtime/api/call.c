@@ -171,6 +171,7 @@ static inline eerie_status_t check_counts(const eerie_function_t *function, size
 static eerie_status_t finish_deferred(const eerie_function_t *function, ee_vm_value_t *results,
                                       eerie_error_t *err) {
   ee_vm_program_t *vm = function->program->vm;
+  ee_api_wait_begin(function->program);
   eerie_status_t status = EERIE_DEFERRED;
   while (status == EERIE_DEFERRED) {
     int64_t deadline = INT64_MAX;
@@ -179,8 +180,9 @@ static eerie_status_t finish_deferred(const eerie_function_t *function, ee_vm_va
       // The function finds out about a failed or late fence by itself and says so in its own way;
       // only a wait that cannot be made ends the call here.
       eerie_error_t cause = {.code = EERIE_OK};
-      status = ee_bridge_wait(NULL, object, deadline, &cause);
-      if (status == EERIE_UNIMPLEMENTED || status == EERIE_FAILED_PRECONDITION) {
+      bool limited;
+      status = ee_api_wait(function->program, object, deadline, &limited, &cause);
+      if (limited || status == EERIE_UNIMPLEMENTED || status == EERIE_FAILED_PRECONDITION) {
         if (err) *err = cause;
         ee_vm_cancel(vm);
         return status;
@@ -222,6 +224,7 @@ static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slot
                                  eerie_error_t *err) {
   ee_hal_fence_t *signal = NULL;
   EE_TRY(ee_hal_fence_create(function->program->heap, &signal, err));
+  ee_api_wait_begin(function->program);
   slots->arguments[function->input_count].i64 = 0;
   slots->arguments[function->input_count].ref = NULL;
   slots->arguments[function->input_count + 1].ref = (ee_object_t *)signal;
@@ -234,7 +237,7 @@ static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slot
                            ee_hal_fence_query(signal, NULL) == EERIE_DEFERRED;
     status = forgotten ? EE_FAIL(err, EERIE_FAILED_PRECONDITION,
                                  "%s returned and will never signal its fence", function->name)
-                       : ee_hal_fence_wait(signal, INT64_MAX, err);
+                       : ee_hal_fence_wait(signal, function->program->wait_end_ns, err);
     if (status != EERIE_OK) drop_results(function, slots->results);
   }
   ee_object_release((ee_object_t *)signal);

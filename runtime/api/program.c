@@ -1,6 +1,8 @@
 // program.c: linking modules, finding functions.
 #include "api/api.h"
 
+#include "port/port.h"
+
 // Functions whose names start so are the compiler's own: initialisers.
 static bool is_internal(ee_str_t name) {
   return name.size >= 2 && name.data[0] == '_' && name.data[1] == '_';
@@ -41,6 +43,33 @@ static const ee_object_type_t program_type = {"program", program_destroy};
 static void trace_line(void *user, ee_str_t line) {
   const eerie_program_t *program = user;
   if (program->trace) program->trace(program->trace_user, line.data, line.size);
+}
+
+// ---- Waiting
+// -------------------------------------------------------------------------------------
+
+void ee_api_wait_begin(eerie_program_t *program) {
+  program->wait_end_ns = program->wait_limit_ms
+                             ? ee_port_time_ns() + (int64_t)program->wait_limit_ms * 1000000
+                             : INT64_MAX;
+}
+
+eerie_status_t ee_api_wait(eerie_program_t *program, ee_object_t *object, int64_t deadline_ns,
+                           bool *out_limited, eerie_error_t *err) {
+  const bool sooner = program->wait_end_ns < deadline_ns;
+  const eerie_status_t status =
+      ee_bridge_wait(NULL, object, sooner ? program->wait_end_ns : deadline_ns, err);
+  *out_limited = sooner && status == EERIE_DEADLINE_EXCEEDED;
+  if (!*out_limited) return status;
+  return EE_FAIL(err, status, "waited for longer than the program's limit of %u ms",
+                 (unsigned)program->wait_limit_ms);
+}
+
+// For initialisers.
+static eerie_status_t wait_hook(void *user, ee_object_t *object, int64_t deadline_ns,
+                                eerie_error_t *err) {
+  bool limited;
+  return ee_api_wait(user, object, deadline_ns, &limited, err);
 }
 
 // ---- Linking
@@ -120,7 +149,8 @@ static eerie_status_t link_modules(eerie_program_t *program, const eerie_program
       .step_limit = options->step_limit,
       .trace = trace_line,
       .trace_user = program,
-      .wait = ee_bridge_wait,
+      .wait = wait_hook,
+      .wait_user = program,
   };
   const eerie_status_t status = ee_vm_program_create(program->heap, &vm, &program->vm, err);
   ee_heap_free(program->heap, modules, size);
@@ -179,6 +209,8 @@ eerie_status_t eerie_program_create(eerie_instance_t *instance,
   program->allocation_size = size;
   program->trace = options->trace;
   program->trace_user = options->trace_user;
+  program->wait_limit_ms = options->wait_limit_ms;
+  ee_api_wait_begin(program);
   eerie_status_t status = link_modules(program, options, &inputs, err);
   if (status == EERIE_OK) status = describe_functions(program, err);
   eerie_device_release(own_device); // the hal module's state holds its own reference

@@ -297,6 +297,25 @@ static void a_forgotten_fence_is_an_error(void) {
   close_call(&c);
 }
 
+static void waiting_has_a_limit(void) {
+  setup_t s;
+  eerie_error_t err = {0};
+  REQUIRE(open_setup_with(&s, "async", NULL, (eerie_program_options_t){.wait_limit_ms = 30}));
+  eerie_function_t *waits = function_of(&s, "waits_for_ever");
+  eerie_value_t out = {0};
+  for (int i = 0; i < 2; ++i) { // each call has the whole of it
+    const int64_t before = now_ns();
+    CHECK_STATUS(eerie_call(waits, NULL, 0, &out, 1, &err), EERIE_DEADLINE_EXCEEDED);
+    CHECK(now_ns() - before >= 29 * MILLISECOND);
+    CHECK_CONTAINS(err.message, "30 ms");
+  }
+  eerie_tensor_t *x = vector(&s, EERIE_F32, 4, one_to_four), *in[2] = {x, x}, *product = NULL;
+  CHECK_OK(eerie_call_tensors(function_of(&s, "mul"), in, 2, &product, 1, &err));
+  eerie_tensor_release(product);
+  eerie_tensor_release(x);
+  close_setup(&s);
+}
+
 static void programs_may_go_while_calls_wait(void) {
   call_t c;
   eerie_error_t err = {0};
@@ -334,6 +353,7 @@ int main(int argc, char **argv) {
       RUN(a_function_that_waits_in_its_middle_resumes),
       RUN(a_failure_reaches_a_function_in_its_middle),
       RUN(a_forgotten_fence_is_an_error),
+      RUN(waiting_has_a_limit),
       RUN(programs_may_go_while_calls_wait),
   };
   return check_main(argc, argv, cases, LENGTH(cases));

@@ -119,7 +119,8 @@ static void run(world_t *w, eerie_module_t *module) {
                                            .stack_limit = 64 << 10,
                                            .call_depth_limit = 64,
                                            .step_limit = 2000,
-                                           .trace = ignore_line};
+                                           .trace = ignore_line,
+                                           .wait_limit_ms = 20};
   eerie_program_t *program = NULL;
   eerie_error_t err = {0};
   const eerie_status_t status = eerie_program_create(w->instance, &options, &program, &err);

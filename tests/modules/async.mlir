@@ -46,3 +46,12 @@ util.func public @forgets(%wait: !hal.fence, %signal: !hal.fence)
     attributes {iree.abi.stub, iree.reflection = {iree.abi.model = "coarse-fences"}} {
   util.return
 }
+// Waits for a fence that nobody will signal.
+util.func public @waits_for_ever() -> i32 {
+  %c0 = arith.constant 0 : index
+  %never = arith.constant -1 : i32
+  %device = hal.devices.get %c0 : !hal.device
+  %fence = hal.fence.create device(%device : !hal.device) flags("None") : !hal.fence
+  %status = hal.fence.await until([%fence]) timeout_millis(%never) flags("None") : i32
+  util.return %status : i32
+}
