@@ -38,7 +38,8 @@ class Result:
 
 # A sanitizer must not end the process where there is no memory: that is an error like any other.
 os.environ.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1")
-os.environ.setdefault("TSAN_OPTIONS", "allocator_may_return_null=1")
+os.environ.setdefault("TSAN_OPTIONS", "allocator_may_return_null=1:suppressions="
+                      + str(pathlib.Path(__file__).resolve().parent.parent / "unit/compiler_tsan.supp"))
 
 
 def execute(command, cwd=None, stdin=None, environment=None, timeout=120):
