@@ -67,10 +67,10 @@ struct eerie_program {
 
 // Begins the time that a call may wait.
 void ee_api_wait_begin(eerie_program_t *program);
-// Waits for `object` on behalf of a call of `program` (an eerie_program_t). DEADLINE_EXCEEDED: its
-// own deadline, or, when *out_limited, that of the program.
-eerie_status_t ee_api_wait(eerie_program_t *program, ee_object_t *object, int64_t deadline_ns,
-                           bool *out_limited, eerie_error_t *err);
+// Waits for `object` on behalf of a call of an eerie_program_t. DEADLINE_EXCEEDED: the deadline, or
+// the program's where that is sooner.
+eerie_status_t ee_api_wait(void *program, ee_object_t *object, int64_t deadline_ns,
+                           eerie_error_t *err);
 
 // Fills inputs, outputs, counts, text and is_async of a function from its signature and the
 // declaration that the compiler left (signature.c). Name and vm are set.

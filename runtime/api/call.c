@@ -180,8 +180,9 @@ static eerie_status_t finish_deferred(const eerie_function_t *function, ee_vm_va
       // The function finds out about a failed or late fence by itself and says so in its own way;
       // only a wait that cannot be made ends the call here.
       eerie_error_t cause = {.code = EERIE_OK};
-      bool limited;
-      status = ee_api_wait(function->program, object, deadline, &limited, &cause);
+      status = ee_api_wait(function->program, object, deadline, &cause);
+      const bool limited =
+          status == EERIE_DEADLINE_EXCEEDED && function->program->wait_end_ns < deadline;
       if (limited || status == EERIE_UNIMPLEMENTED || status == EERIE_FAILED_PRECONDITION) {
         if (err) *err = cause;
         ee_vm_cancel(vm);
@@ -235,8 +236,8 @@ static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slot
     // Nobody else has the fence: what has not been signaled never will be.
     const bool forgotten = ee_object_is_unique((ee_object_t *)signal) &&
                            ee_hal_fence_query(signal, NULL) == EERIE_DEFERRED;
-    status = forgotten ? EE_FAIL(err, EERIE_FAILED_PRECONDITION,
-                                 "%s returned and will never signal its fence", function->name)
+    status = forgotten ? EE_FAIL(err, EERIE_FAILED_PRECONDITION, "%s never signals its fence",
+                                 function->name)
                        : ee_hal_fence_wait(signal, function->program->wait_end_ns, err);
     if (status != EERIE_OK) drop_results(function, slots->results);
   }

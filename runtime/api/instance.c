@@ -102,13 +102,10 @@ eerie_status_t eerie_device_open(eerie_instance_t *instance, const char *name,
   size_t ordinal = 0;
   if (!name || parse_ordinal(name, &ordinal)) {
     ee_hal_device_info_t info;
-    if (!device_info_at(ordinal, &info)) {
-      if (!device_info_at(0, &info)) info.name = "none";
-      return EE_FAIL(err, EERIE_NOT_FOUND, "no device number %zu in this build; number 0 is '%s'",
-                     ordinal, info.name);
-    }
-    name = info.name;
+    // A number that is none is reported as a name that is none.
+    if (device_info_at(ordinal, &info)) name = info.name;
   }
+  if (!name) name = "default";
   ee_hal_device_t *device = NULL;
   EE_TRY(ee_hal_device_open(&instance->heap, ee_str_from(name), &device, err));
   *out_device = (eerie_device_t *)device;

@@ -54,22 +54,15 @@ void ee_api_wait_begin(eerie_program_t *program) {
                              : INT64_MAX;
 }
 
-eerie_status_t ee_api_wait(eerie_program_t *program, ee_object_t *object, int64_t deadline_ns,
-                           bool *out_limited, eerie_error_t *err) {
-  const bool sooner = program->wait_end_ns < deadline_ns;
+eerie_status_t ee_api_wait(void *user, ee_object_t *object, int64_t deadline_ns,
+                           eerie_error_t *err) {
+  const eerie_program_t *program = user;
+  const bool limited = program->wait_end_ns < deadline_ns;
   const eerie_status_t status =
-      ee_bridge_wait(NULL, object, sooner ? program->wait_end_ns : deadline_ns, err);
-  *out_limited = sooner && status == EERIE_DEADLINE_EXCEEDED;
-  if (!*out_limited) return status;
-  return EE_FAIL(err, status, "waited for longer than the program's limit of %u ms",
+      ee_bridge_wait(NULL, object, limited ? program->wait_end_ns : deadline_ns, err);
+  if (!limited || status != EERIE_DEADLINE_EXCEEDED) return status;
+  return EE_FAIL(err, status, "waited longer than the limit of %u ms",
                  (unsigned)program->wait_limit_ms);
-}
-
-// For initialisers.
-static eerie_status_t wait_hook(void *user, ee_object_t *object, int64_t deadline_ns,
-                                eerie_error_t *err) {
-  bool limited;
-  return ee_api_wait(user, object, deadline_ns, &limited, err);
 }
 
 // ---- Linking
@@ -149,7 +142,7 @@ static eerie_status_t link_modules(eerie_program_t *program, const eerie_program
       .step_limit = options->step_limit,
       .trace = trace_line,
       .trace_user = program,
-      .wait = wait_hook,
+      .wait = ee_api_wait,
       .wait_user = program,
   };
   const eerie_status_t status = ee_vm_program_create(program->heap, &vm, &program->vm, err);

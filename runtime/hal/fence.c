@@ -324,9 +324,7 @@ eerie_status_t ee_hal_fence_check_signal(const ee_hal_fence_t *wait, const ee_ha
   const ee_hal_fence_waiter_t *head = ee_load_acquire(&signal->waiters);
   const bool awaited = head && !is_closed(head);
   if (EE_LIKELY(signal != wait && (!signal->device || !awaited))) return EERIE_OK;
-  return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
-                 "an operation that waits cannot signal a fence that is waited for already: they "
-                 "might wait for each other");
+  return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "the fence to signal is waited for already");
 }
 
 // ---- Joining -----------------------------------------------------------------------------------
