@@ -24,8 +24,8 @@ demo: setup-demo ## train on digits in JAX, compile, classify from the CLI and f
 	@cmake --build --preset release --target eerie eerie_cli classify
 	@$(VENV)/bin/python demo/run.py
 
-test: setup-test ## every check this machine can run, in release and under ASan and UBSan
-	@tools/check_all.sh release asan-ubsan
+test: setup-test ## every check this machine can run; all under ASan and UBSan too, threads under TSan
+	@tools/check_all.sh release asan-ubsan tsan
 
 test-asan: setup-test ## the tests under ASan and UBSan alone
 	@tools/check_all.sh asan-ubsan

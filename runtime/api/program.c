@@ -245,7 +245,7 @@ static EE_COLD eerie_status_t not_found(const eerie_program_t *program, const ch
   char names[EERIE_ERROR_MESSAGE_SIZE / 2];
   list_functions(program, names, sizeof names);
   if (!name) {
-    return EE_FAIL(err, EERIE_NOT_FOUND, "the program has %zu functions, so one must be named: %s",
+    return EE_FAIL(err, EERIE_NOT_FOUND, "of %zu functions one must be named: %s",
                    program->function_count, names);
   }
   return EE_FAIL(err, EERIE_NOT_FOUND, "no function '%s'; the program exports: %s", name,

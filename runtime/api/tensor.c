@@ -22,8 +22,7 @@ static eerie_status_t check_shape(eerie_dtype_t dtype, size_t rank, const int64_
   }
   if (!ee_hal_shape_size((uint32_t)dtype, (uint32_t)rank, shape, out_size) ||
       *out_size > SIZE_MAX / 2) {
-    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                   "a %s tensor of this shape needs more bytes than can be addressed",
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "a %s tensor of this shape is too large to address",
                    eerie_dtype_name(dtype));
   }
   return EERIE_OK;

@@ -181,9 +181,9 @@ void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node);
 
 // Refuses (FAILED_PRECONDITION) an operation that waits for `wait`, pending, and then signals
 // `signal`, if they might come to wait for each other: that would never end and never be freed.
-// Fences from a device's pool are those that modules make: of them each must be given to its signaler
-// before anybody waits for it, so that all waiting goes one way. Fences made by programs may be
-// waited for first, in asynchronous calls that are started backwards.
+// Fences from a device's pool are those that modules make: of them each must be given to its
+// signaler before anybody waits for it, so that all waiting goes one way. Fences made by programs
+// may be waited for first, in asynchronous calls that are started backwards.
 eerie_status_t ee_hal_fence_check_signal(const ee_hal_fence_t *wait, const ee_hal_fence_t *signal,
                                          eerie_error_t *err);
 

@@ -33,7 +33,7 @@ static eerie_status_t map_open_file(const char *path, int file, ee_bytes_t *out_
   struct stat info;
   if (fstat(file, &info) != 0) return failed(path, errno, err);
   if (!S_ISREG(info.st_mode)) {
-    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s: not a regular file", path);
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s: a directory or device", path);
   }
   *out_bytes = (ee_bytes_t){NULL, 0};
   if (info.st_size == 0) return EERIE_OK;
