@@ -139,7 +139,7 @@ static eerie_kind_t kind_of_letter(char letter) {
 
 static bool starts_with(ee_str_t text, const char *prefix) {
   const size_t length = ee_str_length(prefix);
-  return text.size >= length && memcmp(text.data, prefix, length) == 0;
+  return text.data && text.size >= length && memcmp(text.data, prefix, length) == 0;
 }
 
 static void describe_type(declared_t declared, char letter, storage_t *storage,
