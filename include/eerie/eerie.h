@@ -28,8 +28,8 @@
 //     if (eerie_instance_create(NULL, &instance, &err) ||
 //         eerie_device_open(instance, "local-sync", &device, &err) ||
 //         eerie_module_load_file(instance, "multiply.vmfb", NULL, &module, &err) ||
-//         eerie_program_create(instance, &(eerie_program_options_t){.module = module, .device =
-//         device},
+//         eerie_program_create(instance,
+//                              &(eerie_program_options_t){.module = module, .device = device},
 //                              &program, &err) ||
 //         eerie_program_find(program, "multiply", &multiply, &err) ||
 //         eerie_tensor_create(device, EERIE_F32, 1, shape, a, &in[0], &err) ||
@@ -87,8 +87,7 @@ typedef struct eerie_fence eerie_fence_t;
 // "0.1.0": the library's version, which may differ from the header's. Static. Any thread.
 EERIE_API const char *eerie_version(void);
 
-// ---- Instances
-// -----------------------------------------------------------------------------------
+// ---- Instances ---------------------------------------------------------------------------------
 
 typedef struct eerie_instance_options {
   eerie_allocator_t allocator; // zero: malloc, where there is one
@@ -106,8 +105,7 @@ EERIE_API void eerie_instance_release(eerie_instance_t *instance);
 EERIE_API void eerie_instance_memory(const eerie_instance_t *instance, size_t *out_current,
                                      size_t *out_peak);
 
-// ---- Devices
-// -------------------------------------------------------------------------------------
+// ---- Devices -----------------------------------------------------------------------------------
 
 typedef struct eerie_device_info {
   const char *name;        // what eerie_device_open takes: "local-sync"
@@ -130,8 +128,7 @@ EERIE_API void eerie_device_release(eerie_device_t *device);
 // Borrowed from the device.
 EERIE_API const char *eerie_device_name(const eerie_device_t *device);
 
-// ---- Tensors
-// -------------------------------------------------------------------------------------
+// ---- Tensors -----------------------------------------------------------------------------------
 
 // Element types. The values are those of IREE's HAL: kind of number in the top byte, bits in the
 // lowest, so types that this list does not name work too.
@@ -217,8 +214,7 @@ EERIE_API eerie_status_t eerie_tensor_read(const eerie_tensor_t *tensor, uint64_
 EERIE_API eerie_status_t eerie_tensor_write(eerie_tensor_t *tensor, uint64_t offset,
                                             const void *source, size_t size, eerie_error_t *err);
 
-// ---- Modules
-// -------------------------------------------------------------------------------------
+// ---- Modules -----------------------------------------------------------------------------------
 
 typedef struct eerie_module_options {
   // For eerie_module_load_memory: called once with `user` when the bytes are no longer needed.
@@ -288,8 +284,7 @@ EERIE_API eerie_status_t eerie_module_disassemble(const eerie_module_t *module, 
                                                   void (*sink)(void *user, const char *line),
                                                   void *user, eerie_error_t *err);
 
-// ---- Programs
-// ------------------------------------------------------------------------------------
+// ---- Programs ----------------------------------------------------------------------------------
 
 typedef struct eerie_program_options {
   eerie_module_t *module;         // the only module, or NULL and the array below
@@ -324,8 +319,7 @@ EERIE_API eerie_status_t eerie_program_find(eerie_program_t *program, const char
 // Function number `index` of those that can be called from outside; NULL past the last.
 EERIE_API eerie_function_t *eerie_program_function(eerie_program_t *program, size_t index);
 
-// ---- Functions
-// -----------------------------------------------------------------------------------
+// ---- Functions ---------------------------------------------------------------------------------
 
 // What an argument or a result is.
 typedef enum eerie_kind {
@@ -363,8 +357,7 @@ EERIE_API const char *eerie_function_declaration(const eerie_function_t *functio
 // Compiled with `iree.abi.model = "coarse-fences"`: takes and gives fences.
 EERIE_API bool eerie_function_is_async(const eerie_function_t *function);
 
-// ---- Calls
-// ---------------------------------------------------------------------------------------
+// ---- Calls -------------------------------------------------------------------------------------
 
 // One argument or result.
 typedef struct eerie_value {
@@ -415,8 +408,7 @@ EERIE_API eerie_status_t eerie_call_resume(eerie_function_t *function, eerie_val
 // Releases whatever `value` holds and makes it NONE. NULL is harmless.
 EERIE_API void eerie_value_release(eerie_value_t *value);
 
-// ---- Fences
-// --------------------------------------------------------------------------------------
+// ---- Fences ------------------------------------------------------------------------------------
 
 // A point in time: pending until signaled or failed, once and for ever. Any thread.
 EERIE_API eerie_status_t eerie_fence_create(eerie_instance_t *instance, eerie_fence_t **out_fence,
@@ -432,8 +424,7 @@ EERIE_API eerie_status_t eerie_fence_query(eerie_fence_t *fence, eerie_error_t *
 EERIE_API eerie_status_t eerie_fence_wait(eerie_fence_t *fence, int64_t timeout_ns,
                                           eerie_error_t *err);
 
-// ---- Host bytes and lists
-// ------------------------------------------------------------------------
+// ---- Host bytes and lists ----------------------------------------------------------------------
 
 // Bytes for !util.buffer arguments, copied from `data` (NULL: zeros).
 EERIE_API eerie_status_t eerie_buffer_create(eerie_instance_t *instance, const void *data,

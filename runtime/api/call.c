@@ -7,8 +7,7 @@
 // Slots on the stack; a function with more arguments or results takes a block from the heap.
 #define INLINE_SLOTS 24
 
-// ---- Checking arguments
-// --------------------------------------------------------------------------
+// ---- Checking arguments ------------------------------------------------------------------------
 
 // Numbers of the same width and the same family (integers, floats of one format) pass for each
 // other: a model compiled from NumPy's signed i32 takes MLIR's signless i32. Families: upper nibble
@@ -116,8 +115,7 @@ static eerie_status_t load_value(const eerie_function_t *function, size_t index,
   return EERIE_OK;
 }
 
-// ---- Results
-// -------------------------------------------------------------------------------------
+// ---- Results -----------------------------------------------------------------------------------
 
 static eerie_value_t store_value(char letter, const ee_vm_value_t *slot) {
   eerie_value_t value = {.kind = EERIE_KIND_I32};
@@ -146,8 +144,7 @@ static void drop_results(const eerie_function_t *function, ee_vm_value_t *slots)
   }
 }
 
-// ---- Calling
-// -------------------------------------------------------------------------------------
+// ---- Calling -----------------------------------------------------------------------------------
 
 static EE_COLD eerie_status_t wrong_count(const eerie_function_t *function, const char *what,
                                           size_t actual, size_t expected, eerie_error_t *err) {
@@ -321,8 +318,7 @@ eerie_status_t eerie_call_tensors(eerie_function_t *function, eerie_tensor_t *co
   return status;
 }
 
-// ---- Asynchronous calls
-// --------------------------------------------------------------------------
+// ---- Asynchronous calls ------------------------------------------------------------------------
 
 // A synchronous function behind fences: wait, run, signal.
 static eerie_status_t call_behind_fences(eerie_function_t *function, slots_t *slots,

@@ -8,8 +8,7 @@ const char *eerie_version(void) {
   return VERSION_TEXT(EERIE_VERSION_MAJOR, EERIE_VERSION_MINOR, EERIE_VERSION_PATCH);
 }
 
-// ---- Instances
-// -----------------------------------------------------------------------------------
+// ---- Instances ---------------------------------------------------------------------------------
 
 static void instance_destroy(ee_object_t *object) {
   eerie_instance_t *instance = (eerie_instance_t *)object;
@@ -64,8 +63,7 @@ void eerie_instance_memory(const eerie_instance_t *instance, size_t *out_current
   if (out_peak) *out_peak = instance->heap.peak;
 }
 
-// ---- Devices
-// -------------------------------------------------------------------------------------
+// ---- Devices -----------------------------------------------------------------------------------
 
 static bool device_info_at(size_t index, ee_hal_device_info_t *out_info) {
   for (size_t i = 0; ee_hal_drivers[i]; ++i) {

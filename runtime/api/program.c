@@ -45,8 +45,7 @@ static void trace_line(void *user, ee_str_t line) {
   if (program->trace) program->trace(program->trace_user, line.data, line.size);
 }
 
-// ---- Waiting
-// -------------------------------------------------------------------------------------
+// ---- Waiting -----------------------------------------------------------------------------------
 
 void ee_api_wait_begin(eerie_program_t *program) {
   program->wait_end_ns = program->wait_limit_ms
@@ -65,8 +64,7 @@ eerie_status_t ee_api_wait(void *user, ee_object_t *object, int64_t deadline_ns,
                  (unsigned)program->wait_limit_ms);
 }
 
-// ---- Linking
-// -------------------------------------------------------------------------------------
+// ---- Linking -----------------------------------------------------------------------------------
 
 // The modules and devices of the options, whichever way they were given.
 typedef struct inputs {
@@ -223,8 +221,7 @@ void eerie_program_release(eerie_program_t *program) {
   ee_object_release((ee_object_t *)program);
 }
 
-// ---- Functions
-// -----------------------------------------------------------------------------------
+// ---- Functions ---------------------------------------------------------------------------------
 
 #if EERIE_MESSAGES
 // "a, b, c" of what can be called, cut where the record ends.

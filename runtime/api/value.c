@@ -36,8 +36,7 @@ void eerie_value_release(eerie_value_t *value) {
   *value = (eerie_value_t){.kind = EERIE_KIND_NONE};
 }
 
-// ---- Host bytes
-// ----------------------------------------------------------------------------------
+// ---- Host bytes --------------------------------------------------------------------------------
 
 eerie_status_t eerie_buffer_create(eerie_instance_t *instance, const void *data, size_t size,
                                    eerie_buffer_t **out_buffer, eerie_error_t *err) {
@@ -65,8 +64,7 @@ size_t eerie_buffer_size(const eerie_buffer_t *buffer) {
   return ee_api_buffer(buffer)->size;
 }
 
-// ---- Lists
-// ---------------------------------------------------------------------------------------
+// ---- Lists -------------------------------------------------------------------------------------
 
 eerie_status_t eerie_list_create(eerie_instance_t *instance, size_t count, eerie_list_t **out_list,
                                  eerie_error_t *err) {
@@ -162,8 +160,7 @@ eerie_status_t eerie_list_set(eerie_list_t *handle, size_t index, eerie_value_t 
   return ee_vm_list_set(list, index, type, item, err);
 }
 
-// ---- Fences
-// --------------------------------------------------------------------------------------
+// ---- Fences ------------------------------------------------------------------------------------
 
 eerie_status_t eerie_fence_create(eerie_instance_t *instance, eerie_fence_t **out_fence,
                                   eerie_error_t *err) {

@@ -14,16 +14,14 @@ eerie_allocator_t ee_port_allocator(void);
 // Monotonic clock, nanoseconds.
 int64_t ee_port_time_ns(void);
 
-// ---- Files: read-only mappings
-// -------------------------------------------------------------------
+// ---- Files: read-only mappings -----------------------------------------------------------------
 
 // Maps a whole file. NOT_FOUND, PERMISSION_DENIED, and so on, with the path and the system's
 // reason. A file of size 0 gives empty bytes and OK.
 eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
 void ee_port_file_unmap(ee_bytes_t bytes);
 
-// ---- Memory for code
-// -----------------------------------------------------------------------------
+// ---- Memory for code ---------------------------------------------------------------------------
 
 size_t ee_port_page_size(void);
 // Reserves `size` bytes (a multiple of the page size), readable and writable, zeroed.
@@ -37,8 +35,7 @@ eerie_status_t ee_port_code_protect(uint8_t *pages, size_t size, ee_port_protect
                                     eerie_error_t *err);
 void ee_port_code_free(uint8_t *pages, size_t size);
 
-// ---- Threads
-// -------------------------------------------------------------------------------------
+// ---- Threads -----------------------------------------------------------------------------------
 
 // A lock with a condition. Storage is the caller's; initialise before use, destroy after.
 typedef struct ee_port_monitor {
@@ -53,8 +50,7 @@ void ee_port_monitor_unlock(ee_port_monitor_t *monitor);
 bool ee_port_monitor_wait(ee_port_monitor_t *monitor, int64_t deadline_ns);
 void ee_port_monitor_notify_all(ee_port_monitor_t *monitor);
 
-// ---- Processor
-// -----------------------------------------------------------------------------------
+// ---- Processor ---------------------------------------------------------------------------------
 
 // The eight words of CPU features that kernels of embedded executables ask for.
 // Source: iree_hal_processor_v0_t in executable_library.h, layout in schemas/cpu_data.h.

@@ -27,8 +27,7 @@ typedef union ee_vm_value {
 
 typedef struct ee_vm_program ee_vm_program_t;
 
-// ---- Native modules
-// ------------------------------------------------------------------------------
+// ---- Native modules ----------------------------------------------------------------------------
 
 // One call of a native function. Arguments are laid out flat, one slot each; a variadic argument
 // C...D takes one slot with the number of tuples in i32, then the elements of all tuples.
@@ -67,8 +66,7 @@ typedef struct ee_vm_native_module {
   void (*destroy_state)(void *user, ee_heap_t *heap, void *state);
 } ee_vm_native_module_t;
 
-// ---- Programs
-// ------------------------------------------------------------------------------------
+// ---- Programs ----------------------------------------------------------------------------------
 
 // One module of a program: exactly one of `module` and `native` is set.
 typedef struct ee_vm_module_ref {
@@ -123,8 +121,7 @@ const ee_module_function_t *ee_vm_program_function(const ee_vm_program_t *progra
 // "vm.list" are always known.
 const ee_object_type_t *ee_vm_program_type(const ee_vm_program_t *program, ee_str_t name);
 
-// ---- Calls
-// ---------------------------------------------------------------------------------------
+// ---- Calls -------------------------------------------------------------------------------------
 
 // Calls a function from outside. `arguments` and `results` have one slot for each letter of the
 // signature. References in arguments are borrowed; those in results belong to the caller.
@@ -139,8 +136,7 @@ void ee_vm_cancel(ee_vm_program_t *program);
 // What a deferred call waits for: borrowed until resume or cancel; NULL when it merely yielded.
 ee_object_t *ee_vm_pending(ee_vm_program_t *program, int64_t *out_deadline_ns);
 
-// ---- Buffers
-// -------------------------------------------------------------------------------------
+// ---- Buffers -----------------------------------------------------------------------------------
 
 // Host bytes: constants of a module, strings, !util.buffer. Either owns its bytes (allocated with
 // it), or borrows them from `owner`, an object that it retains.
@@ -171,8 +167,7 @@ static inline ee_str_t ee_vm_buffer_str(const ee_vm_buffer_t *buffer) {
   return buffer ? (ee_str_t){(const char *)buffer->data, buffer->size} : (ee_str_t){NULL, 0};
 }
 
-// ---- Lists
-// ---------------------------------------------------------------------------------------
+// ---- Lists -------------------------------------------------------------------------------------
 
 typedef enum ee_vm_value_type {
   EE_VM_VALUE_NONE = 0, // an element never set

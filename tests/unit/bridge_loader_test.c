@@ -246,8 +246,7 @@ static void limits_steps(void) {
   loader_close(&l);
 }
 
-// ---- Dispatches that no compiler makes
-// -----------------------------------------------------------
+// ---- Dispatches that no compiler makes ---------------------------------------------------------
 
 static void refuses_dispatches(void) {
   OPEN(l, 0);

@@ -113,8 +113,7 @@ void ee_port_cpu_data(uint64_t out_data[8]) {
 
 #endif
 
-// ---- Floating-point mode
-// -------------------------------------------------------------------------
+// ---- Floating-point mode -----------------------------------------------------------------------
 
 #if defined(__x86_64__)
 // MXCSR: flush results to zero (bit 15), take operands for zero (bit 6). Intel SDM volume
