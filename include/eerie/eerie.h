@@ -83,6 +83,8 @@ typedef struct eerie_tensor eerie_tensor_t;
 typedef struct eerie_buffer eerie_buffer_t;
 typedef struct eerie_list eerie_list_t;
 typedef struct eerie_fence eerie_fence_t;
+typedef struct eerie_parameters eerie_parameters_t;       // eerie_parameters.h
+typedef struct eerie_native_module eerie_native_module_t; // eerie_native.h
 
 // "0.1.0": the library's version, which may differ from the header's. Static. Any thread.
 EERIE_API const char *eerie_version(void);
@@ -253,6 +255,12 @@ typedef struct eerie_module_info_s {
   size_t global_ref_count;
   uint64_t constant_bytes;
   uint64_t file_size;
+  // Which compiler releases it may come from, "3.11" or "3.12 or newer", as its imports tell; "" if
+  // they don't.
+  const char *release;
+  // What `eerie compile` stamped: a JSON object of `provenance_size` characters, or NULL.
+  const char *provenance;
+  size_t provenance_size;
 } eerie_module_info_t;
 EERIE_API void eerie_module_info(const eerie_module_t *module, eerie_module_info_t *out_info);
 
@@ -300,6 +308,10 @@ typedef struct eerie_program_options {
   void (*trace)(void *user, const char *line, size_t length);
   void *trace_user;
   uint32_t wait_limit_ms; // that a synchronous call may wait for fences in all; 0: none
+  eerie_parameters_t *const *parameters; // weights outside of the modules: eerie_parameters.h
+  size_t parameters_count;
+  const eerie_native_module_t *const *natives; // functions in C that modules import: eerie_native.h
+  size_t native_count;
 } eerie_program_options_t;
 
 // Links modules and runs their initialisers, which load the kernels onto the devices.

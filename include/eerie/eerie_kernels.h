@@ -1,0 +1,60 @@
+// eerie_kernels.h: kernels that do not travel in the module, and functions that kernels call.
+//
+// Three ways, all of them for devices that run kernels on the host ("local-sync", "local-task"):
+//
+//   libraries  The compiler can write the kernels of a module as an object file
+//              (--iree-llvmcpu-link-static) that is linked into the program: give its query
+//              function to the device, and modules with executables of format "static" run.
+//   imports    Kernels may import functions by name: the way to hand a matrix product to a tuned
+//              library. Give the device a table of them.
+//   plugins    The same, in a shared library that is opened at run time; those made for
+//              `iree-run-module --executable_plugin=` are understood.
+//
+// All must be given before the program that needs them is created.
+#ifndef EERIE_EERIE_KERNELS_H_
+#define EERIE_EERIE_KERNELS_H_
+
+#include "eerie/eerie.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The function that the compiler's header declares: `<module>_linked_library_query`, cast to this.
+typedef const void *(*eerie_kernel_library_query_t)(uint32_t max_version, const void *environment);
+
+// Makes the kernels of a library known to `device` under the name in its header. The code must
+// outlive the device. INVALID_ARGUMENT: the library is for no version that this build runs.
+// ALREADY_EXISTS: a library of this name. UNIMPLEMENTED: not a device for host kernels.
+// Any thread.
+EERIE_API eerie_status_t eerie_device_add_library(eerie_device_t *device,
+                                                  eerie_kernel_library_query_t query,
+                                                  eerie_error_t *err);
+
+// A function that kernels call. `params` points to the arguments in the order and layout that the
+// kernel declares; returns 0, or anything else to fail the dispatch. Called from the threads that
+// run kernels, several at once.
+// Source of the convention: iree_hal_executable_import_v0_t in executable_library.h.
+typedef int (*eerie_kernel_import_fn_t)(void *params, void *context, void *reserved);
+
+typedef struct eerie_kernel_import {
+  const char *symbol; // as the kernel imports it
+  eerie_kernel_import_fn_t function;
+  void *context; // handed to each call
+} eerie_kernel_import_t;
+
+// Lets the kernels of `device` import these functions. Copied; functions, symbols and contexts must
+// outlive the device. ALREADY_EXISTS: a symbol that is known. Any thread.
+EERIE_API eerie_status_t eerie_device_add_imports(eerie_device_t *device,
+                                                  const eerie_kernel_import_t *imports,
+                                                  size_t count, eerie_error_t *err);
+
+// Opens a shared library of kernel imports and keeps it open as long as the device.
+// NOT_FOUND: the file, or it is no plugin. UNIMPLEMENTED: no shared libraries on this system.
+EERIE_API eerie_status_t eerie_device_add_plugin(eerie_device_t *device, const char *path,
+                                                 eerie_error_t *err);
+
+#ifdef __cplusplus
+} // extern "C"
+#endif
+#endif // EERIE_EERIE_KERNELS_H_
