@@ -105,6 +105,9 @@ void eerie_module_info(const eerie_module_t *handle, eerie_module_info_t *out_in
   for (uint32_t i = 0; i < module->rodata_count; ++i) {
     out_info->constant_bytes += module->rodata[i].bytes.size;
   }
+  const ee_str_t provenance = ee_module_provenance(module);
+  out_info->provenance = provenance.data;
+  out_info->provenance_size = provenance.size;
 }
 
 bool eerie_module_export(const eerie_module_t *handle, size_t index,

@@ -130,8 +130,8 @@ ee_fb_vector_t ee_fb_vector(ee_fb_t *fb, unsigned field, size_t element_size, co
   return (ee_fb_vector_t){fb->bytes.data + position + 4, count};
 }
 
-// Well-formed UTF-8 (RFC 3629: shortest form, no surrogates, up to U+10FFFF) without NUL.
-static bool is_text(const uint8_t *text, size_t size) {
+// RFC 3629: shortest form, no surrogates, up to U+10FFFF.
+bool ee_fb_is_text(const uint8_t *text, size_t size) {
   size_t i = 0;
   while (i < size) {
     const uint8_t c = text[i++];
@@ -164,7 +164,7 @@ ee_str_t ee_fb_string(ee_fb_t *fb, unsigned field, bool required, const char *na
   }
   const uint64_t end = (uint64_t)(vector.data - fb->bytes.data) + vector.count;
   if (!visit(fb, end, 1, 1, name)) return none;
-  if (fb->bytes.data[end] != 0 || !is_text(vector.data, vector.count)) {
+  if (fb->bytes.data[end] != 0 || !ee_fb_is_text(vector.data, vector.count)) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "%s is not text (UTF-8, ended by one NUL)", name);
     return none;
   }

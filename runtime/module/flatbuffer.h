@@ -75,6 +75,8 @@ ee_fb_vector_t ee_fb_vector(ee_fb_t *fb, unsigned field, size_t element_size, co
 // UTF-8 without NUL inside and with one behind, so that its data is a C string as well. With
 // `required`, absent or empty is a defect.
 ee_str_t ee_fb_string(ee_fb_t *fb, unsigned field, bool required, const char *name);
+// Well-formed UTF-8 without NUL.
+bool ee_fb_is_text(const uint8_t *text, size_t size);
 // Goes to an element of a vector of tables, which must be there; also sets what messages call the
 // place.
 void ee_fb_table_at(ee_fb_t *fb, ee_fb_vector_t vector, uint32_t index, const char *list);

@@ -149,6 +149,10 @@ uint32_t ee_module_find_export(const ee_module_t *module, ee_str_t name);
 // absent.
 ee_str_t ee_module_function_attribute(const ee_module_t *module, uint32_t function, ee_str_t key);
 
+// What was stamped behind the module's last byte: a JSON object in one line, not NUL-terminated;
+// absent and with what is no stamp, empty. (provenance.c; may be left out.)
+ee_str_t ee_module_provenance(const ee_module_t *module);
+
 // Checks one function's bytecode against the whole list in verifier.c.
 eerie_status_t ee_module_verify_function(const ee_module_t *module, uint32_t function,
                                          ee_heap_t *scratch, eerie_error_t *err);
