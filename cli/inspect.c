@@ -145,6 +145,7 @@ static void print_summary(const char *path, const eerie_module_info_t *info) {
   printf("  bytecode %" PRIu32 ".%" PRIu32, info->bytecode_version >> 16,
          info->bytecode_version & 0xffff);
   if (info->hal_version) printf(", hal %" PRIu32, info->hal_version);
+  if (info->release[0]) printf(", compiler %s", info->release);
   printf("; functions %zu, object globals %zu\n", info->function_count, info->global_ref_count);
 }
 
@@ -231,6 +232,7 @@ static void write_module(ee_cli_json_t *json, const char *path, const eerie_modu
   ee_cli_json_number(json, "file_bytes", info.file_size);
   ee_cli_json_string(json, "bytecode_version", version);
   ee_cli_json_number(json, "hal_version", info.hal_version);
+  ee_cli_json_string(json, "release", info.release);
   ee_cli_json_number(json, "functions", info.function_count);
   ee_cli_json_number(json, "global_bytes", info.global_bytes);
   ee_cli_json_number(json, "global_objects", info.global_ref_count);

@@ -255,8 +255,8 @@ typedef struct eerie_module_info_s {
   size_t global_ref_count;
   uint64_t constant_bytes;
   uint64_t file_size;
-  // Which compiler releases it may come from, "3.11" or "3.12 or newer", as its imports tell; "" if
-  // they don't.
+  // Which compiler releases it may come from, as its imports tell: "3.11 or older", "3.12 or newer"
+  // or "3.13 or newer"; "" if they don't. Static.
   const char *release;
   // What `eerie compile` stamped: a JSON object of `provenance_size` characters, or NULL.
   const char *provenance;

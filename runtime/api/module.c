@@ -83,6 +83,39 @@ static const char *convention_text(const ee_signature_t *signature) {
   return signature->text.size > 1 ? signature->text.data + 1 : "";
 }
 
+// What a module imports depends on the compiler in these places only; the last that applies counts.
+// Without the last two, modules of 3.12 and 3.13 are equal byte for byte. Source: the
+// *.imports.mlir that libIREECompiler of each release carries as text.
+static const struct {
+  const char *name;
+  const char *signature; // NULL: any
+  const char *release;
+} release_marks[] = {
+    {"hal.command_buffer.dispatch", "0rriiiiICiDCiirIID_v", "3.11 or older"},
+    {"hal.command_buffer.dispatch.indirect", "0rriirIICiDCiirIID_v", "3.11 or older"},
+    {"hal_loader.executable.dispatch", "0riiiiCiDCrIID_v", "3.11 or older"},
+    {"hal.executable.lookup.function", NULL, "3.12 or newer"},
+    {"hal_loader.executable.lookup.function", NULL, "3.12 or newer"},
+    {"hal.command_buffer.flush_buffer", NULL, "3.13 or newer"},
+    {"hal.command_buffer.invalidate_buffer", NULL, "3.13 or newer"},
+};
+
+static const char *release_of(const ee_module_t *module) {
+  size_t found = 0;
+  const size_t count = sizeof release_marks / sizeof release_marks[0];
+  for (uint32_t i = 0; i < module->import_count; ++i) {
+    const ee_module_import_t *import = &module->imports[i];
+    for (size_t mark = count; mark > found; --mark) {
+      const char *signature = release_marks[mark - 1].signature;
+      if (ee_str_equal(import->full_name, ee_str_from(release_marks[mark - 1].name)) &&
+          (!signature || ee_str_equal(import->signature.text, ee_str_from(signature)))) {
+        found = mark;
+      }
+    }
+  }
+  return found ? release_marks[found - 1].release : "";
+}
+
 void eerie_module_info(const eerie_module_t *handle, eerie_module_info_t *out_info) {
   const ee_module_t *module = ee_api_module(handle);
   *out_info = (eerie_module_info_t){
@@ -95,6 +128,7 @@ void eerie_module_info(const eerie_module_t *handle, eerie_module_info_t *out_in
       .global_bytes = module->global_bytes,
       .global_ref_count = module->global_ref_count,
       .file_size = module->bytes.size,
+      .release = release_of(module),
   };
   for (uint32_t i = 0; i < module->dependency_count; ++i) {
     const ee_module_dependency_t *dependency = &module->dependencies[i];

@@ -38,6 +38,15 @@ eerie_status_t ee_bridge_hal_commands_advise(ee_vm_call_t *call) {
   return ee_bridge_buffer_or_null(call, 1, &buffer);
 }
 
+// list, slot, buffer, offset, length: makes writes of one side visible to the other. Host and
+// device share their memory, and what runs after a submission sees all of it.
+eerie_status_t ee_bridge_hal_commands_visibility(ee_vm_call_t *call) {
+  ee_hal_command_list_t *list = NULL;
+  ee_hal_buffer_t *buffer;
+  EE_TRY(ee_bridge_commands(call, 0, &list));
+  return ee_bridge_buffer_or_null(call, 2, &buffer);
+}
+
 // list, target, offset, length, slot, pattern, pattern length, flags
 eerie_status_t ee_bridge_hal_commands_fill(ee_vm_call_t *call) {
   const ee_vm_value_t *a = call->arguments;
@@ -76,10 +85,11 @@ eerie_status_t ee_bridge_hal_commands_copy(ee_vm_call_t *call) {
   return ee_hal_command_list_append(list, &command, 0, call->err);
 }
 
-// Records a dispatch whose kernel is `function` and whose flags, constants and bindings start at
-// slot `index`: flags, count, constant..., count, (reserved, slot, buffer, offset, length)...
+// Records a dispatch whose kernel is `function`; from slot 6 on there are flags, count,
+// constant..., count, (reserved, slot, buffer, offset, length)...
 static eerie_status_t record_dispatch(ee_vm_call_t *call, ee_hal_command_t *command,
-                                      uint64_t function, uint32_t index) {
+                                      uint64_t function) {
+  const uint32_t index = 6;
   const ee_vm_value_t *a = call->arguments;
   ee_hal_command_list_t *list = NULL;
   EE_TRY(ee_bridge_commands(call, 0, &list));
@@ -121,20 +131,38 @@ static eerie_status_t record_dispatch(ee_vm_call_t *call, ee_hal_command_t *comm
 }
 
 // list, executable, function, x, y, z, flags, constants, bindings
-eerie_status_t ee_bridge_hal_commands_dispatch(ee_vm_call_t *call) {
+static eerie_status_t dispatch(ee_vm_call_t *call, uint64_t function) {
   const ee_vm_value_t *a = call->arguments;
   ee_hal_command_t command = {
       .kind = EE_HAL_COMMAND_DISPATCH,
       .workgroup_count = {(uint32_t)a[3].i32, (uint32_t)a[4].i32, (uint32_t)a[5].i32},
   };
-  return record_dispatch(call, &command, (uint64_t)a[2].i64, 6);
+  return record_dispatch(call, &command, function);
 }
 
 // list, executable, function, slot, buffer, offset, flags, constants, bindings
-eerie_status_t ee_bridge_hal_commands_dispatch_indirect(ee_vm_call_t *call) {
+static eerie_status_t dispatch_indirect(ee_vm_call_t *call, uint64_t function) {
   const ee_vm_value_t *a = call->arguments;
   ee_hal_command_t command = {.kind = EE_HAL_COMMAND_DISPATCH_INDIRECT};
   EE_TRY(ee_bridge_binding(call, 4, (uint32_t)a[3].i32, a[5].i64, 3 * sizeof(uint32_t),
                            &command.source));
-  return record_dispatch(call, &command, (uint64_t)a[2].i64, 6);
+  return record_dispatch(call, &command, function);
+}
+
+// From version 7 on a kernel is named by what executable.lookup.function returned.
+eerie_status_t ee_bridge_hal_commands_dispatch(ee_vm_call_t *call) {
+  return dispatch(call, (uint64_t)call->arguments[2].i64);
+}
+
+eerie_status_t ee_bridge_hal_commands_dispatch_indirect(ee_vm_call_t *call) {
+  return dispatch_indirect(call, (uint64_t)call->arguments[2].i64);
+}
+
+// Before, by its place in the executable.
+eerie_status_t ee_bridge_hal_commands_dispatch_ordinal(ee_vm_call_t *call) {
+  return dispatch(call, (uint32_t)call->arguments[2].i32);
+}
+
+eerie_status_t ee_bridge_hal_commands_dispatch_indirect_ordinal(ee_vm_call_t *call) {
+  return dispatch_indirect(call, (uint32_t)call->arguments[2].i32);
 }

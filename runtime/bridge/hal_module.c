@@ -1,8 +1,9 @@
 // hal_module.c: the table of the `hal` module, and its state in a program.
 #include "bridge/hal_module.h"
 
-// Sorted by name. Version 7 is that of compilers 3.12 and 3.13; a function whose signature changed
-// between versions gets a line for each.
+// Sorted by name. Version 6 is that of compiler 3.11, 7 that of 3.12 and 3.13; a function whose
+// signature changed between versions gets a line for each, the newest first. 3.13 added
+// flush_buffer and invalidate_buffer without a new version.
 static const ee_vm_native_function_t functions[] = {
     {"allocator.allocate", "0rIiiI_r", ee_bridge_hal_allocator_allocate},
     {"allocator.import", "0riIiirII_r", ee_bridge_hal_allocator_import},
@@ -32,12 +33,17 @@ static const ee_vm_native_function_t functions[] = {
     {"command_buffer.copy_buffer", "0riirIrIII_v", ee_bridge_hal_commands_copy},
     {"command_buffer.create", "0riiIi_r", ee_bridge_hal_commands_create},
     {"command_buffer.dispatch", "0rrIiiiICiDCiirIID_v", ee_bridge_hal_commands_dispatch},
+    {"command_buffer.dispatch", "0rriiiiICiDCiirIID_v", ee_bridge_hal_commands_dispatch_ordinal},
     {"command_buffer.dispatch.indirect", "0rrIirIICiDCiirIID_v",
      ee_bridge_hal_commands_dispatch_indirect},
+    {"command_buffer.dispatch.indirect", "0rriirIICiDCiirIID_v",
+     ee_bridge_hal_commands_dispatch_indirect_ordinal},
     {"command_buffer.end_debug_group", "0r_v", ee_bridge_hal_commands_note},
     {"command_buffer.execution_barrier", "0riiI_v", ee_bridge_hal_commands_note},
     {"command_buffer.fill_buffer", "0rrIIiIiI_v", ee_bridge_hal_commands_fill},
     {"command_buffer.finalize", "0r_v", ee_bridge_hal_commands_finalize},
+    {"command_buffer.flush_buffer", "0rirII_v", ee_bridge_hal_commands_visibility},
+    {"command_buffer.invalidate_buffer", "0rirII_v", ee_bridge_hal_commands_visibility},
     {"command_buffer.update_buffer", "0rrIrIIiI_v", ee_bridge_hal_commands_update},
     {"device.allocator", "0r_r", ee_bridge_hal_device_allocator},
     {"device.query.i64", "0rrr_iI", ee_bridge_hal_device_query},
@@ -112,6 +118,7 @@ eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_st
 
 const ee_vm_native_module_t ee_bridge_hal_module = {
     .name = "hal",
+    .oldest_version = 6,
     .version = 7,
     .functions = functions,
     .function_count = sizeof functions / sizeof functions[0],

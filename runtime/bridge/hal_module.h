@@ -7,8 +7,9 @@
 //   hal_target.c   what CPU a module was compiled for
 //   hal_trace.c    buffer_view.trace
 //
-// Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.13. Arguments lie flat, a slot each; the
-// numbers in each function count slots in the calling convention that stands in the table.
+// Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.11 to 3.13. Arguments lie flat, a slot
+// each; the numbers in each function count slots in the calling convention that stands in the
+// table.
 #ifndef EE_BRIDGE_HAL_MODULE_H_
 #define EE_BRIDGE_HAL_MODULE_H_
 
@@ -138,6 +139,9 @@ eerie_status_t ee_bridge_hal_commands_copy(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_create(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_dispatch(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_dispatch_indirect(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_dispatch_indirect_ordinal(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_dispatch_ordinal(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_visibility(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_fill(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_finalize(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_update(ee_vm_call_t *call);

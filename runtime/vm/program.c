@@ -166,11 +166,13 @@ static eerie_status_t check_dependencies(const ee_vm_program_t *program,
     --provider;
     const uint32_t version =
         provider->module ? provider->module->version : provider->native->version;
-    if (version < dependency->minimum_version) {
+    const uint32_t oldest = provider->module ? 0 : provider->native->oldest_version;
+    const uint32_t wanted = dependency->minimum_version;
+    if (wanted > version || (wanted != 0 && wanted < oldest)) {
       return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
-                     "module '%.*s' needs module '%.*s' of version %u or later, this one is %u",
-                     EE_STR_ARG(module->name), EE_STR_ARG(dependency->name),
-                     (unsigned)dependency->minimum_version, (unsigned)version);
+                     "module '%.*s' needs module '%.*s' of version %u, this one knows %u to %u",
+                     EE_STR_ARG(module->name), EE_STR_ARG(dependency->name), (unsigned)wanted,
+                     (unsigned)oldest, (unsigned)version);
     }
   }
   return EERIE_OK;

@@ -56,7 +56,9 @@ typedef struct ee_vm_native_function {
 // which is how the ABI of several compiler releases lives in one table.
 typedef struct ee_vm_native_module {
   const char *name; // "hal"
-  uint32_t version; // compared with a module's declared minimum
+  // Compared with the version that a module declares, which must be one of these or 0: any.
+  uint32_t version;
+  uint32_t oldest_version;
   const ee_vm_native_function_t *functions;
   uint32_t function_count;
   const ee_object_type_t *const *types; // reference types that the module brings
