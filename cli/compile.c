@@ -14,7 +14,10 @@
 #include <unistd.h>
 
 #include "compiler.h"
+#include "file.h"
 #include "json.h"
+#include "sha256.h"
+#include "stamp.h"
 
 typedef struct compile_options {
   const char *output, *input_type, *compile_from, *compile_to, *dump_phase, *dump_phases_to, *mode,
@@ -23,7 +26,7 @@ typedef struct compile_options {
   double time_limit;
   uint64_t memory_limit_mb;
   bool split_input, no_verify, list_targets, list_phases, list_plugins, no_isolated, isolated,
-      mlir_bytecode, json, quiet;
+      mlir_bytecode, json, quiet, reproducible, no_stamp;
 } compile_options_t;
 
 // One run of the command.
@@ -32,6 +35,10 @@ typedef struct compile_run {
   eerie_compiler_t *compiler;
   size_t errors, warnings;
   bool skip_notes; // the diagnostic that they belong to was skipped
+  bool stamped;    // what comes out is a module, which tells where it comes from
+  int64_t time;
+  char source_sha256[65];
+  ee_cli_text_t source; // of a pipe, which can be read only once
   char static_path[4096], static_temporary[4096];
 } compile_run_t;
 
@@ -223,6 +230,12 @@ static void compile_keep_flag(void *user, const char *flag) {
   if (copy && !compile_add(user, copy)) free(copy);
 }
 
+static void compile_free_flags(ee_cli_strings_t *flags) {
+  for (size_t i = 0; i < flags->count; ++i)
+    free((void *)(uintptr_t)flags->items[i]);
+  ee_cli_strings_free(flags);
+}
+
 // The flags of a session with the targets and flags of the command line.
 static int compile_print_flags(compile_run_t *run) {
   const compile_options_t *options = run->options;
@@ -263,9 +276,7 @@ static int compile_print_flags(compile_run_t *run) {
   else if (options->json)
     exit_code = ee_cli_json_print(&json);
   if (status) ee_cli_text_free(&json.text);
-  for (size_t i = 0; i < target_flags.count; ++i)
-    free((void *)(uintptr_t)target_flags.items[i]);
-  ee_cli_strings_free(&target_flags);
+  compile_free_flags(&target_flags);
   eerie_compiler_session_release(session);
   return exit_code;
 }
@@ -418,6 +429,63 @@ static double compile_now(void) {
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+// Flags of the targets and those of the command line, as the compiler got them.
+static eerie_status_t compile_all_flags(const compile_options_t *options, ee_cli_strings_t *flags,
+                                        eerie_error_t *err) {
+  // Where a static library went is no property of the module.
+  const eerie_status_t status = eerie_compiler_target_flags(
+      options->targets.items, options->targets.count, "x.o", compile_keep_flag, flags, err);
+  if (status) return status;
+  char named[2][256] = {"", ""};
+  if (options->input_type)
+    snprintf(named[0], sizeof named[0], "--iree-input-type=%.200s", options->input_type);
+  if (options->opt_level)
+    snprintf(named[1], sizeof named[1], "--iree-opt-level=O%.8s", options->opt_level);
+  for (size_t i = 0; i < 2; ++i)
+    if (*named[i]) compile_keep_flag(flags, named[i]);
+  for (size_t i = 0; i < options->raw.count; ++i)
+    compile_keep_flag(flags, options->raw.items[i]);
+  return EERIE_OK;
+}
+
+// Writes the module and its stamp, whole or not at all.
+static eerie_status_t compile_write_stamped(compile_run_t *run, const char *input,
+                                            const char *output_path, const void *data, size_t *size,
+                                            eerie_error_t *err) {
+  const compile_options_t *options = run->options;
+  ee_cli_strings_t flags = {0};
+  eerie_compiler_info_t info;
+  eerie_status_t status = eerie_compiler_get_info(run->compiler, &info, err);
+  if (!status) status = compile_all_flags(options, &flags, err);
+  ee_cli_text_t end = {0};
+  size_t kept = *size;
+  if (!status) {
+    ee_cli_stamp_t stamp = {.compiler = info.release,
+                            .revision = info.revision,
+                            .source = strcmp(input, "-") == 0 ? "<stdin>" : input,
+                            .targets = &options->targets,
+                            .flags = &flags,
+                            .mode = options->mode,
+                            .compile_from = options->compile_from,
+                            .time = run->time};
+    memcpy(stamp.source_sha256, run->source_sha256, sizeof stamp.source_sha256);
+    ee_cli_stamp_write(&stamp, data, *size, &kept, &end);
+  }
+  compile_free_flags(&flags);
+  ee_cli_outputs_t outputs = {0};
+  ee_cli_text_t *content = NULL;
+  if (!status) status = ee_cli_outputs_open_head(&outputs, output_path, data, kept, &content, err);
+  if (!status) {
+    *content = end;
+    *size = kept + end.size;
+    end = (ee_cli_text_t){0};
+    status = ee_cli_outputs_commit(&outputs, err);
+  }
+  ee_cli_text_free(&end);
+  ee_cli_outputs_free(&outputs);
+  return status;
+}
+
 static int compile_write(compile_run_t *run, const char *input, const char *output_path,
                          eerie_compiler_output_t *output, double seconds) {
   eerie_error_t err = {0};
@@ -425,7 +493,9 @@ static int compile_write(compile_run_t *run, const char *input, const char *outp
   size_t size = 0;
   eerie_status_t status = eerie_compiler_output_map(output, &data, &size, &err);
   const bool to_stdout = strcmp(output_path, "-") == 0;
-  if (!status)
+  if (!status && run->stamped)
+    status = compile_write_stamped(run, input, output_path, data, &size, &err);
+  else if (!status)
     status = to_stdout ? eerie_compiler_output_write_fd(output, STDOUT_FILENO, &err)
                        : eerie_compiler_output_write_file(output, output_path, &err);
   if (status) return ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
@@ -553,10 +623,44 @@ static bool compile_makes_ir(const eerie_compile_options_t *what) {
          (what->compile_to && strcmp(what->compile_to, "end") != 0);
 }
 
+// Hashes the source, before the compiler sees it. A pipe is read here, for the compiler too.
+static int compile_hash_source(compile_run_t *run, const char *input,
+                               eerie_compile_options_t *what) {
+  eerie_error_t err = {0};
+  struct stat info;
+  const bool standard = strcmp(input, "-") == 0;
+  eerie_status_t status;
+  if (!standard && stat(input, &info) == 0 && S_ISREG(info.st_mode)) {
+    status = ee_cli_stamp_hash_file(input, run->source_sha256, &err);
+  } else if (ee_cli_has_extension(input, ".onnx")) {
+    status = EERIE_OK; // the importer's, and read once
+  } else {
+    status = ee_cli_read_file(input, &run->source, &err);
+    if (!status) {
+      ee_cli_sha256_t hash;
+      ee_cli_sha256_begin(&hash);
+      ee_cli_sha256_add(&hash, run->source.data, run->source.size);
+      ee_cli_sha256_end(&hash, run->source_sha256);
+      what->source_path = NULL;
+      what->source = run->source.data;
+      what->source_size = run->source.size;
+      what->source_name = standard ? "<stdin>" : input;
+    }
+  }
+  return status ? ee_cli_fail(EE_CLI_BAD_INPUT, "%s", err.message) : EE_CLI_OK;
+}
+
 static int compile_input(compile_run_t *run, compile_options_t *options,
                          eerie_compile_options_t *what) {
   const char *input = options->inputs.items[0];
   int exit_code = compile_check_input(input);
+  if (exit_code) return exit_code;
+  // Modules in pieces, one behind the other, have no end that a stamp could be at.
+  run->stamped = !options->no_stamp && !compile_makes_ir(what) && !what->split_input &&
+                 what->pipeline != EERIE_COMPILER_HAL_EXECUTABLE &&
+                 what->format != EERIE_COMPILER_EXECUTABLE_BINARY;
+  run->time = -1;
+  if (run->stamped && !options->reproducible) exit_code = ee_cli_stamp_time(&run->time);
   if (exit_code) return exit_code;
   char derived[4096];
   const char *output = options->output;
@@ -570,6 +674,8 @@ static int compile_input(compile_run_t *run, compile_options_t *options,
   }
   if (strcmp(output, "-") == 0 && !compile_makes_ir(what) && isatty(STDOUT_FILENO))
     return ee_cli_fail(EE_CLI_USAGE, "a module is not printed on a terminal; give --output=FILE");
+  eerie_error_t err = {0};
+  if (ee_cli_output_check(output, &err)) return ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
   if (compile_has_static_target(options)) {
     if (strcmp(output, "-") == 0 && !options->static_library)
       return ee_cli_fail(EE_CLI_USAGE,
@@ -580,6 +686,8 @@ static int compile_input(compile_run_t *run, compile_options_t *options,
     what->static_library_path = run->static_temporary;
   }
   what->source_path = input;
+  if (run->stamped) exit_code = compile_hash_source(run, input, what);
+  if (exit_code) return exit_code;
   what->on_diagnostic = compile_on_diagnostic;
   what->on_output = compile_on_output;
   what->user = run;
@@ -609,6 +717,7 @@ static int compile_command(compile_options_t *options) {
     exit_code = compile_print_flags(&run);
   else
     exit_code = compile_input(&run, options, &what);
+  ee_cli_text_free(&run.source);
   eerie_compiler_release(run.compiler);
   return exit_code;
 }
@@ -655,6 +764,10 @@ static bool compile_parse(compile_options_t *o, int argc, char **argv, int *out_
       {"memory_limit", "MB", EE_CLI_NUMBER, &o->memory_limit_mb, "stop one that takes more memory"},
       {"reproducer", "FILE", EE_CLI_STRING, &o->reproducer,
        "where a crash is recorded (default: a new\nfile in the temporary folder)"},
+      {"reproducible", NULL, EE_CLI_SWITCH, &o->reproducible,
+       "leave the time out of the stamp: the same source\nand flags give the same bytes"},
+      {"no_stamp", NULL, EE_CLI_SWITCH, &o->no_stamp,
+       "exactly the compiler's bytes, without a stamp of\ncompiler, flags, source and time"},
       {"json", NULL, EE_CLI_SWITCH, &o->json, "print facts as JSON"},
       {"quiet", NULL, EE_CLI_SWITCH, &o->quiet, "no closing line on a terminal"},
   };

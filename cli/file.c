@@ -117,6 +117,18 @@ eerie_status_t ee_cli_outputs_open(ee_cli_outputs_t *outputs, const char *path, 
   return EERIE_OK;
 }
 
+eerie_status_t ee_cli_outputs_open_head(ee_cli_outputs_t *outputs, const char *path,
+                                        const void *head, size_t size, ee_cli_text_t **out_content,
+                                        eerie_error_t *err) {
+  const eerie_status_t status = ee_cli_outputs_open(outputs, path, false, out_content, err);
+  for (size_t i = 0; !status && i < outputs->count; ++i) {
+    if (&outputs->items[i].content != *out_content) continue;
+    outputs->items[i].head = head;
+    outputs->items[i].head_size = size;
+  }
+  return status;
+}
+
 static bool write_all(int file, const char *data, size_t size) {
   while (size) {
     const ssize_t written = write(file, data, size);
@@ -128,11 +140,16 @@ static bool write_all(int file, const char *data, size_t size) {
   return true;
 }
 
+static bool write_output(int file, const ee_cli_output_t *output) {
+  return write_all(file, output->head, output->head_size) &&
+         write_all(file, output->content.data, output->content.size);
+}
+
 static eerie_status_t write_special(const ee_cli_output_t *output, eerie_error_t *err) {
   const bool standard = strcmp(output->path, "-") == 0;
   fflush(stdout);
   const int file = standard ? STDOUT_FILENO : open(output->path, O_WRONLY | O_CLOEXEC);
-  const bool written = file >= 0 && write_all(file, output->content.data, output->content.size);
+  const bool written = file >= 0 && write_output(file, output);
   const eerie_status_t status = written ? EERIE_OK : file_error(err, "write", output->path);
   if (file >= 0 && !standard) close(file);
   return status;
@@ -160,7 +177,7 @@ static eerie_status_t write_temporary(ee_cli_output_t *output, eerie_error_t *er
     return file_error(err, "write", output->path);
   }
   output->temporary = name;
-  bool written = write_all(file, output->content.data, output->content.size);
+  bool written = write_output(file, output);
   if (written) written = fchmod(file, output_mode(output->path)) == 0;
   const int number = errno;
   // Some file systems tell only now that they are full.

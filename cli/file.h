@@ -12,6 +12,8 @@ eerie_status_t ee_cli_read_file(const char *path, ee_cli_text_t *out_content, ee
 typedef struct ee_cli_output {
   const char *path; // borrowed
   char *temporary;  // written, and not yet in its place
+  const void *head; // borrowed bytes that stand before the content
+  size_t head_size;
   ee_cli_text_t content;
 } ee_cli_output_t;
 
@@ -27,6 +29,10 @@ eerie_status_t ee_cli_output_check(const char *path, eerie_error_t *err);
 // holds now, or was given before.
 eerie_status_t ee_cli_outputs_open(ee_cli_outputs_t *outputs, const char *path, bool append,
                                    ee_cli_text_t **out_content, eerie_error_t *err);
+// A file that begins with `size` borrowed bytes at `head`, instead of a copy of them.
+eerie_status_t ee_cli_outputs_open_head(ee_cli_outputs_t *outputs, const char *path,
+                                        const void *head, size_t size, ee_cli_text_t **out_content,
+                                        eerie_error_t *err);
 // Writes all files beside their places, then renames them. What is no regular file (a pipe,
 // /dev/stdout; "-" for standard output) is written directly.
 eerie_status_t ee_cli_outputs_commit(ee_cli_outputs_t *outputs, eerie_error_t *err);

@@ -39,6 +39,7 @@ static void append_quoted(ee_cli_text_t *text, const char *value) {
 }
 
 static void new_line(ee_cli_json_t *json) {
+  if (json->compact) return;
   ee_cli_text_string(&json->text, "\n");
   for (unsigned i = 0; i < json->depth; ++i)
     ee_cli_text_string(&json->text, "  ");
@@ -51,7 +52,7 @@ static void begin(ee_cli_json_t *json, const char *name) {
   json->has_members = true;
   if (!name) return;
   append_quoted(&json->text, name);
-  ee_cli_text_string(&json->text, ": ");
+  ee_cli_text_string(&json->text, json->compact ? ":" : ": ");
 }
 
 void ee_cli_json_open(ee_cli_json_t *json, const char *name, char bracket) {

@@ -10,6 +10,7 @@ typedef struct ee_cli_json {
   ee_cli_text_t text;
   unsigned depth;
   bool has_members; // of what is open
+  bool compact;     // all in one line
 } ee_cli_json_t;
 
 void ee_cli_json_open(ee_cli_json_t *json, const char *name, char bracket); // '{' or '['

@@ -1,5 +1,7 @@
 """`eerie compile` and `eerie import`: results, messages, exit codes, what is left behind."""
+import datetime
 import glob
+import hashlib
 import json
 import os
 import pathlib
@@ -9,6 +11,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zipfile
 
 import harness
 
@@ -73,7 +76,7 @@ class Compile(CompileCase):
             ["--", *HOST_FLAGS],
             ["--input-type", "none"],
         ):
-            self.compile(self.source, "-o", self.module, *arguments)
+            self.compile("--no-stamp", self.source, "-o", self.module, *arguments)
             self.assertEqual(self.module.read_bytes(), expected.read_bytes(), arguments)
             self.module.unlink()
 
@@ -99,9 +102,9 @@ class Compile(CompileCase):
 
     def test_standard_input_and_output(self):
         source = MULTIPLY.encode()
-        done = self.compile("-", stdin=source)
+        done = self.compile("-", "--reproducible", stdin=source)
         self.assertEqual(done.raw[:4], b"PK\x03\x04")
-        self.compile("-", "-o", self.module, stdin=source)
+        self.compile("-", "-o", self.module, "--reproducible", stdin=source)
         self.assertEqual(done.raw, self.module.read_bytes())
         done = self.compile(self.source, "--compile-to=flow")
         self.assertIn("flow.executable", done.out)
@@ -215,7 +218,7 @@ class Compile(CompileCase):
         self.assertEqual(self.eerie("compile", text).code, 1)
         self.refuses(5, "compile", self.source, "-o", "no/such/folder/x.vmfb",
                      says="no/such/folder/x.vmfb")
-        self.refuses(5, "compile", self.source, "-o", self.folder, says="folder")
+        self.refuses(5, "compile", self.source, "-o", self.folder, says="directory")
         self.refuses(5, "compile", self.source, "-o", "/dev/full", says="/dev/full")
 
     def test_bad_command_line(self):
@@ -233,6 +236,99 @@ class Compile(CompileCase):
                      says="--iree-toaster=1")
         self.refuses(2, "compile", self.source, "--no-isolated", "--time-limit=1", says="limit")
         self.refuses(2, "compile", "--flags=some", says="nondefault")
+
+
+@needs_iree
+class Provenance(CompileCase):
+    """What a module tells of where it comes from, and who can still read it."""
+
+    def compile(self, *arguments, **keywords):
+        done = self.eerie("compile", *arguments, "-o", self.module, **keywords)
+        self.assertEqual((done.code, done.err), (0, ""))
+        return self.module.read_bytes()
+
+    def stamp(self):
+        # The comment of a ZIP archive, read by someone else's reader.
+        with zipfile.ZipFile(self.module) as archive:
+            self.assertIsNone(archive.testzip())
+            text, mark, rest = archive.comment.partition(b"\neerie-stamp:")
+        self.assertTrue(mark)
+        self.assertEqual(rest, b"%08x\n" % len(text))
+        return json.loads(text)
+
+    def test_facts(self):
+        before = int(time.time())
+        self.compile(self.source, "--target=host", "-O2", "--iree-input-demote-f64-to-f32=false")
+        stamp = self.stamp()
+        self.assertRegex(stamp["producer"], r"^eerie \d+\.\d+\.\d+$")
+        self.assertRegex(stamp["compiler"], r"^3\.\d+\.\d+$")
+        self.assertEqual(stamp["source"], "mul.mlir")
+        self.assertEqual(stamp["source_sha256"], hashlib.sha256(MULTIPLY.encode()).hexdigest())
+        self.assertEqual(stamp["targets"], ["host"])
+        self.assertEqual(set(HOST_FLAGS) | {"--iree-opt-level=O2",
+                                            "--iree-input-demote-f64-to-f32=false"},
+                         set(stamp["flags"]))
+        moment = datetime.datetime.strptime(stamp["time"], "%Y-%m-%dT%H:%M:%SZ")
+        moment = moment.replace(tzinfo=datetime.timezone.utc).timestamp()
+        self.assertTrue(before <= moment <= time.time() + 1, stamp["time"])
+
+    def test_hashes(self):
+        """Lengths around those where the hash's padding changes, from a pipe."""
+        for length in (55, 56, 63, 64, 119, 120):
+            source = MULTIPLY + "//"
+            source += "-" * ((length - len(source)) % 64) + "\n"
+            self.compile("-", stdin=source[:-1].encode())
+            stamp = self.stamp()
+            self.assertEqual(stamp["source"], "<stdin>")
+            self.assertEqual(stamp["source_sha256"],
+                             hashlib.sha256(source[:-1].encode()).hexdigest())
+
+    def test_reproducible(self):
+        first = self.compile(self.source, "--reproducible")
+        time.sleep(1.1)
+        self.assertEqual(self.compile(self.source, "--reproducible"), first)
+        self.assertNotIn("time", self.stamp())
+        self.environment["SOURCE_DATE_EPOCH"] = "951782400"
+        first = self.compile(self.source)
+        self.assertEqual(self.stamp()["time"], "2000-02-29T00:00:00Z")
+        self.assertEqual(self.compile(self.source), first)
+        for wrong in ("yesterday", "-1", "1e9", "9" * 30):
+            self.environment["SOURCE_DATE_EPOCH"] = wrong
+            self.refuses(2, "compile", self.source, says=["SOURCE_DATE_EPOCH", wrong])
+
+    def test_names_that_need_escapes(self):
+        source = self.folder / 'ä "quoted" \n\\.mlir'
+        source.write_text(MULTIPLY)
+        self.compile(source)
+        self.assertEqual(self.stamp()["source"], source.name)
+
+    def test_more_flags_than_fit(self):
+        self.compile(self.source, *["--iree-input-demote-f64-to-f32=false"] * 2000)
+        self.assertNotIn("flags", self.stamp())
+
+    def test_what_is_no_module_has_none(self):
+        for arguments in (["--compile-to=flow"], ["--format=mlirbc", "--compile-to=input"]):
+            self.assertNotIn(b"eerie-stamp", self.compile(self.source, *arguments))
+        self.assertNotIn(b"eerie-stamp", self.compile(self.source, "--no-stamp"))
+
+    def test_read_by_others(self):
+        for flags in ([], ["--iree-vm-emit-polyglot-zip=false"]):
+            plain = self.compile(self.source, "--no-stamp", *flags)
+            stamped = self.compile(self.source, "--reproducible", *flags)
+            same = len(plain) - (2 if not flags else 0)
+            self.assertEqual(stamped[:same], plain[:same])
+            self.stamp()
+            call = ["--function=mul", "--input=4xf32=1 2 3 4", "--input=4xf32=10"]
+            tool = harness.find_tool("iree-run-module")
+            for mode in ("mmap", "preload") if tool else ():
+                done = harness.execute([tool, f"--module={self.module}", f"--module_mode={mode}",
+                                        "--device=local-sync", *call])
+                self.assertIn("4xf32=10 20 30 40", done.out, done.err)
+            done = self.eerie("run", self.module, *call)
+            self.assertIn("4xf32=10 20 30 40", done.out, done.err)
+            tool = harness.find_tool("iree-dump-module")
+            if tool:
+                self.assertIn("mul", harness.execute([tool, self.module]).out)
 
 
 class Missing(CompileCase):
