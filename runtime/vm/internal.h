@@ -98,6 +98,7 @@ struct ee_vm_program {
   void *trace_user;
   eerie_status_t (*wait)(void *user, ee_object_t *object, int64_t deadline_ns, eerie_error_t *err);
   void *wait_user;
+  struct ee_vm_notes *notes; // failures that did not end the call; NULL: none
 #if EERIE_THREADS
   atomic_int state;
 #else
@@ -164,6 +165,9 @@ eerie_status_t ee_vm_invoke_blocking(ee_vm_program_t *program, ee_vm_function_t 
 eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
                                eerie_error_t *err);
 
+// Puts "module.function+offset" before the message.
+void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc, eerie_error_t *err);
+
 // ops_f32.c, ops_f64.c ----------------------------------------------------------------------------
 
 // Float instructions that only move bits are instructions of the integer set with another number:
@@ -212,5 +216,11 @@ void ee_vm_rodata_release(ee_vm_buffer_t *buffers, uint32_t count);
 // References in registers with the move bit are given away.
 void ee_vm_trace_line(const ee_vm_program_t *program, const uint8_t *text, const uint8_t *list,
                       const uint32_t *regs, ee_object_t **refs);
+
+// note.c ------------------------------------------------------------------------------------------
+
+// At the end of a call with status `status`: forgets the failures noted; what the call fails with.
+eerie_status_t ee_vm_settle_notes(ee_vm_program_t *program, eerie_status_t status,
+                                  eerie_error_t *err);
 
 #endif // EE_VM_INTERNAL_H_

@@ -200,9 +200,8 @@ static EE_COLD eerie_status_t fail(uint32_t code, const uint8_t *text, eerie_err
   return EE_FAIL(err, status, "%.*s", (int)size, (const char *)text + 2);
 }
 
-// Puts "module.function+offset" before the message.
-static EE_COLD void annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc,
-                                      eerie_error_t *err) {
+EE_COLD void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc,
+                                     eerie_error_t *err) {
   const ee_module_t *module = frame->module->module;
   const ee_module_function_t *function = frame->function;
   const unsigned offset = (unsigned)(pc - function->bytecode);
@@ -883,12 +882,12 @@ call : {
     const uint32_t index = ordinal & ~EE_FUNCTION_IMPORT_BIT;
     const ee_vm_linked_import_t *import = &linked->imports[index];
     if (EE_LIKELY(import->native)) {
+      frame->pc = pc - 1; // to be made again if it defers
       status = call_native(program, import, &linked->module->imports[index], segments, arguments,
                            result_list, err);
       frame = ee_vm_frame_at(program, program->frame);
       if (EE_UNLIKELY(status != EERIE_OK)) {
         if (status != EERIE_DEFERRED) goto failed;
-        frame->pc = pc - 1; // to be made again
         return status;
       }
       regs = ee_vm_frame_registers(frame);
@@ -1086,6 +1085,6 @@ bad_element : {
 out_of_steps : program->steps_left = 0;
 status = EE_FAIL(err, EERIE_DEADLINE_EXCEEDED, "more than %llu branches and calls",
                  (unsigned long long)program->step_limit);
-failed : annotate_location(frame, pc - 1, err);
+failed : ee_vm_annotate_location(frame, pc - 1, err);
 return status;
 }

@@ -113,9 +113,21 @@ static void unwind(ee_vm_program_t *program) {
     ee_vm_pop_frame(program);
 }
 
+static EE_COLD void drop_results(const ee_vm_program_t *program, const ee_vm_value_t *results) {
+  const ee_str_t letters = program->entry->signature.results;
+  for (size_t i = 0; i < letters.size; ++i) {
+    if (letters.data[i] == 'r') ee_object_release(results[i].ref);
+  }
+}
+
 // Runs what is on the stack and settles the program's state.
 static eerie_status_t run(ee_vm_program_t *program, ee_vm_value_t *results, eerie_error_t *err) {
-  const eerie_status_t status = ee_vm_interpret(program, results, err);
+  eerie_status_t status = ee_vm_interpret(program, results, err);
+  if (EE_UNLIKELY(program->notes && status != EERIE_DEFERRED)) {
+    const bool returned = status == EERIE_OK;
+    status = ee_vm_settle_notes(program, status, err);
+    if (returned) drop_results(program, results);
+  }
   if (EE_UNLIKELY(status != EERIE_OK && status != EERIE_DEFERRED)) {
     unwind(program);
     for (size_t i = 0; i < program->entry->signature.results.size; ++i)
@@ -186,6 +198,7 @@ void ee_vm_cancel(ee_vm_program_t *program) {
   if (!claim(program, EE_VM_WAITING)) return;
   drop_pending(program);
   unwind(program);
+  if (program->notes) (void)ee_vm_settle_notes(program, EERIE_CANCELLED, NULL);
   let_go(program, EE_VM_IDLE);
 }
 

@@ -9,6 +9,7 @@
 //   invoke.c       calls from outside, resume, the stack of frames
 //   interpreter.c  one function: a case for each opcode
 //   ops_f32.c, ops_f64.c, buffer.c, list.c   what the cases call
+//   trace.c, note.c  what a program tells while it runs
 #ifndef EE_VM_VM_H_
 #define EE_VM_VM_H_
 
@@ -67,6 +68,15 @@ typedef struct ee_vm_native_module {
   eerie_status_t (*create_state)(void *user, ee_heap_t *heap, void **out_state, eerie_error_t *err);
   void (*destroy_state)(void *user, ee_heap_t *heap, void *state);
 } ee_vm_native_module_t;
+
+// For a native function whose failure should not end the call (an expectation of a test that does
+// not hold): puts the place in the bytecode before the message of `failure` and gives the line
+// "failed: <place>: <message>" to the program's trace sink. When the function called from outside
+// is over and has not failed otherwise, it fails with the code and the text of the first failure
+// noted, "<n> failures, the first: ..." if there are several. `failure` may lose its text.
+// RESOURCE_EXHAUSTED: no memory to note it, put into `err`.
+eerie_status_t ee_vm_note_failure(ee_vm_program_t *program, eerie_error_t *failure,
+                                  eerie_error_t *err);
 
 // ---- Programs ----------------------------------------------------------------------------------
 

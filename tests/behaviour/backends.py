@@ -69,6 +69,9 @@ EXPECTATIONS = [
     ("all", ["check.expect_all_true", "[1]", "3xi8", "got 0"]),
     ("true_scalar", ["check.expect_true", "got 0"]),
     ("false_scalar", ["check.expect_false", "got 7"]),
+    ("several", ["2 failures, the first: module.several+", "failed: module.several+",
+                 "check.expect_eq: element [1] of 2xf32: expected 3, got 2",
+                 "check.expect_false: expected 0, got 7"]),
 ]
 
 

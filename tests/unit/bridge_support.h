@@ -5,6 +5,7 @@
 
 #include "bridge/bridge.h"
 #include "unit/hal_support.h"
+#include "vm/internal.h"
 
 typedef struct bridge {
   fixture_t f;
@@ -57,7 +58,8 @@ CHECK_HELPER eerie_status_t bridge_call_as(bridge_t *b, const char *name, const 
         .err = &b->err,
         .wait_deadline_ns = INT64_MAX,
     };
-    const eerie_status_t status = function->function(&call);
+    eerie_status_t status = function->function(&call);
+    if (b->program->notes) status = ee_vm_settle_notes(b->program, status, &b->err);
     if (status == EERIE_OK) return status;
     // As the virtual machine does: what a failed function left goes.
     for (size_t r = 0; r < 2; ++r) {

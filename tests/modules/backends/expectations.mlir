@@ -44,3 +44,13 @@ func.func @false_scalar() {
   check.expect_false(%z) : i32
   return
 }
+
+// One that does not hold lets those behind it be checked all the same.
+func.func @several() {
+  %a = util.unfoldable_constant dense<[1.0, 2.0]> : tensor<2xf32>
+  check.expect_eq_const(%a, dense<[1.0, 3.0]> : tensor<2xf32>) : tensor<2xf32>
+  check.expect_eq_const(%a, dense<[1.0, 2.0]> : tensor<2xf32>) : tensor<2xf32>
+  %z = util.unfoldable_constant 7 : i32
+  check.expect_false(%z) : i32
+  return
+}
