@@ -2,7 +2,7 @@
 //
 // Whoever embeds Eerie brings memory (eerie_allocator_t) and, when waits should time out or logs
 // carry times, a clock in place of ee_port_time_ns.
-#include "port/port.h"
+#include "port/no_threads.h"
 
 eerie_allocator_t ee_port_allocator(void) {
   return (eerie_allocator_t){NULL, NULL};
@@ -38,26 +38,6 @@ eerie_status_t ee_port_code_protect(uint8_t *pages, size_t size, ee_port_protect
 
 void ee_port_code_free(uint8_t *pages, size_t size) {
   (void)pages, (void)size;
-}
-
-void ee_port_monitor_initialize(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-void ee_port_monitor_destroy(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-void ee_port_monitor_lock(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-void ee_port_monitor_unlock(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-bool ee_port_monitor_wait(ee_port_monitor_t *monitor, int64_t deadline_ns) {
-  (void)monitor, (void)deadline_ns;
-  return false;
-}
-void ee_port_monitor_notify_all(ee_port_monitor_t *monitor) {
-  (void)monitor;
 }
 
 void ee_port_cpu_data(uint64_t out_data[8]) {

@@ -75,27 +75,6 @@ void ee_port_monitor_notify_all(ee_port_monitor_t *monitor) {
   (void)pthread_cond_broadcast(&of(monitor)->condition);
 }
 
-#else // no threads: nothing to lock out, and nobody to wait for
-
-void ee_port_monitor_initialize(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-void ee_port_monitor_destroy(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-void ee_port_monitor_lock(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-void ee_port_monitor_unlock(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-bool ee_port_monitor_wait(ee_port_monitor_t *monitor, int64_t deadline_ns) {
-  (void)monitor;
-  (void)deadline_ns;
-  return false;
-}
-void ee_port_monitor_notify_all(ee_port_monitor_t *monitor) {
-  (void)monitor;
-}
-
+#else
+#include "port/no_threads.h"
 #endif
