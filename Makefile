@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan bench install size lint soak clean
+.PHONY: help setup build demo test test-asan test-onnx bench install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -29,6 +29,15 @@ test: setup-test ## every check this machine can run; all under ASan and UBSan t
 
 test-asan: setup-test ## the tests under ASan and UBSan alone
 	@tools/check_all.sh asan-ubsan
+
+ONNX_TESTS = $(VENV)/bin/python tests/conformance/onnx_tests.py --results build/conformance \
+	--runner build/release/tests/behaviour/golden_run
+
+test-onnx: setup-test build ## ONNX's backend tests, all of them, beside iree-run-module
+	@$(ONNX_TESTS)
+	@$(ONNX_TESTS) --kinds real
+	@$(ONNX_TESTS) --variant vmvx --share tenth
+	@$(ONNX_TESTS) --variant f64
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py
