@@ -7,6 +7,7 @@
 //   module.c   the module, devices               errors.c   exceptions
 //   program.c  programs, parameters, functions   dlpack.c   capsules of other frameworks
 //   tensor.c   tensors as Python objects         convert.c  arguments and results
+//   parameters.c   writing archives of weights
 #ifndef EERIE_PYTHON_BINDING_H_
 #define EERIE_PYTHON_BINDING_H_
 
@@ -49,6 +50,8 @@ typedef struct tensor_object {
 
 extern PyType_Spec binding_tensor_spec;
 
+// NONE: a type that no tensor has.
+eerie_dtype_t binding_dtype_of_buffer(const Py_buffer *view);
 // Whether buffers have a name for the tensor's elements.
 bool binding_tensor_has_buffer(const eerie_tensor_t *tensor);
 
@@ -79,5 +82,10 @@ PyObject *binding_from_value(eerie_value_t *value);
 
 extern PyType_Spec binding_program_spec;
 extern PyType_Spec binding_function_spec;
+
+// ---- parameters.c ------------------------------------------------------------------------------
+
+// (path, [(key, array), ...], "irpa" or "safetensors")
+PyObject *binding_write_parameters(PyObject *module, PyObject *args);
 
 #endif // EERIE_PYTHON_BINDING_H_

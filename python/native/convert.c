@@ -63,7 +63,7 @@ static eerie_buffer_t *to_buffer(PyObject *object) {
   return buffer;
 }
 
-// A value for an element of a list, whose type nothing declares.
+// A value whose type nothing declares, such as an element of a list.
 static bool to_undeclared(eerie_device_t *device, PyObject *object, eerie_value_t *out_value) {
   eerie_type_t type = {.kind = EERIE_KIND_TENSOR, .rank = SIZE_MAX};
   if (PyFloat_Check(object)) {
@@ -156,6 +156,10 @@ bool binding_to_value(eerie_device_t *device, PyObject *object, const eerie_type
   case EERIE_KIND_TENSOR:
     done = (out_value->as.tensor = to_tensor(device, object, type)) != NULL;
     break;
+  case EERIE_KIND_OTHER:
+    // A module without declarations tells only that it takes a reference.
+    if (type->text && *type->text == 0) return to_undeclared(device, object, out_value);
+    // fallthrough
   default:
     PyErr_Format(PyExc_TypeError, "values of type %s cannot be given from Python",
                  type->text ? type->text : "?");
@@ -164,7 +168,7 @@ bool binding_to_value(eerie_device_t *device, PyObject *object, const eerie_type
   if (done) {
     out_value->kind = type->kind;
   } else {
-    name_argument(name);
+    name_argument(name && *name ? name : NULL);
   }
   return done;
 }

@@ -45,6 +45,8 @@ static PyMethodDef methods[] = {
     {"set_hooks", set_hooks, METH_VARARGS,
      "What makes arrays of result tensors, and buffers of arguments that have none."},
     {"memory", memory, METH_NOARGS, "Bytes in use by the library: now, and at most so far."},
+    {"write_parameters", binding_write_parameters, METH_VARARGS,
+     "Writes (path, [(key, array), ...], format): an archive of parameters."},
     {NULL, NULL, 0, NULL},
 };
 

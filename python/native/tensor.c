@@ -45,6 +45,10 @@ static eerie_dtype_t dtype_of(const char *format, Py_ssize_t item_size) {
   return EERIE_DTYPE_NONE;
 }
 
+eerie_dtype_t binding_dtype_of_buffer(const Py_buffer *view) {
+  return dtype_of(view->format, view->itemsize);
+}
+
 // ---- Making ------------------------------------------------------------------------------------
 
 PyObject *binding_tensor_new(eerie_tensor_t *take_tensor) {

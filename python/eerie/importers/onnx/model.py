@@ -1,0 +1,225 @@
+"""An ONNX model with its weights apart from its graph.
+
+Shape inference and rewriting then work on kilobytes, whatever the model weighs. A weight is a name
+and a way to its bytes; small ones stay in the graph, because operators look at their values.
+"""
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import typing
+
+import numpy
+import onnx
+from onnx import TensorProto, external_data_helper, numpy_helper, version_converter
+
+from ..route import Dim, Options
+from ..source import SourceError
+
+# Initialisers up to this size stay in the graph: shapes, axes, scalars.
+SMALL_BYTES = 1024
+# Below this opset some operators (BatchNormalization, Softmax) have forms that do not lower.
+LEAST_OPSET = 17
+
+# Types whose elements are stored a byte or more each, so that their bytes are what a module expects.
+_WHOLE_BYTES = {
+    TensorProto.FLOAT: 4, TensorProto.DOUBLE: 8, TensorProto.FLOAT16: 2, TensorProto.BFLOAT16: 2,
+    TensorProto.INT8: 1, TensorProto.INT16: 2, TensorProto.INT32: 4, TensorProto.INT64: 8,
+    TensorProto.UINT8: 1, TensorProto.UINT16: 2, TensorProto.UINT32: 4, TensorProto.UINT64: 8,
+    TensorProto.FLOAT8E4M3FN: 1, TensorProto.FLOAT8E4M3FNUZ: 1, TensorProto.FLOAT8E5M2: 1,
+    TensorProto.FLOAT8E5M2FNUZ: 1,
+}
+
+
+@dataclasses.dataclass
+class Weight:
+    """An initialiser that was taken out of the graph."""
+
+    tensor: onnx.TensorProto  # with its bytes, or with where they are
+    folder: pathlib.Path  # that external data is relative to
+
+    @property
+    def size(self) -> int:
+        count = 1
+        for dim in self.tensor.dims:
+            count *= dim
+        return count * _WHOLE_BYTES[self.tensor.data_type]
+
+    def array(self) -> numpy.ndarray:
+        """The elements; of a file beside the model they are mapped, not read."""
+        if self.tensor.data_location != TensorProto.EXTERNAL:
+            return numpy_helper.to_array(self.tensor)
+        info = external_data_helper.ExternalDataInfo(self.tensor)
+        path = (self.folder / info.location).resolve()
+        if self.folder.resolve() not in path.parents:
+            raise SourceError(f"weight '{self.tensor.name}' lies in {info.location}, outside of the "
+                              "model's folder")
+        try:
+            raw = numpy.memmap(path, dtype=numpy.uint8, mode="r", offset=info.offset or 0,
+                               shape=(info.length or self.size,))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"weight '{self.tensor.name}': {path}: {error}") from None
+        if raw.size != self.size:
+            raise SourceError(f"weight '{self.tensor.name}': {path} gives {raw.size} bytes, its shape "
+                              f"takes {self.size}")
+        return raw
+
+
+@dataclasses.dataclass
+class Model:
+    path: pathlib.Path
+    proto: onnx.ModelProto  # without the bytes of `weights`
+    weights: dict[str, Weight]
+    notes: list[str]
+
+    @property
+    def opset(self) -> int:
+        for entry in self.proto.opset_import:
+            if entry.domain in ("", "ai.onnx"):
+                return entry.version
+        return 0
+
+    def values(self, name: str) -> numpy.ndarray | None:
+        """The elements of an initialiser or constant of the main graph, or None."""
+        if name in self.weights:
+            weight = self.weights[name]
+            array = weight.array()
+            if weight.tensor.data_location == TensorProto.EXTERNAL:
+                dtype = onnx.helper.tensor_dtype_to_np_dtype(weight.tensor.data_type)
+                array = array.view(dtype).reshape(weight.tensor.dims)
+            return array
+        for initializer in self.proto.graph.initializer:
+            if initializer.name == name:
+                return numpy_helper.to_array(initializer)
+        for node in self.proto.graph.node:
+            if node.op_type == "Constant" and node.output[0] == name:
+                for attribute in node.attribute:
+                    if attribute.name == "value":
+                        return numpy_helper.to_array(attribute.t)
+        return None
+
+
+def _detach(proto: onnx.ModelProto, folder: pathlib.Path) -> dict[str, Weight]:
+    """Takes the bytes of large initialisers out of the graph, leaving their names and types."""
+    weights = {}
+    for initializer in proto.graph.initializer:
+        size = _WHOLE_BYTES.get(initializer.data_type)
+        if not size:
+            continue
+        for dim in initializer.dims:
+            size *= dim
+        if size <= SMALL_BYTES and initializer.data_location != TensorProto.EXTERNAL:
+            continue
+        kept = TensorProto()
+        kept.CopyFrom(initializer)
+        weight = Weight(kept, folder)
+        if size <= SMALL_BYTES:
+            external_data_helper.load_external_data_for_tensor(initializer, str(folder))
+            continue
+        weights[initializer.name] = weight
+        empty = TensorProto(name=initializer.name, data_type=initializer.data_type,
+                            dims=initializer.dims, data_location=TensorProto.EXTERNAL)
+        empty.external_data.add(key="location", value="apart")
+        initializer.CopyFrom(empty)
+    return weights
+
+
+def load(path: pathlib.Path) -> Model:
+    """Loads a model. SourceError: it is none."""
+    try:
+        proto = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf has a class of its own in each of its implementations
+        raise SourceError(f"{path}: not an ONNX model: {error}") from None
+    if not proto.graph.node and not proto.graph.output:
+        raise SourceError(f"{path}: not an ONNX model: it has no graph")
+    weights = _detach(proto, path.resolve().parent)
+    return Model(path, proto, weights, [])
+
+
+# ---- Opsets ------------------------------------------------------------------------------------
+
+def convert_opset(model: Model, wanted: int | None) -> None:
+    """Brings old models to an opset whose operators lower; `wanted` names another."""
+    target = wanted or LEAST_OPSET
+    opset = model.opset
+    if opset == 0 or (opset >= target if wanted is None else opset == target):
+        return
+    newest = onnx.defs.onnx_opset_version()
+    if target > newest:
+        raise SourceError(f"opset {target}: the installed onnx knows them up to {newest}")
+    if opset > newest:
+        raise SourceError(f"{model.path}: opset {opset}; the installed onnx knows them up to {newest}")
+    try:
+        converted = version_converter.convert_version(_whole(model), target)
+    except Exception as error:  # what the converter cannot do comes as a RuntimeError of many kinds
+        if wanted is not None:
+            raise SourceError(f"{model.path}: opset {opset} does not convert to {target}: "
+                              f"{_first_line(error)}") from None
+        model.notes.append(f"opset {opset} did not convert to {target} and stays as it is: "
+                           f"{_first_line(error)}")
+        return
+    model.notes.append(f"opset {opset} converted to {target}")
+    model.proto = converted
+    model.weights = _detach(converted, model.path.resolve().parent)
+
+
+def _whole(model: Model) -> onnx.ModelProto:
+    """The model with its weights inside, for tools that want them there."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model.proto)
+    for initializer in whole.graph.initializer:
+        if initializer.name in model.weights:
+            weight = model.weights[initializer.name]
+            raw = numpy.ascontiguousarray(weight.array()).tobytes()
+            initializer.CopyFrom(TensorProto(name=initializer.name, raw_data=raw,
+                                             data_type=weight.tensor.data_type,
+                                             dims=weight.tensor.dims))
+    return whole
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+# ---- Dimensions --------------------------------------------------------------------------------
+
+def apply_dims(model: Model, dims: dict[str, Dim]) -> None:
+    """Gives named dimensions their sizes. SourceError: a name that the model does not have."""
+    names: set[str] = set()
+
+    def visit(values: typing.Iterable[onnx.ValueInfoProto]) -> None:
+        for value in values:
+            for dim in value.type.tensor_type.shape.dim:
+                if not dim.dim_param:
+                    continue
+                names.add(dim.dim_param)
+                wanted = dims.get(dim.dim_param)
+                if wanted is not None and wanted.fixed is not None:
+                    dim.dim_value = wanted.fixed
+
+    graph = model.proto.graph
+    visit(graph.input)
+    visit(graph.output)
+    visit(graph.value_info)
+    unknown = sorted(set(dims) - names)
+    if unknown:
+        there = ", ".join(sorted(names)) or "none"
+        raise SourceError(f"{model.path}: no dimension '{unknown[0]}'; named dimensions: {there}")
+    for name, dim in dims.items():
+        if dim.fixed is None and dim.most is not None:
+            model.notes.append(f"dimension {name} stays dynamic; sizes outside of {dim.least} to "
+                               f"{dim.most} are not refused by the module")
+
+
+def infer_shapes(model: Model) -> None:
+    """Fills in the types of values; what cannot be inferred stays open."""
+    try:
+        model.proto = onnx.shape_inference.infer_shapes(model.proto, data_prop=True)
+    except Exception as error:  # as above
+        model.notes.append(f"shape inference stopped: {_first_line(error)}")
+
+
+def prepare(model: Model, options: Options) -> None:
+    """All of the above in order, before rewriting."""
+    convert_opset(model, options.opset)
+    apply_dims(model, options.dims)
