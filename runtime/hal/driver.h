@@ -16,6 +16,22 @@ typedef struct ee_hal_device_info {
   const char *description; // one line for people
 } ee_hal_device_info_t;
 
+// What a program gives to a device whose kernels run on the host: eerie_kernels.h, which says what
+// each does. NULL: not in this build.
+typedef const void *(*ee_hal_kernel_query_t)(uint32_t max_version, const void *environment);
+typedef struct ee_hal_kernel_import {
+  const char *symbol;
+  int (*function)(void *params, void *context, void *reserved);
+  void *context;
+} ee_hal_kernel_import_t;
+typedef struct ee_hal_host_kernels {
+  eerie_status_t (*add_library)(ee_hal_device_t *device, ee_hal_kernel_query_t query,
+                                eerie_error_t *err);
+  eerie_status_t (*add_imports)(ee_hal_device_t *device, const ee_hal_kernel_import_t *imports,
+                                size_t count, eerie_error_t *err);
+  eerie_status_t (*add_plugin)(ee_hal_device_t *device, const char *path, eerie_error_t *err);
+} ee_hal_host_kernels_t;
+
 typedef struct ee_hal_driver {
   uint32_t size; // sizeof(ee_hal_driver_t): tables grow at the end only
   const char *name;
@@ -59,6 +75,9 @@ typedef struct ee_hal_driver {
   // are checked. Such a device also runs executables with `kernels` of their own.
   eerie_status_t (*dispatch)(ee_hal_device_t *device, ee_hal_executable_t *executable,
                              const ee_hal_dispatch_t *dispatch, eerie_error_t *err);
+
+  // Optional: devices whose kernels run on the host.
+  const ee_hal_host_kernels_t *host_kernels;
 } ee_hal_driver_t;
 
 // The front end's part of a device; a driver's own struct starts with it.

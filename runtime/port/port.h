@@ -14,12 +14,17 @@ eerie_allocator_t ee_port_allocator(void);
 // Monotonic clock, nanoseconds.
 int64_t ee_port_time_ns(void);
 
-// ---- Files: read-only mappings -----------------------------------------------------------------
+// ---- Files, mapped -----------------------------------------------------------------------------
 
 // Maps a whole file. NOT_FOUND, PERMISSION_DENIED, and so on, with the path and the system's
 // reason. A file of size 0 gives empty bytes and OK.
 eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
+// The same for reading and writing: what is written into the mapping is written to the file.
+eerie_status_t ee_port_file_map_shared(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
 void ee_port_file_unmap(ee_bytes_t bytes);
+// Tells that `bytes`, which lie in a mapping, will not be looked at soon: the memory of their pages
+// may be taken back. Their contents stay. A hint.
+void ee_port_file_evict(ee_bytes_t bytes);
 
 // ---- Memory for code ---------------------------------------------------------------------------
 
@@ -34,6 +39,22 @@ typedef enum ee_port_protection {
 eerie_status_t ee_port_code_protect(uint8_t *pages, size_t size, ee_port_protection_t protection,
                                     eerie_error_t *err);
 void ee_port_code_free(uint8_t *pages, size_t size);
+
+// ---- Shared libraries of the system -------------------------------------------------------------
+
+typedef struct ee_port_library {
+  void *handle;
+  intptr_t file; // that the library is read from; -1: none that is open
+} ee_port_library_t;
+// NOT_FOUND: no such file, or not a library, in the system's words.
+eerie_status_t ee_port_library_open(const char *path, ee_port_library_t *out_library,
+                                    eerie_error_t *err);
+// The same for a library in memory; `image` is not needed any longer. DATA_LOSS: not a library.
+eerie_status_t ee_port_library_load(ee_bytes_t image, ee_port_library_t *out_library,
+                                    eerie_error_t *err);
+// The address of an export, or NULL.
+void *ee_port_library_find(const ee_port_library_t *library, const char *symbol);
+void ee_port_library_close(ee_port_library_t *library);
 
 // ---- Threads -----------------------------------------------------------------------------------
 

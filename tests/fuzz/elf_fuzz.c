@@ -4,22 +4,20 @@
 #include "drivers/cpu/cpu.h"
 #include "drivers/cpu/elf_machine.h"
 
+extern const ee_cpu_loader_t ee_cpu_elf_loader;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const ee_elf_machine_t *machine = ee_elf_machine_native();
   if (!machine) return 0;
-  char name[64];
-  snprintf(name, sizeof name, "embedded-elf-%s", machine->arch);
   uint8_t *copy = fuzz_copy(data, size);
-  for (const ee_cpu_loader_t *const *loader = ee_cpu_loaders; *loader; ++loader) {
-    ee_cpu_image_t image = {0};
-    eerie_error_t err = {0};
-    const eerie_status_t status =
-        (*loader)->load(ee_str_from(name), (ee_bytes_t){copy, size}, &image, &err);
-    FUZZ_REQUIRE(status == EERIE_OK || (err.code == status && err.message[0]));
-    if (status == EERIE_OK) {
-      FUZZ_REQUIRE(image.query != NULL);
-      (*loader)->unload(&image);
-    }
+  ee_cpu_image_t image = {0};
+  eerie_error_t err = {0};
+  const eerie_status_t status = ee_cpu_elf_loader.load(NULL, ee_str_from(machine->arch),
+                                                       (ee_bytes_t){copy, size}, &image, &err);
+  FUZZ_REQUIRE(status == EERIE_OK || (err.code == status && err.message[0]));
+  if (status == EERIE_OK) {
+    FUZZ_REQUIRE(image.query != NULL);
+    ee_cpu_elf_loader.unload(&image);
   }
   free(copy);
   return 0;

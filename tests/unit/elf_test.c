@@ -48,7 +48,8 @@ static image_t copy_image(image_t image) {
   if (!variable.bytes) SKIP("no image " arch ": run the test modules.elf_images first")
 
 static eerie_status_t load(image_t image, ee_cpu_image_t *out, eerie_error_t *err) {
-  return ee_cpu_elf_loader.load(EE_STR(FORMAT), (ee_bytes_t){image.bytes, image.size}, out, err);
+  return ee_cpu_elf_loader.load(NULL, EE_STR(NATIVE), (ee_bytes_t){image.bytes, image.size}, out,
+                                err);
 }
 
 // Loads and unloads; the status.

@@ -4,15 +4,33 @@
 //   executable.c  libraries of kernels         features.c    CPU features by name
 //   loaders.c     formats to loaders           elf.c         kernels that travel as ELF
 //   elf_machine.c what differs between machines
+//   extension.c   kernels linked into the program, functions that kernels import
+//   plugin.c      such functions in shared libraries
+//   system.c      kernels that travel as a shared library
 #ifndef EE_DRIVERS_CPU_CPU_H_
 #define EE_DRIVERS_CPU_CPU_H_
 
 #include "drivers/cpu/library.h"
 #include "hal/driver.h"
 
+// What a program has given to a device (eerie_kernels.h): kernels of its own, or functions for
+// kernels to call. Immutable once it hangs on the device, and there as long as the device.
+typedef struct ee_cpu_extension {
+  struct ee_cpu_extension *next; // an older one
+  void (*destroy)(ee_heap_t *heap, struct ee_cpu_extension *extension);
+  ee_cpu_library_query_t query; // kernels; NULL: functions
+  const char *name;             // of the kernels
+  // Fills in what it has of the functions that `symbols` name and that are NULL so far. Fails when
+  // it is in trouble, not when it lacks one.
+  eerie_status_t (*resolve)(struct ee_cpu_extension *extension, size_t count,
+                            const char *const *symbols, ee_cpu_import_t *functions,
+                            const void **contexts, eerie_error_t *err);
+} ee_cpu_extension_t;
+
 typedef struct ee_cpu_device {
   ee_hal_device_t base;
-  uint64_t features[8]; // ee_port_cpu_data
+  uint64_t features[8];           // ee_port_cpu_data
+  ee_cpu_extension_t *extensions; // newest first; the head is guarded by base.monitor
 } ee_cpu_device_t;
 
 // An image that a loader has made runnable.
@@ -20,21 +38,24 @@ typedef struct ee_cpu_image {
   ee_cpu_library_query_t query;
   uint8_t *pages; // NULL: nothing to free
   size_t size;
+  ee_port_library_t library; // of the system's loader
 } ee_cpu_image_t;
 
-// One way in which kernels come.
+// One way in which kernels come. `rest` is what stands behind the prefix in the name of a format.
 typedef struct ee_cpu_loader {
-  // Does this build, on this machine, run executables of `format`?
-  bool (*supports)(ee_str_t format);
-  // `format` may be one that the loader knows but does not support: INCOMPATIBLE says what it is.
-  // NOT_FOUND: no format of this loader.
-  eerie_status_t (*load)(ee_str_t format, ee_bytes_t data, ee_cpu_image_t *out_image,
-                         eerie_error_t *err);
+  const char *prefix; // of the formats that it knows, "embedded-elf-"
+  // Does this build, on this machine, run executables of the format?
+  bool (*supports)(ee_str_t rest);
+  // INCOMPATIBLE: a format that the loader knows but does not support, and what it is.
+  eerie_status_t (*load)(ee_cpu_device_t *device, ee_str_t rest, ee_bytes_t data,
+                         ee_cpu_image_t *out_image, eerie_error_t *err);
   void (*unload)(ee_cpu_image_t *image);
 } ee_cpu_loader_t;
 
-// NULL-terminated (loaders.c, or loaders_bare.c where there is nothing to load).
+// What is in this build: loaders.c, loaders_static.c (kernels linked into the program and nothing
+// else) or loaders_bare.c (no kernels). The table of loaders ends with NULL.
 extern const ee_cpu_loader_t *const ee_cpu_loaders[];
+extern const ee_hal_host_kernels_t ee_cpu_host_kernels;
 
 typedef struct ee_cpu_executable {
   ee_hal_executable_t base;
@@ -56,6 +77,26 @@ eerie_status_t ee_cpu_executable_lookup(ee_hal_executable_t *executable, ee_str_
 eerie_status_t ee_cpu_dispatch_check(ee_hal_executable_t *executable, uint32_t function,
                                      size_t constant_count, size_t binding_count,
                                      eerie_error_t *err);
+
+// The loader that knows `format`, and the rest of its name; NULL: none.
+const ee_cpu_loader_t *ee_cpu_loader_find(ee_str_t format, ee_str_t *out_rest);
+
+// OK: a library that this build runs.
+eerie_status_t ee_cpu_library_check(const ee_cpu_library_t *library, eerie_error_t *err);
+
+// Finds the functions that an executable's kernels import. NOT_FOUND names one that nothing offers.
+// Bare builds have nothing to load and no imports.
+eerie_status_t ee_cpu_imports_provide(ee_cpu_executable_t *executable, eerie_error_t *err);
+void ee_cpu_imports_forget(ee_cpu_executable_t *executable);
+void ee_cpu_extensions_destroy(ee_cpu_device_t *device);
+
+// Hangs an extension on a device.
+void ee_cpu_extension_add(ee_cpu_device_t *device, ee_cpu_extension_t *extension);
+eerie_status_t ee_cpu_add_library(ee_hal_device_t *device, ee_hal_kernel_query_t query,
+                                  eerie_error_t *err);
+eerie_status_t ee_cpu_add_imports(ee_hal_device_t *device, const ee_hal_kernel_import_t *imports,
+                                  size_t count, eerie_error_t *err);
+eerie_status_t ee_cpu_add_plugin(ee_hal_device_t *device, const char *path, eerie_error_t *err);
 
 eerie_status_t ee_cpu_run(ee_hal_device_t *device, const ee_hal_operation_t *operation,
                           eerie_error_t *err);

@@ -47,11 +47,13 @@ static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_dev
   if (!device) return EE_NO_MEMORY(err, sizeof *device);
   ee_hal_device_initialize(&device->base, &ee_cpu_driver, heap, name, sizeof *device);
   ee_port_cpu_data(device->features);
+  device->extensions = NULL;
   *out_device = &device->base;
   return EERIE_OK;
 }
 
 static void cpu_device_close(ee_hal_device_t *device) {
+  ee_cpu_extensions_destroy((ee_cpu_device_t *)device);
   ee_hal_device_deinitialize(device);
   ee_heap_free(device->heap, device, device->allocation_size);
 }
@@ -60,9 +62,9 @@ static void cpu_device_close(ee_hal_device_t *device) {
 static bool cpu_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key, int64_t *out_value) {
   const ee_cpu_device_t *device = (const ee_cpu_device_t *)base;
   if (ee_str_equal(category, EE_STR("hal.executable.format"))) {
-    for (const ee_cpu_loader_t *const *loader = ee_cpu_loaders; *loader; ++loader) {
-      if ((*loader)->supports(key)) *out_value = 1;
-    }
+    ee_str_t rest;
+    const ee_cpu_loader_t *loader = ee_cpu_loader_find(key, &rest);
+    if (loader) *out_value = loader->supports(rest);
     return true;
   }
   if (ee_str_equal(category, EE_STR("hal.device")) ||
@@ -89,4 +91,5 @@ const ee_hal_driver_t ee_cpu_driver = {
     .dispatch_check = ee_cpu_dispatch_check,
     .run = ee_cpu_run,
     .dispatch = ee_cpu_dispatch,
+    .host_kernels = &ee_cpu_host_kernels,
 };

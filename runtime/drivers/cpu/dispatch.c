@@ -120,7 +120,7 @@ static EE_COLD eerie_status_t kernel_failed(const ee_cpu_library_t *library, uin
                                             int code, eerie_error_t *err) {
   (void)library, (void)function, (void)code; // unused in builds without texts
   return EE_FAIL(err, EERIE_INTERNAL, "kernel %s failed with code %d",
-                 library->exports.names[function], code);
+                 ee_cpu_kernel_name(library, function), code);
 }
 
 static EE_COLD eerie_status_t too_many_workgroups(uint32_t z, eerie_error_t *err) {

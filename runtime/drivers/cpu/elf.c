@@ -9,10 +9,8 @@
 // relocations of the RELATIVE kind only; DT_HASH; no NEEDED, no initialisers, one export. The image
 // may start at any multiple of 16 in the module, so nothing is read through typed pointers.
 // Anything else is refused by name.
+#include "drivers/cpu/elf.h"
 #include "drivers/cpu/cpu.h"
-#include "drivers/cpu/elf_machine.h"
-
-#define FORMAT_PREFIX "embedded-elf-"
 
 // Bytes that an image may take beyond its file: padding between segments and zeroed data.
 #define IMAGE_SLACK  (64u * 1024 * 1024)
@@ -382,50 +380,58 @@ static eerie_status_t protect(const elf_t *elf, eerie_error_t *err) {
 
 // ---- The loader --------------------------------------------------------------------------------
 
-static bool split_format(ee_str_t format, ee_str_t *out_arch) {
-  const size_t prefix = sizeof FORMAT_PREFIX - 1;
-  if (format.size < prefix || memcmp(format.data, FORMAT_PREFIX, prefix) != 0) return false;
-  *out_arch = (ee_str_t){format.data + prefix, format.size - prefix};
-  return true;
-}
-
-static bool elf_supports(ee_str_t format) {
-  ee_str_t arch;
-  const ee_elf_machine_t *machine =
-      split_format(format, &arch) ? ee_elf_machine_by_arch(arch) : NULL;
+static bool elf_supports(ee_str_t arch) {
+  const ee_elf_machine_t *machine = ee_elf_machine_by_arch(arch);
   return machine && machine->native;
 }
 
-static eerie_status_t load_into(elf_t *elf, ee_cpu_image_t *out_image, eerie_error_t *err) {
+static eerie_status_t load_into(elf_t *elf, ee_str_t export, uint8_t **out_entry,
+                                eerie_error_t *err) {
   EE_TRY(read_header(elf, err));
   EE_TRY(read_segments(elf, err));
   EE_TRY(copy_image(elf, err));
   EE_TRY(read_dynamic(elf, err));
   EE_TRY(relocate_all(elf, err));
-  uint8_t *entry = NULL;
-  EE_TRY(find_export(elf, EE_STR(EE_CPU_LIBRARY_QUERY), &entry, err));
-  EE_TRY(protect(elf, err));
-  out_image->query = (ee_cpu_library_query_t)(uintptr_t)entry;
-  out_image->pages = elf->pages;
-  out_image->size = elf->size;
+  EE_TRY(find_export(elf, export, out_entry, err));
+  return protect(elf, err);
+}
+
+eerie_status_t ee_elf_load(ee_bytes_t data, ee_str_t export, ee_elf_image_t *out_image,
+                           eerie_error_t *err) {
+  elf_t elf = {.file = data};
+  const eerie_status_t status = load_into(&elf, export, &out_image->entry, err);
+  if (status != EERIE_OK) {
+    if (elf.pages) ee_port_code_free(elf.pages, elf.size);
+    return status;
+  }
+  out_image->pages = elf.pages;
+  out_image->size = elf.size;
   return EERIE_OK;
 }
 
-static eerie_status_t elf_load(ee_str_t format, ee_bytes_t data, ee_cpu_image_t *out_image,
-                               eerie_error_t *err) {
-  ee_str_t arch;
-  if (!split_format(format, &arch)) return EERIE_NOT_FOUND;
-  const ee_elf_machine_t *machine = ee_elf_machine_by_arch(arch);
-  if (!machine || !machine->native) return wrong_machine(machine, err);
+eerie_status_t ee_elf_check_machine(ee_bytes_t data, eerie_error_t *err) {
   elf_t elf = {.file = data};
-  const eerie_status_t status = load_into(&elf, out_image, err);
-  if (status != EERIE_OK && elf.pages) ee_port_code_free(elf.pages, elf.size);
-  // NOT_FOUND means "not my format" to the caller.
-  return status == EERIE_NOT_FOUND ? EERIE_DATA_LOSS : status;
+  return read_header(&elf, err);
+}
+
+eerie_status_t ee_elf_check_arch(ee_str_t arch, eerie_error_t *err) {
+  return elf_supports(arch) ? EERIE_OK : wrong_machine(ee_elf_machine_by_arch(arch), err);
+}
+
+static eerie_status_t elf_load(ee_cpu_device_t *device, ee_str_t arch, ee_bytes_t data,
+                               ee_cpu_image_t *out_image, eerie_error_t *err) {
+  (void)device;
+  ee_elf_image_t image;
+  EE_TRY(ee_elf_check_arch(arch, err));
+  EE_TRY(ee_elf_load(data, EE_STR(EE_CPU_LIBRARY_QUERY), &image, err));
+  out_image->query = (ee_cpu_library_query_t)(uintptr_t)image.entry;
+  out_image->pages = image.pages;
+  out_image->size = image.size;
+  return EERIE_OK;
 }
 
 static void elf_unload(ee_cpu_image_t *image) {
   ee_port_code_free(image->pages, image->size);
 }
 
-const ee_cpu_loader_t ee_cpu_elf_loader = {elf_supports, elf_load, elf_unload};
+const ee_cpu_loader_t ee_cpu_elf_loader = {"embedded-elf-", elf_supports, elf_load, elf_unload};

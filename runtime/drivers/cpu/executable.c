@@ -4,7 +4,7 @@
 // that code; what is checked is what a newer or foreign compiler would do differently.
 #include "drivers/cpu/cpu.h"
 
-static eerie_status_t check_header(const ee_cpu_library_t *library, eerie_error_t *err) {
+eerie_status_t ee_cpu_library_check(const ee_cpu_library_t *library, eerie_error_t *err) {
   if (!library || !library->header) {
     return EE_FAIL(err, EERIE_INCOMPATIBLE,
                    "the kernels offer no library of version 0.%u or older, which this build runs",
@@ -26,68 +26,60 @@ static eerie_status_t check_header(const ee_cpu_library_t *library, eerie_error_
 
 static eerie_status_t check_exports(const ee_cpu_library_t *library, eerie_error_t *err) {
   if (library->exports.count == 0) return EERIE_OK;
-  if (!library->exports.kernels || !library->exports.attributes || !library->exports.names) {
-    return EE_FAIL(err, EERIE_DATA_LOSS, "the kernel table lacks functions, attributes or names");
+  if (!library->exports.kernels || !library->exports.attributes) {
+    return EE_FAIL(err, EERIE_DATA_LOSS, "the kernel table lacks functions or attributes");
   }
   for (uint32_t i = 0; i < library->exports.count; ++i) {
     const ee_cpu_kernel_attributes_t *attributes = &library->exports.attributes[i];
-    if (!library->exports.kernels[i] || !library->exports.names[i]) {
-      return EE_FAIL(err, EERIE_DATA_LOSS, "kernel %u of %u has no code or no name", i,
+    if (!library->exports.kernels[i]) {
+      return EE_FAIL(err, EERIE_DATA_LOSS, "kernel %u of %u has no code", i,
                      library->exports.count);
     }
     if (attributes->constant_count > EE_CPU_MAX_CONSTANTS ||
         attributes->binding_count > EE_CPU_MAX_BINDINGS) {
       return EE_FAIL(err, EERIE_OUT_OF_RANGE,
                      "kernel %s takes %u constants and %u bindings; the limits are %u and %u",
-                     library->exports.names[i], attributes->constant_count,
+                     ee_cpu_kernel_name(library, i), attributes->constant_count,
                      attributes->binding_count, EE_CPU_MAX_CONSTANTS, EE_CPU_MAX_BINDINGS);
     }
   }
   return EERIE_OK;
 }
 
-// This build offers kernels nothing to call; optional imports are absent, the others missing.
-static eerie_status_t check_imports(const ee_cpu_library_t *library, eerie_error_t *err) {
-  for (uint32_t i = 0; i < library->imports.count; ++i) {
-    const char *symbol = library->imports.symbols ? library->imports.symbols[i] : NULL;
-    if (!symbol || symbol[0] == '?') continue;
-    return EE_FAIL(err, EERIE_NOT_FOUND,
-                   "the kernels of %s need the function %s, which this build "
-                   "does not offer",
-                   library->header->name ? library->header->name : "(unnamed)", symbol);
+const ee_cpu_loader_t *ee_cpu_loader_find(ee_str_t format, ee_str_t *out_rest) {
+  for (const ee_cpu_loader_t *const *entry = ee_cpu_loaders; *entry; ++entry) {
+    const ee_str_t prefix = ee_str_from((*entry)->prefix);
+    if (format.size < prefix.size || memcmp(format.data, prefix.data, prefix.size) != 0) continue;
+    *out_rest = (ee_str_t){format.data + prefix.size, format.size - prefix.size};
+    return *entry;
   }
-  return EERIE_OK;
-}
-
-static EE_CPU_KERNEL int call_import(ee_cpu_import_t function, void *params, void *context,
-                                     void *reserved) {
-  return function(params, context, reserved);
+  return NULL;
 }
 
 static eerie_status_t load_image(ee_cpu_executable_t *executable, ee_str_t format, ee_bytes_t data,
                                  eerie_error_t *err) {
-  for (const ee_cpu_loader_t *const *loader = ee_cpu_loaders; *loader; ++loader) {
-    const eerie_status_t status = (*loader)->load(format, data, &executable->image, err);
-    if (status == EERIE_NOT_FOUND) continue;
-    if (status != EERIE_OK) return status;
-    // Pages of code count against the limit like all other memory.
-    if (!ee_heap_charge(executable->base.device->heap, executable->image.size)) {
-      (*loader)->unload(&executable->image);
-      return EE_NO_MEMORY(err, executable->image.size);
-    }
-    executable->loader = *loader;
-    return EERIE_OK;
+  ee_hal_device_t *device = executable->base.device;
+  ee_str_t rest;
+  const ee_cpu_loader_t *loader = ee_cpu_loader_find(format, &rest);
+  if (!loader) {
+    return EE_FAIL(err, EERIE_INCOMPATIBLE, "executables of format '%.*s' do not run on device %s",
+                   EE_STR_ARG(format), device->name);
   }
-  return EE_FAIL(err, EERIE_INCOMPATIBLE, "executables of format '%.*s' do not run on device %s",
-                 EE_STR_ARG(format), executable->base.device->name);
+  EE_TRY(loader->load((ee_cpu_device_t *)device, rest, data, &executable->image, err));
+  // Pages of code count against the limit like all other memory.
+  if (!ee_heap_charge(device->heap, executable->image.size)) {
+    loader->unload(&executable->image);
+    return EE_NO_MEMORY(err, executable->image.size);
+  }
+  executable->loader = loader;
+  return EERIE_OK;
 }
 
 static eerie_status_t check_library(ee_cpu_executable_t *executable, size_t constant_count,
                                     eerie_error_t *err) {
   const ee_cpu_library_t *library = executable->library;
-  EE_TRY(check_header(library, err));
+  EE_TRY(ee_cpu_library_check(library, err));
   EE_TRY(check_exports(library, err));
-  EE_TRY(check_imports(library, err));
   if (library->constants.count != constant_count) {
     return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
                    "the executable takes %u constants, the module gives %zu",
@@ -96,7 +88,7 @@ static eerie_status_t check_library(ee_cpu_executable_t *executable, size_t cons
   return EERIE_OK;
 }
 
-// Layout of the block: executable, import functions and contexts (all NULL), constants.
+// Layout of the block: executable, constants.
 static ee_cpu_executable_t *executable_new(ee_hal_device_t *device, const uint32_t *constants,
                                            size_t constant_count) {
   size_t total;
@@ -110,23 +102,9 @@ static ee_cpu_executable_t *executable_new(ee_hal_device_t *device, const uint32
   executable->allocation_size = total;
   if (constant_count) memcpy(executable + 1, constants, constant_count * sizeof *constants);
   executable->environment.constants = (const uint32_t *)(executable + 1);
-  executable->environment.import_thunk = call_import;
   memcpy(executable->environment.processor, ((ee_cpu_device_t *)device)->features,
          sizeof executable->environment.processor);
   return executable;
-}
-
-// Optional imports are all absent: a table of NULLs as long as the library asks.
-static eerie_status_t provide_imports(ee_cpu_executable_t *executable, eerie_error_t *err) {
-  const size_t count = executable->library->imports.count;
-  if (count == 0) return EERIE_OK;
-  size_t size;
-  if (!ee_mul_size(count, sizeof(void *) * 2, &size)) return EE_NO_MEMORY(err, SIZE_MAX);
-  void *table = ee_heap_allocate_zeroed(executable->base.device->heap, size);
-  if (!table) return EE_NO_MEMORY(err, size);
-  executable->environment.import_functions = table;
-  executable->environment.import_contexts = (const void **)table + count;
-  return EERIE_OK;
 }
 
 eerie_status_t ee_cpu_executable_create(ee_hal_device_t *device, ee_str_t format, ee_bytes_t data,
@@ -141,7 +119,7 @@ eerie_status_t ee_cpu_executable_create(ee_hal_device_t *device, ee_str_t format
     executable->library = executable->image.query(EE_CPU_LIBRARY_VERSION, &executable->environment);
     status = check_library(executable, constant_count, err);
   }
-  if (status == EERIE_OK) status = provide_imports(executable, err);
+  if (status == EERIE_OK) status = ee_cpu_imports_provide(executable, err);
   if (status != EERIE_OK) {
     ee_object_release(&executable->base.object);
     return status;
@@ -154,10 +132,7 @@ eerie_status_t ee_cpu_executable_create(ee_hal_device_t *device, ee_str_t format
 void ee_cpu_executable_destroy(ee_hal_executable_t *base) {
   ee_cpu_executable_t *executable = (ee_cpu_executable_t *)base;
   ee_heap_t *heap = base->device->heap;
-  if (executable->environment.import_functions) {
-    ee_heap_free(heap, (void *)(uintptr_t)executable->environment.import_functions,
-                 executable->library->imports.count * sizeof(void *) * 2);
-  }
+  ee_cpu_imports_forget(executable);
   if (executable->loader) {
     ee_heap_discharge(heap, executable->image.size);
     executable->loader->unload(&executable->image);
@@ -169,7 +144,7 @@ eerie_status_t ee_cpu_executable_lookup(ee_hal_executable_t *base, ee_str_t name
                                         uint32_t *out_function, eerie_error_t *err) {
   const ee_cpu_library_t *library = ((ee_cpu_executable_t *)base)->library;
   for (uint32_t i = 0; i < library->exports.count; ++i) {
-    if (!ee_str_equal(ee_str_from(library->exports.names[i]), name)) continue;
+    if (!ee_str_equal(ee_str_from(ee_cpu_kernel_name(library, i)), name)) continue;
     *out_function = i;
     return EERIE_OK;
   }
@@ -190,7 +165,7 @@ eerie_status_t ee_cpu_dispatch_check(ee_hal_executable_t *base, uint32_t functio
   if (constant_count != attributes->constant_count || binding_count != attributes->binding_count) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
                    "kernel %s takes %u constants and %u bindings, the dispatch gives %zu and %zu",
-                   library->exports.names[function], attributes->constant_count,
+                   ee_cpu_kernel_name(library, function), attributes->constant_count,
                    attributes->binding_count, constant_count, binding_count);
   }
   return EERIE_OK;

@@ -23,7 +23,8 @@
 #define EE_CPU_MAX_CONSTANTS     64u
 #define EE_CPU_MAX_BINDINGS      64u
 
-typedef EE_CPU_KERNEL int (*ee_cpu_import_t)(void *params, void *context, void *reserved);
+// A function of the host, in its own calling convention; kernels reach it through the thunk.
+typedef int (*ee_cpu_import_t)(void *params, void *context, void *reserved);
 typedef EE_CPU_KERNEL int (*ee_cpu_import_thunk_t)(ee_cpu_import_t function, void *params,
                                                    void *context, void *reserved);
 
@@ -117,6 +118,13 @@ typedef struct ee_cpu_library {
 typedef EE_CPU_KERNEL const
     ee_cpu_library_t *(*ee_cpu_library_query_t)(uint32_t max_version,
                                                 const ee_cpu_environment_t *environment);
+
+// Compiler 3.11 leaves the names out with --iree-llvmcpu-debug-symbols=false, where kernels are
+// dispatched by number only.
+static inline const char *ee_cpu_kernel_name(const ee_cpu_library_t *library, uint32_t kernel) {
+  const char *name = library->exports.names ? library->exports.names[kernel] : NULL;
+  return name ? name : "(unnamed)";
+}
 
 // The structures above are read by machine code that was compiled elsewhere.
 _Static_assert(sizeof(ee_cpu_kernel_attributes_t) == 64, "kernel attributes are 64 bytes");
