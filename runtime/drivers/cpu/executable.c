@@ -46,16 +46,6 @@ static eerie_status_t check_exports(const ee_cpu_library_t *library, eerie_error
   return EERIE_OK;
 }
 
-const ee_cpu_loader_t *ee_cpu_loader_find(ee_str_t format, ee_str_t *out_rest) {
-  for (const ee_cpu_loader_t *const *entry = ee_cpu_loaders; *entry; ++entry) {
-    const ee_str_t prefix = ee_str_from((*entry)->prefix);
-    if (format.size < prefix.size || memcmp(format.data, prefix.data, prefix.size) != 0) continue;
-    *out_rest = (ee_str_t){format.data + prefix.size, format.size - prefix.size};
-    return *entry;
-  }
-  return NULL;
-}
-
 static eerie_status_t load_image(ee_cpu_executable_t *executable, ee_str_t format, ee_bytes_t data,
                                  eerie_error_t *err) {
   ee_hal_device_t *device = executable->base.device;

@@ -2,7 +2,8 @@
 // linked into the program (executables of format "static"), and functions that kernels import.
 //
 // Both hang on the device in one list, newest first, and stay as long as it does: kernels keep
-// pointers to them. Nothing here needs an operating system.
+// pointers to them. Nothing here needs an operating system. The table of loaders is searched here
+// too: a build that has neither has no kernels.
 #include "drivers/cpu/cpu.h"
 
 // ---- The list ----------------------------------------------------------------------------------
@@ -109,6 +110,18 @@ static void static_unload(ee_cpu_image_t *image) {
 
 const ee_cpu_loader_t ee_cpu_static_loader = {"static", static_supports, static_load,
                                               static_unload};
+
+// ---- Loaders -----------------------------------------------------------------------------------
+
+const ee_cpu_loader_t *ee_cpu_loader_find(ee_str_t format, ee_str_t *out_rest) {
+  for (const ee_cpu_loader_t *const *entry = ee_cpu_loaders; *entry; ++entry) {
+    const ee_str_t prefix = ee_str_from((*entry)->prefix);
+    if (format.size < prefix.size || memcmp(format.data, prefix.data, prefix.size) != 0) continue;
+    *out_rest = (ee_str_t){format.data + prefix.size, format.size - prefix.size};
+    return *entry;
+  }
+  return NULL;
+}
 
 // ---- Imports -----------------------------------------------------------------------------------
 
