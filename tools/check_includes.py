@@ -19,9 +19,10 @@ RUNTIME = {
     "module": ["base"],
     "vm": ["base", "module", "port/math.h"],
     "hal": ["base", "port"],
+    "params": ["base", "port"],
     "drivers": ["base", "port", "hal"],
-    "bridge": ["base", "vm", "hal", "port/math.h"],
-    "api": ["base", "port", "module", "vm", "hal", "drivers", "bridge"],
+    "bridge": ["base", "vm", "hal", "params", "port/math.h"],
+    "api": ["base", "port", "module", "vm", "hal", "params", "drivers", "bridge"],
 }
 
 # Public headers that any part of the runtime may include; api sees all of them.

@@ -49,12 +49,14 @@ typedef struct eerie_parameters_options {
 
 // Adds every parameter of an archive, whose format is told from its first bytes. `options` may be
 // NULL. NOT_FOUND, PERMISSION_DENIED: the file. INVALID_ARGUMENT: none of the formats. DATA_LOSS:
-// truncated or damaged; the message names the part. ALREADY_EXISTS: a key that the set has. On
-// failure the set is as it was before.
+// truncated or damaged; the message names the part. INCOMPATIBLE, UNIMPLEMENTED: a version or a
+// type that this build does not know. ALREADY_EXISTS: a key that the set has. On failure the set is
+// as it was before. The file must not be changed by others while it is in use.
 EERIE_API eerie_status_t eerie_parameters_add_file(eerie_parameters_t *parameters, const char *path,
                                                    const eerie_parameters_options_t *options,
                                                    eerie_error_t *err);
-// The same from memory, which is borrowed.
+// The same from memory, which is borrowed, and written only when `options` says `writable`. On
+// failure `release` is not called.
 EERIE_API eerie_status_t eerie_parameters_add_memory(eerie_parameters_t *parameters, void *data,
                                                      size_t size,
                                                      const eerie_parameters_options_t *options,
@@ -64,7 +66,7 @@ EERIE_API eerie_status_t eerie_parameters_add_memory(eerie_parameters_t *paramet
 typedef struct eerie_parameter_info {
   const char *key;  // NUL-terminated; borrowed from the set, as are all pointers here
   uint64_t size;    // bytes, as a module sees them
-  const void *data; // NULL for a splat
+  const void *data; // NULL for a splat; in a mapping: reading brings the bytes into memory
   // A splat: `pattern_size` (1, 2, 4, 8 or 16) bytes that repeat. 0 for stored bytes.
   uint8_t pattern_size;
   uint8_t pattern[16];
@@ -79,7 +81,9 @@ typedef struct eerie_parameter_info {
 
 // Adds one parameter of the caller's memory. Only `key`, `size`, `data` or pattern, `dtype`, `rank`
 // and `shape` of `info` are looked at; key and shape are copied, the bytes borrowed.
-// ALREADY_EXISTS: the key.
+// ALREADY_EXISTS: the key. INVALID_ARGUMENT: bytes without `data` or pattern, a pattern of another
+// size or that does not divide `size`, a shape with a negative dimension. On failure `release` is
+// not called.
 EERIE_API eerie_status_t eerie_parameters_add(eerie_parameters_t *parameters,
                                               const eerie_parameter_info_t *info,
                                               const eerie_parameters_options_t *options,
@@ -94,6 +98,16 @@ EERIE_API eerie_status_t eerie_parameters_find(const eerie_parameters_t *paramet
                                                const char *key, eerie_parameter_info_t *out_info,
                                                eerie_error_t *err);
 
+// Tells `observe` of every piece that a module asks of this scope while a program is created, found
+// or not, before anything can fail for it: `size` bytes from byte `offset` of `key` on, which has
+// `key_size` characters and no NUL. Set before programs use the set; NULL ends it. It is called on
+// the thread that creates the program.
+EERIE_API void eerie_parameters_observe(eerie_parameters_t *parameters,
+                                        void (*observe)(void *user, const char *key,
+                                                        size_t key_size, uint64_t offset,
+                                                        uint64_t size, bool found),
+                                        void *user);
+
 typedef enum eerie_parameters_format {
   EERIE_PARAMETERS_IRPA = 0,    // keeps splats; bytes aligned to 64
   EERIE_PARAMETERS_SAFETENSORS, // splats are written out; a dtype or shape that is not known is U8
@@ -107,7 +121,8 @@ typedef struct eerie_parameters_write_options {
 } eerie_parameters_write_options_t;
 
 // Writes the whole set as one archive, front to back, through `write`, which returns EERIE_OK or
-// the status to fail with. `options` may be NULL.
+// the status to fail with. `options` may be NULL. INVALID_ARGUMENT: a key that the format cannot
+// have; the message names it.
 EERIE_API eerie_status_t eerie_parameters_write(
     const eerie_parameters_t *parameters, eerie_parameters_format_t format,
     eerie_status_t (*write)(void *user, const void *data, size_t size), void *user,

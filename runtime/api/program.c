@@ -133,6 +133,8 @@ static eerie_status_t link_modules(eerie_program_t *program, const eerie_program
     modules[count++].module = ee_api_module(inputs->modules[i]);
   }
   const ee_vm_program_options_t vm = {
+      .parameters = (struct ee_params_set *const *)(const void *)options->parameters,
+      .parameter_count = options->parameters_count,
       .modules = modules,
       .module_count = count,
       .stack_limit = options->stack_limit,

@@ -13,6 +13,9 @@ typedef struct ee_bridge_hal_options {
   // Lines of hal.buffer_view.trace; NULL drops them.
   void (*trace)(void *user, ee_str_t line);
   void *trace_user;
+  // Weights outside of the modules, in the order in which they are looked at.
+  struct ee_params_set *const *parameters;
+  size_t parameter_count;
 } ee_bridge_hal_options_t;
 
 // `user` of every module here is the same, and none looks at more of it than it needs.
@@ -20,6 +23,7 @@ extern const ee_vm_native_module_t ee_bridge_hal_module;
 extern const ee_vm_native_module_t ee_bridge_inline_module;
 extern const ee_vm_native_module_t ee_bridge_loader_module;
 extern const ee_vm_native_module_t ee_bridge_check_module;
+extern const ee_vm_native_module_t ee_bridge_parameters_module;
 extern const ee_vm_native_module_t ee_bridge_vmvx_module;
 
 // Executables whose kernels the bridge itself runs: they are made of what it is made of.

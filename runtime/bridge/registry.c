@@ -3,8 +3,13 @@
 #include "bridge/bridge.h"
 
 const ee_vm_native_module_t *const ee_bridge_modules[] = {
-    &ee_bridge_hal_module,   &ee_bridge_inline_module, &ee_bridge_loader_module,
-    &ee_bridge_check_module, &ee_bridge_vmvx_module,   NULL,
+    &ee_bridge_hal_module,
+    &ee_bridge_inline_module,
+    &ee_bridge_loader_module,
+    &ee_bridge_check_module,
+    &ee_bridge_parameters_module,
+    &ee_bridge_vmvx_module,
+    NULL,
 };
 
 const ee_bridge_format_t *const ee_bridge_formats[] = {

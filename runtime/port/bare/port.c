@@ -17,7 +17,16 @@ eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_e
   return EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no files");
 }
 
+eerie_status_t ee_port_file_map_shared(const char *path, ee_bytes_t *out_bytes,
+                                       eerie_error_t *err) {
+  return ee_port_file_map(path, out_bytes, err);
+}
+
 void ee_port_file_unmap(ee_bytes_t bytes) {
+  (void)bytes;
+}
+
+void ee_port_file_evict(ee_bytes_t bytes) {
   (void)bytes;
 }
 

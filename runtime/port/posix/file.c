@@ -1,4 +1,5 @@
-// file.c: whole files mapped for reading.
+// file.c: whole files mapped.
+#define _DEFAULT_SOURCE // madvise
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
@@ -28,7 +29,7 @@ static eerie_status_t failed(const char *path, int system_error, eerie_error_t *
   return EE_FAIL(err, status_of(system_error), "%s: %s", path, strerror(system_error));
 }
 
-static eerie_status_t map_open_file(const char *path, int file, ee_bytes_t *out_bytes,
+static eerie_status_t map_open_file(const char *path, int file, bool shared, ee_bytes_t *out_bytes,
                                     eerie_error_t *err) {
   struct stat info;
   if (fstat(file, &info) != 0) return failed(path, errno, err);
@@ -38,21 +39,41 @@ static eerie_status_t map_open_file(const char *path, int file, ee_bytes_t *out_
   *out_bytes = (ee_bytes_t){NULL, 0};
   if (info.st_size == 0) return EERIE_OK;
   if ((uint64_t)info.st_size > SIZE_MAX) return failed(path, EFBIG, err);
-  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  void *data = mmap(NULL, (size_t)info.st_size, shared ? PROT_READ | PROT_WRITE : PROT_READ,
+                    shared ? MAP_SHARED : MAP_PRIVATE, file, 0);
   if (data == MAP_FAILED) return failed(path, errno, err);
   *out_bytes = (ee_bytes_t){data, (size_t)info.st_size};
   return EERIE_OK;
 }
 
-eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err) {
+static eerie_status_t map_file(const char *path, bool shared, ee_bytes_t *out_bytes,
+                               eerie_error_t *err) {
   // Not blocking: opening a pipe that nobody writes to must not hang.
-  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int file = open(path, (shared ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return failed(path, errno, err);
-  const eerie_status_t status = map_open_file(path, file, out_bytes, err);
+  const eerie_status_t status = map_open_file(path, file, shared, out_bytes, err);
   (void)close(file); // the mapping holds the file
   return status;
 }
 
+eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err) {
+  return map_file(path, false, out_bytes, err);
+}
+
+eerie_status_t ee_port_file_map_shared(const char *path, ee_bytes_t *out_bytes,
+                                       eerie_error_t *err) {
+  return map_file(path, true, out_bytes, err);
+}
+
 void ee_port_file_unmap(ee_bytes_t bytes) {
   if (bytes.size) (void)munmap((void *)(uintptr_t)bytes.data, bytes.size);
+}
+
+void ee_port_file_evict(ee_bytes_t bytes) {
+  if (bytes.size == 0) return;
+  // Whole pages, those at the ends included: what else lies there is read again from the file.
+  const uintptr_t mask = (uintptr_t)ee_port_page_size() - 1;
+  const uintptr_t start = (uintptr_t)bytes.data & ~mask;
+  const uintptr_t end = ((uintptr_t)bytes.data + bytes.size + mask) & ~mask;
+  (void)madvise((void *)start, end - start, MADV_DONTNEED);
 }
