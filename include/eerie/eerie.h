@@ -417,6 +417,8 @@ EERIE_API eerie_status_t eerie_call_async(eerie_function_t *function, const eeri
 EERIE_API eerie_status_t eerie_call_resume(eerie_function_t *function, eerie_value_t *outputs,
                                            size_t output_count, eerie_error_t *err);
 
+// Adds a reference to whatever `value` holds, for a second eerie_value_release. NULL is harmless.
+EERIE_API void eerie_value_retain(const eerie_value_t *value);
 // Releases whatever `value` holds and makes it NONE. NULL is harmless.
 EERIE_API void eerie_value_release(eerie_value_t *value);
 

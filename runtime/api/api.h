@@ -57,6 +57,7 @@ struct eerie_program {
   ee_heap_t *heap;
   size_t allocation_size;
   ee_vm_program_t *vm;
+  ee_object_t *natives; // an ee_api_natives_t, or NULL
   void (*trace)(void *user, const char *line, size_t length);
   void *trace_user;
   uint32_t wait_limit_ms; // 0: none
@@ -77,11 +78,61 @@ eerie_status_t ee_api_wait(void *program, ee_object_t *object, int64_t deadline_
 eerie_status_t ee_api_function_describe(ee_heap_t *heap, const ee_module_t *module,
                                         const ee_module_function_t *body,
                                         eerie_function_t *function, eerie_error_t *err);
+// The part of it that needs no module: counts, letters and is_async are set.
+eerie_status_t ee_api_types_describe(ee_heap_t *heap, ee_str_t declaration,
+                                     eerie_function_t *function, eerie_error_t *err);
 void ee_api_function_forget(ee_heap_t *heap, eerie_function_t *function);
+
+// A cursor over a declaration.
+typedef struct ee_api_scan {
+  const char *at;
+  const char *end;
+} ee_api_scan_t;
+
+void ee_api_scan_spaces(ee_api_scan_t *scan);
+bool ee_api_scan_accept(ee_api_scan_t *scan, const char *token);
+// Takes "%name: type {attributes}" up to the ',' or bracket that ends it, and gives the type.
+ee_str_t ee_api_scan_type(ee_api_scan_t *scan);
+
+// Puts input `index` of a function into its slot, after the check against its type; the reference
+// is borrowed. Numbers from input_count on are outputs, of functions in C (call.c).
+eerie_status_t ee_api_value_load(const eerie_function_t *function, size_t index,
+                                 const eerie_value_t *value, ee_vm_value_t *slot,
+                                 eerie_error_t *err);
+// What is in a slot of that letter.
+eerie_value_t ee_api_value_store(char letter, const ee_vm_value_t *slot);
 
 // The public view of an object; takes over the reference (value.c).
 eerie_value_t ee_api_value_from_object(ee_object_t *object);
 // The object behind a value, borrowed; NULL for scalars and NONE.
 ee_object_t *ee_api_value_object(const eerie_value_t *value);
+
+// ---- Native modules ----------------------------------------------------------------------------
+
+// What linking knows of the modules in C that the caller gave, and of what may import them.
+typedef struct ee_api_natives_options {
+  eerie_instance_t *instance;
+  eerie_device_t *device; // the program's first; may be NULL
+  eerie_module_t *const *modules;
+  size_t module_count;
+  const eerie_native_module_t *const *natives;
+  size_t native_count;
+} ee_api_natives_options_t;
+
+// Native modules made ready for a program, which releases them when nothing can call them anymore.
+typedef struct ee_api_natives {
+  ee_object_t object;
+  size_t count;
+  ee_vm_module_ref_t *refs;
+} ee_api_natives_t;
+
+// Makes them ready, NULL when there are none, and checks the imports of all modules (native.c; a
+// build without it has native_bare.c, which refuses any).
+eerie_status_t ee_api_natives_create(const ee_api_natives_options_t *options,
+                                     ee_api_natives_t **out_natives, eerie_error_t *err);
+// Refuses imports that would not link, or not to one thing only, and says more about them than the
+// virtual machine can. `refs`: the native modules, as many as in the options (imports.c).
+eerie_status_t ee_api_imports_check(const ee_api_natives_options_t *options,
+                                    const ee_vm_module_ref_t *refs, eerie_error_t *err);
 
 #endif // EE_API_API_H_

@@ -20,44 +20,56 @@ static bool dtype_fits(uint32_t expected, uint32_t actual) {
          (actual_kind & 0xF0u) == integer && expected_kind != boolean && actual_kind != boolean;
 }
 
-static EE_COLD eerie_status_t wrong_dtype(const eerie_function_t *function, size_t index,
-                                          const ee_hal_buffer_view_t *view, eerie_error_t *err) {
-  const eerie_type_t *type = &function->inputs[index];
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s: input %zu '%s' expects %s, got dtype %s",
-                 function->name, index, type->name, type->text,
-                 eerie_dtype_name((eerie_dtype_t)view->element_type));
-}
-
-static EE_COLD eerie_status_t wrong_rank(const eerie_function_t *function, size_t index,
-                                         const ee_hal_buffer_view_t *view, eerie_error_t *err) {
-  const eerie_type_t *type = &function->inputs[index];
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                 "%s: input %zu '%s' expects %s of rank %zu, got rank %u", function->name, index,
-                 type->name, type->text, type->rank, (unsigned)view->rank);
-}
-
-static EE_COLD eerie_status_t wrong_dimension(const eerie_function_t *function, size_t index,
-                                              size_t dimension, int64_t actual,
-                                              eerie_error_t *err) {
-  const eerie_type_t *type = &function->inputs[index];
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                 "%s: input %zu '%s' expects %s: dimension %zu is %lld, expected %lld",
-                 function->name, index, type->name, type->text, dimension, (long long)actual,
-                 (long long)type->shape[dimension]);
-}
-
 static const char *kind_name(eerie_kind_t kind) {
   static const char *const names[] = {"nothing", "a tensor", "an i32", "an i64",  "an f32",
                                       "an f64",  "bytes",    "a list", "a fence", "an object"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "an unknown kind";
 }
 
+// Puts "f: input 0 'x' expects tensor<4xf32>" before what was found. Outputs, which functions in C
+// make, count on from the inputs.
+static EE_COLD eerie_status_t name_value(const eerie_function_t *function, size_t index,
+                                         eerie_status_t status, eerie_error_t *err) {
+  const eerie_type_t *type = &function->inputs[index];
+  const bool input = index < function->input_count;
+  (void)type, (void)input;
+  EE_ANNOTATE(err, "%s%s%s %zu%s%s%s expects %s", function->name, function->name[0] ? ": " : "",
+              input ? "input" : "output", input ? index : index - function->input_count,
+              type->name[0] ? " '" : "", type->name, type->name[0] ? "'" : "",
+              type->text[0] ? type->text : kind_name(type->kind));
+  return status;
+}
+
+static EE_COLD eerie_status_t wrong_dtype(const eerie_function_t *function, size_t index,
+                                          const ee_hal_buffer_view_t *view, eerie_error_t *err) {
+  return name_value(function, index,
+                    EE_FAIL(err, EERIE_INVALID_ARGUMENT, "got dtype %s",
+                            eerie_dtype_name((eerie_dtype_t)view->element_type)),
+                    err);
+}
+
+static EE_COLD eerie_status_t wrong_rank(const eerie_function_t *function, size_t index,
+                                         const ee_hal_buffer_view_t *view, eerie_error_t *err) {
+  return name_value(function, index,
+                    EE_FAIL(err, EERIE_INVALID_ARGUMENT, "got rank %u, expected %zu",
+                            (unsigned)view->rank, function->inputs[index].rank),
+                    err);
+}
+
+static EE_COLD eerie_status_t wrong_dimension(const eerie_function_t *function, size_t index,
+                                              size_t dimension, int64_t actual,
+                                              eerie_error_t *err) {
+  return name_value(function, index,
+                    EE_FAIL(err, EERIE_INVALID_ARGUMENT, "dimension %zu is %lld, expected %lld",
+                            dimension, (long long)actual,
+                            (long long)function->inputs[index].shape[dimension]),
+                    err);
+}
+
 static EE_COLD eerie_status_t wrong_kind(const eerie_function_t *function, size_t index,
                                          eerie_kind_t actual, eerie_error_t *err) {
-  const eerie_type_t *type = &function->inputs[index];
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s: input %zu '%s' expects %s, got %s",
-                 function->name, index, type->name,
-                 type->text[0] ? type->text : kind_name(type->kind), kind_name(actual));
+  return name_value(function, index,
+                    EE_FAIL(err, EERIE_INVALID_ARGUMENT, "got %s", kind_name(actual)), err);
 }
 
 static inline eerie_status_t check_tensor(const eerie_function_t *function, size_t index,
@@ -76,8 +88,7 @@ static inline eerie_status_t check_tensor(const eerie_function_t *function, size
   return EERIE_OK;
 }
 
-// Puts one argument into its slot.
-static eerie_status_t load_value(const eerie_function_t *function, size_t index,
+eerie_status_t ee_api_value_load(const eerie_function_t *function, size_t index,
                                  const eerie_value_t *value, ee_vm_value_t *slot,
                                  eerie_error_t *err) {
   const eerie_type_t *type = &function->inputs[index];
@@ -117,7 +128,7 @@ static eerie_status_t load_value(const eerie_function_t *function, size_t index,
 
 // ---- Results -----------------------------------------------------------------------------------
 
-static eerie_value_t store_value(char letter, const ee_vm_value_t *slot) {
+eerie_value_t ee_api_value_store(char letter, const ee_vm_value_t *slot) {
   eerie_value_t value = {.kind = EERIE_KIND_I32};
   switch (letter) {
   case 'i': value.as.i32 = slot->i32; break;
@@ -254,7 +265,7 @@ static inline eerie_status_t run(const eerie_function_t *function, slots_t *slot
 static eerie_status_t load_values(const eerie_function_t *function, const eerie_value_t *inputs,
                                   slots_t *slots, eerie_error_t *err) {
   for (size_t i = 0; i < function->input_count; ++i) {
-    EE_TRY(load_value(function, i, &inputs[i], &slots->arguments[i], err));
+    EE_TRY(ee_api_value_load(function, i, &inputs[i], &slots->arguments[i], err));
   }
   return EERIE_OK;
 }
@@ -262,7 +273,7 @@ static eerie_status_t load_values(const eerie_function_t *function, const eerie_
 static void store_values(const eerie_function_t *function, const slots_t *slots,
                          eerie_value_t *outputs) {
   for (size_t i = 0; i < function->output_count; ++i) {
-    outputs[i] = store_value(function->results[i], &slots->results[i]);
+    outputs[i] = ee_api_value_store(function->results[i], &slots->results[i]);
   }
 }
 
@@ -310,7 +321,7 @@ eerie_status_t eerie_call_tensors(eerie_function_t *function, eerie_tensor_t *co
   eerie_status_t status = EERIE_OK;
   for (size_t i = 0; i < input_count && status == EERIE_OK; ++i) {
     const eerie_value_t value = {.kind = EERIE_KIND_TENSOR, .as.tensor = inputs[i]};
-    status = load_value(function, i, &value, &slots.arguments[i], err);
+    status = ee_api_value_load(function, i, &value, &slots.arguments[i], err);
   }
   if (status == EERIE_OK) status = run(function, &slots, err);
   if (status == EERIE_OK) status = store_tensors(function, &slots, outputs, err);

@@ -35,6 +35,7 @@ static void program_destroy(ee_object_t *object) {
     ee_api_function_forget(program->heap, &program->functions[i]);
   }
   ee_vm_program_destroy(program->vm);
+  ee_object_release(program->natives); // deinitialisers may call them
   ee_heap_free(program->heap, program, program->allocation_size);
 }
 
@@ -107,15 +108,38 @@ static bool any_needs_native(const inputs_t *inputs, ee_str_t name) {
   return false;
 }
 
-static eerie_status_t link_modules(eerie_program_t *program, const eerie_program_options_t *options,
-                                   const inputs_t *inputs, eerie_error_t *err) {
+// Functions in C are linked before the modules that import them.
+static eerie_status_t create_natives(eerie_program_t *program, eerie_instance_t *instance,
+                                     const eerie_program_options_t *options, const inputs_t *inputs,
+                                     ee_api_natives_t **out_natives, eerie_error_t *err) {
+  const ee_api_natives_options_t natives = {
+      .instance = instance,
+      .device = inputs->device_count ? inputs->devices[0] : NULL,
+      .modules = inputs->modules,
+      .module_count = inputs->module_count,
+      .natives = options->natives,
+      .native_count = options->native_count,
+  };
+  const eerie_status_t status = ee_api_natives_create(&natives, out_natives, err);
+  program->natives = (ee_object_t *)*out_natives;
+  return status;
+}
+
+static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *instance,
+                                   const eerie_program_options_t *options, const inputs_t *inputs,
+                                   eerie_error_t *err) {
   const ee_bridge_hal_options_t hal = {
       .devices = (ee_hal_device_t *const *)(const void *)inputs->devices,
       .device_count = inputs->device_count,
       .trace = trace_line,
       .trace_user = program,
+      .parameters = (struct ee_params_set *const *)(const void *)options->parameters,
+      .parameter_count = options->parameters_count,
   };
-  size_t limit = inputs->module_count, size;
+  ee_api_natives_t *natives = NULL;
+  EE_TRY(create_natives(program, instance, options, inputs, &natives, err));
+  const size_t native_count = natives ? natives->count : 0;
+  size_t limit = inputs->module_count + native_count, size;
   for (size_t i = 0; ee_bridge_modules[i]; ++i) {
     ++limit;
   }
@@ -129,12 +153,13 @@ static eerie_status_t link_modules(eerie_program_t *program, const eerie_program
     if (i != 0 && !any_needs_native(inputs, ee_str_from(native->name))) continue;
     modules[count++] = (ee_vm_module_ref_t){.native = native, .user = (void *)(uintptr_t)&hal};
   }
+  for (size_t i = 0; i < native_count; ++i) {
+    modules[count++] = natives->refs[i];
+  }
   for (size_t i = 0; i < inputs->module_count; ++i) {
     modules[count++].module = ee_api_module(inputs->modules[i]);
   }
   const ee_vm_program_options_t vm = {
-      .parameters = (struct ee_params_set *const *)(const void *)options->parameters,
-      .parameter_count = options->parameters_count,
       .modules = modules,
       .module_count = count,
       .stack_limit = options->stack_limit,
@@ -174,7 +199,7 @@ eerie_status_t eerie_program_create(eerie_instance_t *instance,
   inputs_t inputs;
   EE_TRY(gather_inputs(options, &inputs, err));
   size_t function_limit = 0;
-  bool device_needed = false;
+  bool device_needed = options->native_count != 0; // they make tensors
   for (size_t i = 0; i < inputs.module_count; ++i) {
     const ee_module_t *module = ee_api_module(inputs.modules[i]);
     function_limit += module->export_count;
@@ -204,7 +229,7 @@ eerie_status_t eerie_program_create(eerie_instance_t *instance,
   program->trace_user = options->trace_user;
   program->wait_limit_ms = options->wait_limit_ms;
   ee_api_wait_begin(program);
-  eerie_status_t status = link_modules(program, options, &inputs, err);
+  eerie_status_t status = link_modules(program, instance, options, &inputs, err);
   if (status == EERIE_OK) status = describe_functions(program, err);
   eerie_device_release(own_device); // the hal module's state holds its own reference
   if (status != EERIE_OK) {

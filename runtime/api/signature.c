@@ -9,18 +9,12 @@
 // Where the two disagree in number, or the text is not of this form, the letters alone count.
 #include "api/api.h"
 
-// A cursor over the declaration.
-typedef struct scan {
-  const char *at;
-  const char *end;
-} scan_t;
-
-static void skip_spaces(scan_t *scan) {
+void ee_api_scan_spaces(ee_api_scan_t *scan) {
   while (scan->at < scan->end && *scan->at == ' ')
     ++scan->at;
 }
 
-static bool accept(scan_t *scan, const char *token) {
+bool ee_api_scan_accept(ee_api_scan_t *scan, const char *token) {
   const size_t length = ee_str_length(token);
   if ((size_t)(scan->end - scan->at) < length || memcmp(scan->at, token, length) != 0) return false;
   scan->at += length;
@@ -29,7 +23,7 @@ static bool accept(scan_t *scan, const char *token) {
 
 // The text up to a ',' or closing bracket outside of all brackets and strings. A '>' after '-' is
 // an arrow.
-static ee_str_t take_balanced(scan_t *scan) {
+static ee_str_t take_balanced(ee_api_scan_t *scan) {
   const char *start = scan->at;
   int depth = 0;
   for (; scan->at < scan->end; ++scan->at) {
@@ -82,6 +76,10 @@ static declared_t split_declared(ee_str_t item) {
     --declared.type.size;
   }
   return declared;
+}
+
+ee_str_t ee_api_scan_type(ee_api_scan_t *scan) {
+  return split_declared(take_balanced(scan)).type;
 }
 
 // Memory of one function's description: bump-allocated from a block whose size is an upper bound.
@@ -152,7 +150,8 @@ static void describe_type(declared_t declared, char letter, storage_t *storage,
   if (starts_with(declared.type, "tensor<") && declared.type.size > 8) {
     const ee_str_t body = {declared.type.data + 7, declared.type.size - 8};
     if (parse_tensor(body, storage, type)) type->kind = EERIE_KIND_TENSOR;
-  } else if (starts_with(declared.type, "!hal.buffer_view")) {
+  } else if (starts_with(declared.type, "!hal.buffer_view") ||
+             ee_str_equal(declared.type, EE_STR("tensor"))) {
     type->kind = EERIE_KIND_TENSOR;
   } else if (starts_with(declared.type, "!util.buffer") ||
              starts_with(declared.type, "!vm.buffer")) {
@@ -165,32 +164,32 @@ static void describe_type(declared_t declared, char letter, storage_t *storage,
 }
 
 // Describes `count` items of a parenthesised list; false when it does not have exactly that many.
-static bool describe_list(scan_t *scan, const char *letters, size_t count, storage_t *storage,
-                          eerie_type_t *types) {
-  if (!accept(scan, "(")) return false;
+static bool describe_list(ee_api_scan_t *scan, const char *letters, size_t count,
+                          storage_t *storage, eerie_type_t *types) {
+  if (!ee_api_scan_accept(scan, "(")) return false;
   for (size_t i = 0; i < count; ++i) {
-    skip_spaces(scan);
+    ee_api_scan_spaces(scan);
     const ee_str_t item = take_balanced(scan);
     if (!item.size) return false;
     describe_type(split_declared(item), letters[i], storage, &types[i]);
-    if (i + 1 < count && !accept(scan, ",")) return false;
+    if (i + 1 < count && !ee_api_scan_accept(scan, ",")) return false;
   }
-  skip_spaces(scan);
-  return accept(scan, ")");
+  ee_api_scan_spaces(scan);
+  return ee_api_scan_accept(scan, ")");
 }
 
 static bool describe_declaration(ee_str_t declaration, eerie_function_t *function,
                                  storage_t *storage) {
-  scan_t scan = {declaration.data, declaration.data + declaration.size};
+  ee_api_scan_t scan = {declaration.data, declaration.data + declaration.size};
   while (scan.at < scan.end && *scan.at != '(')
     ++scan.at;
   if (!describe_list(&scan, function->arguments, function->input_count, storage,
                      function->inputs)) {
     return false;
   }
-  skip_spaces(&scan);
-  if (!accept(&scan, "->")) return function->output_count == 0;
-  skip_spaces(&scan);
+  ee_api_scan_spaces(&scan);
+  if (!ee_api_scan_accept(&scan, "->")) return function->output_count == 0;
+  ee_api_scan_spaces(&scan);
   return describe_list(&scan, function->results, function->output_count, storage,
                        function->outputs);
 }
@@ -230,7 +229,11 @@ eerie_status_t ee_api_function_describe(ee_heap_t *heap, const ee_module_t *modu
                        function->arguments[function->input_count - 1] == 'r' &&
                        function->arguments[function->input_count - 2] == 'r';
   if (function->is_async) function->input_count -= 2;
+  return ee_api_types_describe(heap, declaration, function, err);
+}
 
+eerie_status_t ee_api_types_describe(ee_heap_t *heap, ee_str_t declaration,
+                                     eerie_function_t *function, eerie_error_t *err) {
   size_t types_size, dims_size;
   if (!storage_bound(function->input_count + function->output_count, declaration.size, &types_size,
                      &dims_size, &function->storage_size)) {

@@ -30,6 +30,10 @@ ee_object_t *ee_api_value_object(const eerie_value_t *value) {
   }
 }
 
+void eerie_value_retain(const eerie_value_t *value) {
+  if (value) ee_object_retain(ee_api_value_object(value));
+}
+
 void eerie_value_release(eerie_value_t *value) {
   if (!value) return;
   ee_object_release(ee_api_value_object(value));

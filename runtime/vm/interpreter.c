@@ -146,6 +146,7 @@ static eerie_status_t call_native(ee_vm_program_t *program, const ee_vm_linked_i
   marshal_arguments(declaration->signature.arguments, segments, arguments, regs, refs, slots);
 
   ee_vm_call_t call = {
+      .native = import->native,
       .state = import->state,
       .arguments = slots,
       .results = slots + slot_count,

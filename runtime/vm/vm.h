@@ -38,7 +38,8 @@ typedef struct ee_vm_call {
   ee_vm_value_t *results;         // zeroed; references stored here are handed to the caller
   ee_vm_program_t *program;
   ee_heap_t *heap;
-  eerie_error_t *err; // may be NULL
+  eerie_error_t *err;                         // may be NULL
+  const struct ee_vm_native_function *native; // the entry of the table that is called
   // A function that cannot finish yet retains the object to wait for here, and returns
   // EERIE_DEFERRED: the call is made again with the same arguments when the program is resumed.
   ee_object_t *wait_object;
