@@ -66,9 +66,9 @@ def _module_of(value):
     return Wrapped()
 
 
-def _by(route: str):
+def _by(route: str, load):
     def run(source: Source, output: pathlib.Path, options: Options) -> Imported:
-        value, examples, names = _load(source, options)
+        value, examples, names = load(source, options)
         if options.function is None:
             options.function = source.name
         framework = _framework(value, names)
@@ -86,4 +86,12 @@ def _by(route: str):
 
 def routes(kind: str) -> list[Route]:
     del kind
-    return [Route(name, _by(name)) for name in ("jax", "torch-fx", "torch-onnx")]
+    loaded = []
+
+    def load(source: Source, options: Options):
+        # Once for all routes: what the file draws at random must not differ between them.
+        if not loaded:
+            loaded.append(_load(source, options))
+        return loaded[0]
+
+    return [Route(name, _by(name, load)) for name in ("jax", "torch-fx", "torch-onnx")]

@@ -12,7 +12,7 @@ import tempfile
 import numpy
 
 from ..parameters import write_parameters
-from . import mlir_module
+from . import lowering, mlir_module
 from .route import Imported, MissingPackage, Options, Refusal, Route
 from .source import Source
 
@@ -118,7 +118,7 @@ def import_program(program, output: pathlib.Path, options: Options) -> Imported:
     ir = mlir_module.compiler_ir()
     from iree.compiler.extras import fx_importer
     notes: list[str] = []
-    program = program.run_decompositions()
+    program = program.run_decompositions({})
     total = sum(value.numel() * value.element_size() for value in program.state_dict.values())
     archive = mlir_module.archive_for(total, output, options, notes)
     function = options.function or "main"
@@ -134,6 +134,7 @@ def import_program(program, output: pathlib.Path, options: Options) -> Imported:
             ir.MLIRError) as error:
         raise Refusal(f"{type(error).__name__}: {error}") from None
     mlir_module.write(module.operation, output, total > 4096 and archive is None)
+    lowering.require(output, "torch")
     if archive:
         write_parameters(archive, weights.entries)
     return Imported(output, "torch", "fx", parameters=archive,
@@ -160,6 +161,11 @@ def program_by_onnx(program, output: pathlib.Path, options: Options) -> Imported
 def _last_line(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__
 
 
 def _load(source: Source):
@@ -205,4 +211,4 @@ def export(module, arguments, options: Options):
         return torch.export.export(module.eval(), values,
                                    dynamic_shapes=tuple(shapes) if any(shapes) else None)
     except Exception as error:  # what cannot be traced comes as many classes
-        raise Refusal(f"torch.export: {_last_line(error)}") from None
+        raise Refusal(f"torch.export: {_first_line(error)}") from None
