@@ -164,19 +164,31 @@ static mode_t output_mode(const char *path) {
   return 0666 & ~mask;
 }
 
-static eerie_status_t write_temporary(ee_cli_output_t *output, eerie_error_t *err) {
-  const size_t length = strlen(output->path);
+// Makes a file beside `path`; the caller frees its name. The file's number, or -1 with errno set.
+static int open_beside(const char *path, char **out_name) {
+  const size_t length = strlen(path);
   static const char suffix[] = ".XXXXXX";
   char *name = malloc(length + sizeof suffix);
-  if (!name) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
-  memcpy(name, output->path, length);
+  if (!name) {
+    errno = ENOMEM;
+    return -1;
+  }
+  memcpy(name, path, length);
   memcpy(name + length, suffix, sizeof suffix);
   const int file = mkstemp(name);
   if (file < 0) {
+    const int number = errno;
     free(name);
-    return file_error(err, "write", output->path);
+    errno = number;
+    return -1;
   }
-  output->temporary = name;
+  *out_name = name;
+  return file;
+}
+
+static eerie_status_t write_temporary(ee_cli_output_t *output, eerie_error_t *err) {
+  const int file = open_beside(output->path, &output->temporary);
+  if (file < 0) return file_error(err, "write", output->path);
   bool written = write_output(file, output);
   if (written) written = fchmod(file, output_mode(output->path)) == 0;
   const int number = errno;
@@ -219,4 +231,49 @@ void ee_cli_outputs_free(ee_cli_outputs_t *outputs) {
   }
   free(outputs->items);
   *outputs = (ee_cli_outputs_t){0};
+}
+
+// ---- Streams -----------------------------------------------------------------------------------
+
+eerie_status_t ee_cli_stream_open(ee_cli_stream_t *stream, const char *path, eerie_error_t *err) {
+  *stream = (ee_cli_stream_t){.path = path};
+  int file;
+  if (strcmp(path, "-") == 0) {
+    fflush(stdout);
+    file = dup(STDOUT_FILENO);
+  } else if (is_special(path)) {
+    file = open(path, O_WRONLY | O_CLOEXEC);
+  } else {
+    file = open_beside(path, &stream->temporary);
+  }
+  if (file < 0) return file_error(err, "write", path);
+  stream->file = file + 1;
+  return EERIE_OK;
+}
+
+eerie_status_t ee_cli_stream_write(ee_cli_stream_t *stream, const void *data, size_t size,
+                                   eerie_error_t *err) {
+  return write_all(stream->file - 1, data, size) ? EERIE_OK
+                                                 : file_error(err, "write", stream->path);
+}
+
+eerie_status_t ee_cli_stream_commit(ee_cli_stream_t *stream, eerie_error_t *err) {
+  const int file = stream->file - 1;
+  stream->file = 0;
+  const bool ready = !stream->temporary || fchmod(file, output_mode(stream->path)) == 0;
+  const int number = errno;
+  if (close(file) != 0) return file_error(err, "write", stream->path);
+  errno = number;
+  if (!ready || (stream->temporary && rename(stream->temporary, stream->path) != 0))
+    return file_error(err, "write", stream->path);
+  free(stream->temporary);
+  stream->temporary = NULL;
+  return EERIE_OK;
+}
+
+void ee_cli_stream_free(ee_cli_stream_t *stream) {
+  if (stream->file) close(stream->file - 1);
+  if (stream->temporary) (void)unlink(stream->temporary);
+  free(stream->temporary);
+  *stream = (ee_cli_stream_t){0};
 }

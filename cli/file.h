@@ -39,4 +39,19 @@ eerie_status_t ee_cli_outputs_commit(ee_cli_outputs_t *outputs, eerie_error_t *e
 // Removes what was not renamed, and frees everything.
 void ee_cli_outputs_free(ee_cli_outputs_t *outputs);
 
+// One file that is too large to be held: it is written beside its place while it comes, and renamed
+// at the end. Zero-initialise it.
+typedef struct ee_cli_stream {
+  const char *path; // borrowed
+  char *temporary;
+  int file; // plus 1: 0 is none
+} ee_cli_stream_t;
+
+eerie_status_t ee_cli_stream_open(ee_cli_stream_t *stream, const char *path, eerie_error_t *err);
+eerie_status_t ee_cli_stream_write(ee_cli_stream_t *stream, const void *data, size_t size,
+                                   eerie_error_t *err);
+eerie_status_t ee_cli_stream_commit(ee_cli_stream_t *stream, eerie_error_t *err);
+// Removes what was not renamed, and frees everything.
+void ee_cli_stream_free(ee_cli_stream_t *stream);
+
 #endif // EERIE_CLI_FILE_H_

@@ -13,6 +13,7 @@ static const struct {
     {"run", eerie_cli_run, "call a function of a module"},
     {"bench", eerie_cli_bench, "time a function of a module"},
     {"inspect", eerie_cli_inspect, "show what is in a module"},
+    {"params", eerie_cli_params, "list, check and convert files of weights"},
     {"import", eerie_cli_import, "turn a framework's model into MLIR"},
     {"devices", eerie_cli_devices, "list the devices"},
     {"doctor", eerie_cli_doctor, "show what is installed and how to mend what is not"},

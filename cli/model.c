@@ -107,7 +107,9 @@ static int link_program(const ee_cli_model_options_t *options, const char *name,
                                                    .module_count = module_count,
                                                    .devices = model->devices,
                                                    .device_count = model->device_count,
-                                                   .trace = print_trace};
+                                                   .trace = print_trace,
+                                                   .parameters = model->parameters.sets,
+                                                   .parameters_count = model->parameters.count};
   eerie_status_t status =
       eerie_program_create(model->instance, &program_options, &model->program, &err);
   if (status) {
@@ -126,6 +128,8 @@ static int open_program(const ee_cli_model_options_t *options, const ee_cli_stri
   eerie_module_t **modules = calloc(count, sizeof(eerie_module_t *));
   if (!modules) return out_of_memory();
   int exit_code = load_modules(&options->modules, positional, model, modules);
+  if (!exit_code)
+    exit_code = ee_cli_parameters_open(model->instance, &options->parameters, &model->parameters);
   if (!exit_code) exit_code = open_devices(&options->devices, model);
   if (!exit_code)
     exit_code = link_program(options, module_path(&options->modules, positional, count - 1), count,
@@ -141,11 +145,6 @@ static int check_options(const ee_cli_model_options_t *options,
                          const ee_cli_strings_t *positional) {
   if (options->modules.count + positional->count == 0)
     return ee_cli_fail(EE_CLI_USAGE, "no module given; expected --module=FILE.vmfb");
-  if (options->parameters.count)
-    return ee_cli_fail(EE_CLI_USAGE,
-                       "--parameters=%s: this release reads no parameter files; compile the "
-                       "weights into the module",
-                       options->parameters.items[0]);
   const char *const mode = options->module_mode;
   if (mode && strcmp(mode, "mmap") != 0 && strcmp(mode, "preload") != 0)
     return ee_cli_fail(EE_CLI_USAGE, "--module_mode: '%s' is not preload or mmap", mode);
@@ -170,6 +169,7 @@ int ee_cli_model_open(const ee_cli_model_options_t *options, const ee_cli_string
 void ee_cli_model_close(ee_cli_model_t *model) {
   ee_cli_values_free(&model->inputs);
   eerie_program_release(model->program);
+  ee_cli_parameters_close(&model->parameters);
   for (size_t i = 0; i < model->device_count; ++i)
     eerie_device_release(model->devices[i]);
   free(model->devices);

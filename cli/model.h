@@ -2,10 +2,11 @@
 #ifndef EERIE_CLI_MODEL_H_
 #define EERIE_CLI_MODEL_H_
 
+#include "parameters.h"
 #include "value.h"
 
 typedef struct ee_cli_model_options {
-  ee_cli_strings_t modules, devices, inputs, parameters;
+  ee_cli_strings_t modules, devices, inputs, parameters, plugins;
   const char *function;
   const char *module_mode;
 } ee_cli_model_options_t;
@@ -22,7 +23,13 @@ typedef struct ee_cli_model_options {
        "@x.npy, 4xf32=@raw.bin; see docs/cli.md"},                                                 \
       {"device", "NAME", EE_CLI_STRINGS, &(options)->devices,                                      \
        "where to run; see eerie devices. Default: the first"},                                     \
-      {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &(options)->parameters, NULL}, {                \
+      {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &(options)->parameters,                         \
+       "weights outside of the module: .irpa, .gguf or .safetensors;\n"                            \
+       "FILE alone: for keys without a scope. Repeated: further files"},                           \
+      {"executable_plugin", "FILE", EE_CLI_STRINGS, &(options)->plugins,                           \
+       "a shared library with functions that kernels import. Repeated:\n"                          \
+       "the last is asked first"},                                                                 \
+  {                                                                                                \
     "module_mode", "MODE", EE_CLI_STRING, &(options)->module_mode, NULL                            \
   }
 
@@ -33,6 +40,7 @@ typedef struct ee_cli_model {
   eerie_device_t **devices; // the first is where arguments are made
   size_t device_count;
   eerie_program_t *program;
+  ee_cli_parameters_t parameters;
   eerie_function_t *function;
   ee_cli_values_t inputs;
 } ee_cli_model_t;
