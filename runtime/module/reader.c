@@ -303,6 +303,31 @@ static void read_descriptor(reader_t *reader, const uint8_t *descriptor,
   check_features(reader, function->requirements);
 }
 
+// Arguments arrive in the first registers, 64-bit ones at the next even ordinal. A descriptor
+// counts the registers that instructions name, which may leave out arguments that none of them
+// uses.
+static void add_argument_registers(reader_t *reader, ee_module_function_t *function) {
+  const ee_str_t arguments = function->signature.arguments;
+  size_t values = 0, refs = 0;
+  for (size_t i = 0; i < arguments.size; ++i) {
+    switch (arguments.data[i]) {
+    case 'r': ++refs; break;
+    case 'I':
+    case 'F': values = (values + 1) / 2 * 2 + 2; break;
+    default: ++values; break;
+    }
+  }
+  if (values > REGISTER_LIMIT || refs > REF_REGISTER_LIMIT) {
+    EE_FB_FAIL(&reader->fb, EERIE_DATA_LOSS,
+               "arguments need %zu registers and %zu reference registers, expected at most %d and "
+               "%d",
+               values, refs, REGISTER_LIMIT, REF_REGISTER_LIMIT);
+    return;
+  }
+  if (values > function->register_count) function->register_count = (uint16_t)((values + 1) & ~1u);
+  if (refs > function->ref_register_count) function->ref_register_count = (uint16_t)refs;
+}
+
 static void read_function(reader_t *reader, ee_module_t *module, uint32_t i) {
   ee_fb_t *fb = &reader->fb;
   ee_module_function_t *function = &module->functions[i];
@@ -324,6 +349,7 @@ static void read_function(reader_t *reader, ee_module_t *module, uint32_t i) {
 
   enter(reader, VECTOR_NAME(FUNCTIONS), i);
   read_descriptor(reader, reader->vectors[FUNCTIONS].data + (size_t)i * DESCRIPTOR_SIZE, function);
+  add_argument_registers(reader, function);
   if (function->bytecode_size > reader->bytecode_budget) {
     EE_FB_FAIL(fb, EERIE_DATA_LOSS, "functions share bytecode too often (over %d times its size)",
                BYTECODE_ALIAS_FACTOR);

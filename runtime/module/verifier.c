@@ -420,28 +420,6 @@ static eerie_status_t check_instructions(verifier_t *v) {
   return EERIE_OK;
 }
 
-// Arguments arrive in the first registers, 64-bit ones at the next even ordinal.
-static eerie_status_t check_argument_registers(verifier_t *v) {
-  const ee_str_t arguments = v->function->signature.arguments;
-  size_t values = 0, refs = 0;
-  for (size_t i = 0; i < arguments.size; ++i) {
-    switch (arguments.data[i]) {
-    case 'r': ++refs; break;
-    case 'I':
-    case 'F': values = (values + 1) / 2 * 2 + 2; break;
-    default: ++values; break;
-    }
-  }
-  if (values > v->function->register_count || refs > v->function->ref_register_count) {
-    return VERIFY_FAIL(v,
-                       "arguments \"%.*s\" need %zu registers and %zu reference registers, there "
-                       "are %u and %u",
-                       EE_STR_ARG(arguments), values, refs, v->function->register_count,
-                       v->function->ref_register_count);
-  }
-  return EERIE_OK;
-}
-
 eerie_status_t ee_module_verify_function(const ee_module_t *module, uint32_t function,
                                          ee_heap_t *scratch, eerie_error_t *err) {
   if (function >= module->function_count) {
@@ -455,8 +433,7 @@ eerie_status_t ee_module_verify_function(const ee_module_t *module, uint32_t fun
   v.blocks = ee_heap_allocate_zeroed(scratch, 2 * bitmap_size);
   if (!v.blocks) return EE_NO_MEMORY(err, 2 * bitmap_size);
   v.targets = v.blocks + bitmap_size;
-  eerie_status_t status = check_argument_registers(&v);
-  if (status == EERIE_OK) status = check_instructions(&v);
+  const eerie_status_t status = check_instructions(&v);
   ee_heap_free(scratch, v.blocks, 2 * bitmap_size);
   if (status != EERIE_OK) {
     const uint32_t export = v.function->local_name;

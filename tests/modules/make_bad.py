@@ -161,6 +161,20 @@ class Function:
         self.registers += self.registers % 2
         self.start = module.vector("bytecode_data")[1] + offset
         self.end = self.start + self.size
+        signature = module.tables("function_signatures")[index]
+        self.convention = module.string(module.field(signature, 0)).decode()
+
+    def argument_registers(self):
+        """How many 32-bit and reference registers the arguments take, the former rounded to even."""
+        values = refs = 0
+        for letter in self.convention[1:].split("_")[0].strip("v"):
+            if letter == "r":
+                refs += 1
+            elif letter in "IF":
+                values += values % 2 + 2
+            else:
+                values += 1
+        return values + values % 2, refs
 
 
 def function_count(module):
@@ -778,10 +792,12 @@ def control_flow(corpus, good, opcodes):
             module = good.edit().put(length_at, "I", function.size + 1)
             add(f"function-{index}-dirty-padding", module.put(function.end, "B", 0x5A),
                 "instruction outside of a block")
-        if function.registers:
+        # Arguments have registers whatever the descriptor says.
+        values, refs = function.argument_registers()
+        if function.registers > values:
             add(f"function-{index}-no-registers", good.edit().put(function.descriptor + 16, "H", 0),
                 "register")
-        if function.refs:
+        if function.refs > refs:
             add(f"function-{index}-no-ref-registers",
                 good.edit().put(function.descriptor + 18, "H", 0), "reference register")
 
@@ -873,8 +889,9 @@ def calls(corpus, good, opcodes):
                 ("result-none", f"0{arguments}_v", "results, expected"),
                 ("result-other-class",
                  f"0{arguments}_" + ("r" if plain[:1] != "r" else "i") + plain[1:], "reference, expected"),
-                ("arguments-300", "0" + "I" * 300 + f"_{results}", "need 600 registers"),
-                ("references-40", "0" + "r" * 40 + f"_{results}", "and 40 reference registers")):
+                ("arguments-20000", "0" + "I" * 20000 + f"_{results}", "need 40000 registers"),
+                ("references-20000", "0" + "r" * 20000 + f"_{results}",
+                 "and 20000 reference registers")):
             if text == convention or (label == "result-none" and results == "v"):
                 continue
             if label == "result-other-class" and results == "v":
@@ -924,6 +941,9 @@ def main():
     bare = compile_module(args.compiler, args.sources / "core.mlir", good_dir / "bare.vmfb", vm,
                           "--iree-vm-emit-polyglot-zip=false")
     floats = compile_module(args.compiler, args.sources / "floats.mlir", good_dir / "floats.vmfb", vm)
+    unused = compile_module(args.compiler, args.sources / "unused.mlir", good_dir / "unused.vmfb", vm)
+    unused.put(Function(unused, 0).descriptor + 16, "I", 0)
+    (good_dir / "unused.vmfb").write_bytes(unused.data)
     tensor = compile_module(
         args.compiler, args.sources / "tensor.mlir", good_dir / "tensor.vmfb",
         "--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",

@@ -78,6 +78,23 @@ static void gives_back_what_it_read(void) {
   free((void *)(uintptr_t)file.data);
 }
 
+// The descriptor in the file counts none: only those that instructions name have to be there.
+static void gives_arguments_registers(void) {
+  const ee_bytes_t file = test_read_file(EERIE_TEST_BINARY_DIR "/modules_bad/good/unused.vmfb");
+  if (!file.data) SKIP("no compiled module");
+  ee_heap_t heap = test_heap();
+  ee_module_t *module;
+  REQUIRE_OK(ee_module_load(&heap, file, &(ee_module_load_options_t){0}, &module, NULL));
+  const uint32_t index = ee_module_find_export(module, EE_STR("unused"));
+  REQUIRE(index != UINT32_MAX);
+  const ee_module_function_t *function = &module->functions[module->exports[index].function];
+  CHECK(ee_str_equal(function->signature.text, EE_STR("0iIr_v")));
+  CHECK_EQ_INT(function->register_count, 4);
+  CHECK_EQ_INT(function->ref_register_count, 1);
+  ee_module_release(module);
+  free((void *)(uintptr_t)file.data);
+}
+
 static void keeps_the_bytes_of_a_failed_load(void) {
   ee_heap_t heap = test_heap();
   int releases = 0;
@@ -95,6 +112,7 @@ int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(parses_calling_conventions),
       RUN(gives_back_what_it_read),
+      RUN(gives_arguments_registers),
       RUN(keeps_the_bytes_of_a_failed_load),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);

@@ -366,38 +366,6 @@ static void refuses_extensions_that_are_not_required(void) {
   CHECK_STATUS(ee_module_verify_function(&test_module, 1, &heap, NULL), EERIE_OUT_OF_RANGE);
 }
 
-static void wants_room_for_arguments(void) {
-  make_module();
-  const uint8_t bytes[] = {0x79, 0x5A, 0, 0};
-  ee_module_function_t *function = &module_functions[0];
-  function->bytecode = bytes;
-  function->bytecode_size = sizeof bytes;
-  function->block_count = 1;
-  ee_heap_t heap = test_heap();
-  static const struct {
-    const char *convention;
-    uint16_t registers, refs;
-  } rows[] = {
-      {"0v_v", 0, 0}, {"0i_v", 1, 0},    {"0iI_v", 4, 0},  {"0iIi_v", 5, 0},
-      {"0r_v", 0, 1}, {"0rfrF_v", 4, 2}, {"0Iii_v", 4, 0}, {"0iiI_v", 4, 0},
-  };
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
-    REQUIRE(ee_signature_parse(ee_str_from(rows[i].convention), &function->signature));
-    function->register_count = rows[i].registers;
-    function->ref_register_count = rows[i].refs;
-    CHECK_OK(ee_module_verify_function(&test_module, 0, &heap, NULL));
-    if (rows[i].registers) {
-      function->register_count = (uint16_t)(rows[i].registers - 1);
-      CHECK_STATUS(ee_module_verify_function(&test_module, 0, &heap, NULL), EERIE_DATA_LOSS);
-      function->register_count = rows[i].registers;
-    }
-    if (rows[i].refs) {
-      function->ref_register_count = (uint16_t)(rows[i].refs - 1);
-      CHECK_STATUS(ee_module_verify_function(&test_module, 0, &heap, NULL), EERIE_DATA_LOSS);
-    }
-  }
-}
-
 static void allows_only_zeros_behind_the_end(void) {
   make_module();
   code_t code = {.blocks = 1};
@@ -454,9 +422,11 @@ static void prints_instructions(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(accepts_every_instruction), RUN(refuses_each_operand_out_of_range),
-      RUN(refuses_every_prefix),      RUN(refuses_extensions_that_are_not_required),
-      RUN(wants_room_for_arguments),  RUN(allows_only_zeros_behind_the_end),
+      RUN(accepts_every_instruction),
+      RUN(refuses_each_operand_out_of_range),
+      RUN(refuses_every_prefix),
+      RUN(refuses_extensions_that_are_not_required),
+      RUN(allows_only_zeros_behind_the_end),
       RUN(prints_instructions),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
