@@ -62,6 +62,7 @@ struct eerie_program {
   void *trace_user;
   uint32_t wait_limit_ms; // 0: none
   int64_t wait_end_ns;    // when the limit of the call that runs is reached; INT64_MAX: never
+  ee_hal_fence_t *signal; // of the asynchronous call under way; retained, may be NULL
   size_t function_count;
   eerie_function_t functions[];
 };

@@ -228,6 +228,14 @@ static inline void give_slots(const eerie_function_t *function, slots_t *slots) 
   if (slots->block) ee_heap_free(function->program->heap, slots->block, slots->block_size);
 }
 
+// A function that is over has signaled its fence, or an operation will.
+static eerie_status_t check_signaled(const eerie_function_t *function, const ee_hal_fence_t *signal,
+                                     eerie_error_t *err) {
+  (void)function;
+  if (EE_LIKELY(!signal || !ee_hal_fence_is_forgotten(signal))) return EERIE_OK;
+  return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "%s never signals its fence", function->name);
+}
+
 // A coarse-fences function called as if it were synchronous: its signal fence is waited for.
 static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slots,
                                  eerie_error_t *err) {
@@ -241,12 +249,10 @@ static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slot
       ee_vm_invoke(function->program->vm, function->vm, slots->arguments, slots->results, err);
   if (status == EERIE_DEFERRED) status = finish_deferred(function, slots->results, err);
   if (status == EERIE_OK) {
-    // Nobody else has the fence: what has not been signaled never will be.
-    const bool forgotten = ee_object_is_unique((ee_object_t *)signal) &&
-                           ee_hal_fence_query(signal, NULL) == EERIE_DEFERRED;
-    status = forgotten ? EE_FAIL(err, EERIE_FAILED_PRECONDITION, "%s never signals its fence",
-                                 function->name)
-                       : ee_hal_fence_wait(signal, function->program->wait_end_ns, err);
+    status = check_signaled(function, signal, err);
+    if (status == EERIE_OK) {
+      status = ee_hal_fence_wait(signal, function->program->wait_end_ns, err);
+    }
     if (status != EERIE_OK) drop_results(function, slots->results);
   }
   ee_object_release((ee_object_t *)signal);
@@ -343,6 +349,46 @@ static eerie_status_t call_behind_fences(eerie_function_t *function, slots_t *sl
   return status;
 }
 
+// After the function of an asynchronous call is over; takes over `signal`. The caller's fence fails
+// with a call that fails.
+static eerie_status_t settle_async(const eerie_function_t *function, slots_t *slots,
+                                   ee_hal_fence_t *take_signal, eerie_status_t status,
+                                   eerie_error_t *cause, eerie_error_t *err) {
+  if (status == EERIE_OK) {
+    status = check_signaled(function, take_signal, cause);
+    if (status != EERIE_OK) drop_results(function, slots->results);
+  }
+  if (EE_UNLIKELY(status != EERIE_OK)) {
+    ee_hal_fence_signal(take_signal, status, cause);
+    if (err) *err = *cause;
+  }
+  ee_object_release((ee_object_t *)take_signal);
+  return status;
+}
+
+// The module gets a fence of its own in the place of the caller's.
+static eerie_status_t call_fenced(const eerie_function_t *function, slots_t *slots,
+                                  ee_hal_fence_t *wait, ee_hal_fence_t *signal,
+                                  eerie_error_t *err) {
+  eerie_program_t *program = function->program;
+  ee_hal_fence_t *before = NULL;
+  if (signal) EE_TRY(ee_hal_fence_create_before(program->heap, signal, &before, err));
+  slots->arguments[function->input_count].ref = (ee_object_t *)wait;
+  slots->arguments[function->input_count + 1].ref = (ee_object_t *)before;
+  eerie_error_t cause = {.code = EERIE_OK};
+  const eerie_status_t status =
+      ee_vm_invoke(program->vm, function->vm, slots->arguments, slots->results, &cause);
+  if (status == EERIE_DEFERRED) {
+    program->signal = before;
+    return status;
+  }
+  // A program that is busy has done nothing: the call may be made again with the same fence.
+  if (status == EERIE_UNAVAILABLE && before && ee_object_is_unique((ee_object_t *)before)) {
+    ee_hal_fence_detach(before);
+  }
+  return settle_async(function, slots, before, status, &cause, err);
+}
+
 eerie_status_t eerie_call_async(eerie_function_t *function, const eerie_value_t *inputs,
                                 size_t input_count, eerie_fence_t *wait, eerie_fence_t *signal,
                                 eerie_value_t *outputs, size_t output_count, eerie_error_t *err) {
@@ -356,9 +402,7 @@ eerie_status_t eerie_call_async(eerie_function_t *function, const eerie_value_t 
   if (status == EERIE_OK && !function->is_async) {
     status = call_behind_fences(function, &slots, wait, signal, err);
   } else if (status == EERIE_OK) {
-    slots.arguments[input_count].ref = (ee_object_t *)ee_api_fence(wait);
-    slots.arguments[input_count + 1].ref = (ee_object_t *)ee_api_fence(signal);
-    status = ee_vm_invoke(function->program->vm, function->vm, slots.arguments, slots.results, err);
+    status = call_fenced(function, &slots, ee_api_fence(wait), ee_api_fence(signal), err);
   }
   if (status == EERIE_OK) store_values(function, &slots, outputs);
   give_slots(function, &slots);
@@ -373,7 +417,13 @@ eerie_status_t eerie_call_resume(eerie_function_t *function, eerie_value_t *outp
   ee_vm_value_t storage[INLINE_SLOTS];
   slots_t slots;
   EE_TRY(take_slots(function, storage, &slots, err));
-  const eerie_status_t status = ee_vm_resume(function->program->vm, slots.results, err);
+  eerie_error_t cause = {.code = EERIE_OK};
+  eerie_status_t status = ee_vm_resume(function->program->vm, slots.results, &cause);
+  if (status != EERIE_DEFERRED) {
+    ee_hal_fence_t *signal = function->program->signal;
+    function->program->signal = NULL;
+    status = settle_async(function, &slots, signal, status, &cause, err);
+  }
   if (status == EERIE_OK) store_values(function, &slots, outputs);
   give_slots(function, &slots);
   return status;

@@ -35,7 +35,8 @@ static void program_destroy(ee_object_t *object) {
     ee_api_function_forget(program->heap, &program->functions[i]);
   }
   ee_vm_program_destroy(program->vm);
-  ee_object_release(program->natives); // deinitialisers may call them
+  ee_object_release((ee_object_t *)program->signal); // of a call that was not resumed
+  ee_object_release(program->natives);               // deinitialisers may call them
   ee_heap_free(program->heap, program, program->allocation_size);
 }
 

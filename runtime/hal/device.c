@@ -327,8 +327,8 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
   }
   eerie_status_t status = ee_hal_fence_query(wait, err);
   if (EE_UNLIKELY(status == EERIE_DEFERRED)) {
-    status = ee_hal_fence_check_signal(wait, signal, err);
-    if (status == EERIE_OK) status = submit_pending(device, wait, signal, operation, err);
+    EE_TRY(ee_hal_fence_promise(wait, signal, err)); // it is another operation's to signal
+    status = submit_pending(device, wait, signal, operation, err);
     if (status != EERIE_OK) ee_hal_fence_signal(signal, status, err);
     return status;
   }

@@ -21,7 +21,9 @@ struct ee_hal_fence {
   // A failure, written by the one who took `claimed`, before the list is closed.
   EE_ATOMIC(uint32_t) claimed;
   eerie_status_t status;
-  eerie_error_t *error; // NULL: no text, or no memory for it
+  eerie_error_t *error;         // NULL: no text, or no memory for it
+  EE_ATOMIC(uint32_t) promised; // an operation that waits will signal it
+  ee_hal_fence_t *target;       // retained: ends as this fence does; may be NULL
   // Joins only.
   EE_ATOMIC(uint32_t) remaining;
   ee_hal_fence_waiter_t *mark;   // how it ends; set by the one part that ends it
@@ -77,6 +79,8 @@ static void fence_initialize(ee_hal_fence_t *fence, ee_heap_t *heap, ee_hal_devi
 #endif
   ee_atomic_init(&fence->claimed, 0u);
   ee_atomic_init(&fence->remaining, 0u);
+  ee_atomic_init(&fence->promised, 0u);
+  fence->target = NULL;
   fence->status = EERIE_OK;
   fence->error = NULL;
   fence->mark = NULL;
@@ -90,6 +94,19 @@ eerie_status_t ee_hal_fence_create(ee_heap_t *heap, ee_hal_fence_t **out_fence,
   fence_initialize(fence, heap, NULL, sizeof *fence);
   *out_fence = fence;
   return EERIE_OK;
+}
+
+eerie_status_t ee_hal_fence_create_before(ee_heap_t *heap, ee_hal_fence_t *target,
+                                          ee_hal_fence_t **out_fence, eerie_error_t *err) {
+  EE_TRY(ee_hal_fence_create(heap, out_fence, err));
+  (*out_fence)->target = target;
+  ee_object_retain((ee_object_t *)target);
+  return EERIE_OK;
+}
+
+void ee_hal_fence_detach(ee_hal_fence_t *fence) {
+  ee_object_release((ee_object_t *)fence->target);
+  fence->target = NULL;
 }
 
 eerie_status_t ee_hal_fence_create_pooled(ee_hal_device_t *device, ee_hal_fence_t **out_fence,
@@ -181,6 +198,7 @@ static void complete_one(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *mark,
     **joins_tail = join;
     *joins_tail = &join->next_complete;
   }
+  ee_hal_fence_signal(fence->target, status, fence->error);
 }
 
 static void complete_joins(ee_hal_fence_t *joins, ee_hal_fence_t **tail) {
@@ -203,7 +221,7 @@ void ee_hal_fence_signal(ee_hal_fence_t *fence, eerie_status_t status, const eer
   if (EE_LIKELY(status == EERIE_OK)) {
     // Nearly always nobody waits: one exchange and done.
     ee_hal_fence_waiter_t *nobody = NULL;
-    if (ee_compare_exchange(&fence->waiters, &nobody, CLOSED_OK)) return;
+    if (!fence->target && ee_compare_exchange(&fence->waiters, &nobody, CLOSED_OK)) return;
     complete(fence, CLOSED_OK);
     return;
   }
@@ -214,11 +232,12 @@ void ee_hal_fence_signal(ee_hal_fence_t *fence, eerie_status_t status, const eer
 static void fence_destroy(ee_object_t *object) {
   ee_hal_fence_t *fence = (ee_hal_fence_t *)object;
   ee_hal_fence_waiter_t *head = ee_load_acquire(&fence->waiters);
-  if (head && !is_closed(head)) {
+  if ((head || fence->target) && !is_closed(head)) {
     eerie_error_t cause = {.code = EERIE_CANCELLED};
     (void)EE_FAIL(&cause, EERIE_CANCELLED, "the fence was dropped before anyone signaled it");
     ee_hal_fence_signal(fence, EERIE_CANCELLED, &cause);
   }
+  ee_object_release((ee_object_t *)fence->target);
   blocker_free(fence);
   ee_heap_free(fence->heap, fence->error, sizeof *fence->error);
   ee_hal_device_t *device = fence->device;
@@ -318,13 +337,22 @@ eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eer
   return EE_FAIL(err, EERIE_DEADLINE_EXCEEDED, "the fence was not signaled in time");
 }
 
-eerie_status_t ee_hal_fence_check_signal(const ee_hal_fence_t *wait, const ee_hal_fence_t *signal,
-                                         eerie_error_t *err) {
+eerie_status_t ee_hal_fence_promise(ee_hal_fence_t *wait, ee_hal_fence_t *signal,
+                                    eerie_error_t *err) {
   if (!signal) return EERIE_OK;
   const ee_hal_fence_waiter_t *head = ee_load_acquire(&signal->waiters);
   const bool awaited = head && !is_closed(head);
-  if (EE_LIKELY(signal != wait && (!signal->device || !awaited))) return EERIE_OK;
-  return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "the fence to signal is waited for already");
+  uint32_t unpromised = 0;
+  if (EE_LIKELY(signal != wait && !awaited &&
+                ee_compare_exchange(&signal->promised, &unpromised, 1u))) {
+    return EERIE_OK;
+  }
+  return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "the fence to signal is %s already",
+                 unpromised ? "to be signaled" : "waited for");
+}
+
+bool ee_hal_fence_is_forgotten(const ee_hal_fence_t *fence) {
+  return !is_closed(ee_load_acquire(&fence->waiters)) && !ee_load_relaxed(&fence->promised);
 }
 
 // ---- Joining -----------------------------------------------------------------------------------

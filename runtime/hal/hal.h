@@ -92,7 +92,7 @@ struct ee_hal_buffer {
   EE_ATOMIC(uint32_t) owners; // hal.buffer.allocation.preserve and discard count here
   void (*release)(void *user, ee_hal_buffer_t *buffer); // imported memory: called at the end
   void *release_user;
-  uint64_t driver_handle; // for the driver
+  uint64_t driver_handle; // for the driver; without one of its own for storage: size of a block
   size_t block_size;      // of the device's pool; starts with this struct
 };
 
@@ -179,13 +179,22 @@ typedef struct ee_hal_fence_waiter {
 } ee_hal_fence_waiter_t;
 void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node);
 
-// Refuses (FAILED_PRECONDITION) an operation that waits for `wait`, pending, and then signals
-// `signal`, if they might come to wait for each other: that would never end and never be freed.
-// Fences from a device's pool are those that modules make: of them each must be given to its
-// signaler before anybody waits for it, so that all waiting goes one way. Fences made by programs
-// may be waited for first, in asynchronous calls that are started backwards.
-eerie_status_t ee_hal_fence_check_signal(const ee_hal_fence_t *wait, const ee_hal_fence_t *signal,
-                                         eerie_error_t *err);
+// Notes that an operation which waits for `wait`, pending, will signal `signal` (may be NULL).
+// FAILED_PRECONDITION when they might come to wait for each other, which would never end and never
+// be freed: a fence must be given to its one signaler before anybody waits for it, so that all
+// waiting goes one way.
+eerie_status_t ee_hal_fence_promise(ee_hal_fence_t *wait, ee_hal_fence_t *signal,
+                                    eerie_error_t *err);
+// Pending, and no operation will signal it.
+bool ee_hal_fence_is_forgotten(const ee_hal_fence_t *fence);
+
+// A fence in front of `target`, which ends as it does, CANCELLED when it is dropped. It is what a
+// module gets in the place of a program's fence: that one may be waited for before it is promised,
+// by asynchronous calls that are started backwards.
+eerie_status_t ee_hal_fence_create_before(ee_heap_t *heap, ee_hal_fence_t *target,
+                                          ee_hal_fence_t **out_fence, eerie_error_t *err);
+// Lets go of the target, when nobody else has the fence yet.
+void ee_hal_fence_detach(ee_hal_fence_t *fence);
 
 // ---- Executables --------------------------------------------------------------------------------
 
@@ -318,11 +327,17 @@ struct ee_hal_file {
   uint8_t *data; // written only when `access` has EE_HAL_ACCESS_WRITE
   uint64_t size;
   uint32_t access;
+  bool constant;      // nobody ever writes `data`, so that buffers may share it
   ee_object_t *owner; // retained: keeps `data` alive
 };
 eerie_status_t ee_hal_file_from_memory(ee_heap_t *heap, uint8_t *data, uint64_t size,
                                        uint32_t access, ee_object_t *owner,
                                        ee_hal_file_t **out_file, eerie_error_t *err);
+// Instead of reading all of `buffer` from `offset` of the file: lets the buffer have the file's
+// bytes where they are, read-only, and frees its own. False, and nothing happens: the bytes are not
+// constant or not aligned, or the buffer was not allocated for constants (EE_HAL_USAGE_SHARING_
+// IMMUTABLE), is small, or is known to others than the caller.
+bool ee_hal_buffer_share(ee_hal_buffer_t *buffer, const ee_hal_file_t *file, uint64_t offset);
 
 // ---- Devices and submission ---------------------------------------------------------------------
 

@@ -196,6 +196,12 @@ static eerie_status_t allocate_module(ee_heap_t *heap, ee_vm_linked_module_t *li
       !add_array(&size, module->global_ref_count, sizeof(void *), &global_refs) ||
       !add_array(&size, module->global_bytes, 1, &globals))
     return EE_NO_MEMORY(err, SIZE_MAX);
+  if (EE_UNLIKELY(size - global_refs > EERIE_VM_GLOBAL_BYTES_LIMIT)) {
+    return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
+                   "the globals of module '%.*s' take %zu bytes, the limit is %zu",
+                   EE_STR_ARG(module->name), size - global_refs,
+                   (size_t)EERIE_VM_GLOBAL_BYTES_LIMIT);
+  }
   if (size == 0) size = 1;
   uint8_t *block = ee_heap_allocate_zeroed(heap, size);
   if (!block) return EE_NO_MEMORY(err, size);

@@ -1,6 +1,8 @@
 // Asynchronous calls: fences that other threads signal, failures that travel along, functions that
 // wait in their middle, calls that meet a busy program.
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "behaviour/support.h"
@@ -297,6 +299,85 @@ static void a_forgotten_fence_is_an_error(void) {
   close_call(&c);
 }
 
+// Bytes that are allocated now.
+static void *count_bytes(void *user, void *pointer, size_t old_size, size_t new_size) {
+  size_t *live = user;
+  void *result = new_size ? realloc(pointer, new_size) : NULL;
+  if (!new_size) free(pointer);
+  if (result || !new_size) *live += new_size - (pointer ? old_size : 0);
+  return result;
+}
+
+// A module that would have operations wait for each other is refused, and what it began goes with
+// the caller's fences.
+static void fences_tie_no_knots(void) {
+  static const struct {
+    const char *function;
+    eerie_status_t status;
+    const char *text;
+  } cases[] = {
+      {"fine", EERIE_OK, ""},
+      {"knot", EERIE_FAILED_PRECONDITION, "waited for already"},
+      {"knot_kept", EERIE_FAILED_PRECONDITION, "to be signaled already"},
+      {"twice", EERIE_FAILED_PRECONDITION, "to be signaled already"},
+      {"forget", EERIE_FAILED_PRECONDITION, "never signals its fence"},
+  };
+  size_t live = 0;
+  const eerie_instance_options_t options = {.allocator = {count_bytes, &live}};
+  setup_t s;
+  eerie_error_t err = {0};
+  eerie_fence_t *waits[5] = {NULL}, *signals[5] = {NULL};
+  REQUIRE(open_setup_with(&s, "knots", &options, (eerie_program_options_t){0}));
+  for (size_t i = 0; i < LENGTH(cases); ++i) {
+    waits[i] = new_fence(&s);
+    signals[i] = new_fence(&s);
+    CHECK_STATUS(eerie_call_async(function_of(&s, cases[i].function), NULL, 0, waits[i], signals[i],
+                                  NULL, 0, &err),
+                 cases[i].status);
+    if (cases[i].status == EERIE_OK) continue;
+    CHECK_CONTAINS(err.message, cases[i].text);
+    CHECK_STATUS(eerie_fence_query(signals[i], &err), cases[i].status); // those behind it learn it
+  }
+  CHECK_STATUS(eerie_fence_query(signals[0], &err), EERIE_DEFERRED);
+  eerie_fence_signal(waits[0], EERIE_OK);
+  CHECK_OK(eerie_fence_query(signals[0], &err));
+  // Called as if they were synchronous.
+  CHECK_OK(eerie_call(function_of(&s, "fine"), NULL, 0, NULL, 0, &err));
+  for (size_t i = 1; i < LENGTH(cases); ++i) {
+    const bool refused = eerie_call(function_of(&s, cases[i].function), NULL, 0, NULL, 0, &err) ==
+                         EERIE_FAILED_PRECONDITION;
+    // Nothing is pending there: "twice" and "knot_kept" have nothing to wait for.
+    CHECK_EQ_INT(refused, strcmp(cases[i].function, "knot") == 0 ||
+                              strcmp(cases[i].function, "forget") == 0);
+  }
+  for (size_t i = 0; i < LENGTH(cases); ++i) {
+    eerie_fence_release(waits[i]);
+    eerie_fence_release(signals[i]);
+  }
+  close_setup(&s);
+  CHECK_EQ_INT(live, 0);
+}
+
+// The caller's own fences may be waited for before the call that signals them is made.
+static void calls_may_start_backwards(void) {
+  setup_t s;
+  eerie_error_t err = {0};
+  REQUIRE(open_setup(&s, "knots"));
+  eerie_function_t *fine_one = function_of(&s, "fine");
+  eerie_fence_t *fences[4];
+  for (size_t i = 0; i < 4; ++i)
+    fences[i] = new_fence(&s);
+  for (size_t i = 3; i-- > 0;) {
+    CHECK_OK(eerie_call_async(fine_one, NULL, 0, fences[i], fences[i + 1], NULL, 0, &err));
+  }
+  CHECK_STATUS(eerie_fence_query(fences[3], &err), EERIE_DEFERRED);
+  eerie_fence_signal(fences[0], EERIE_OK);
+  CHECK_OK(eerie_fence_query(fences[3], &err));
+  for (size_t i = 0; i < 4; ++i)
+    eerie_fence_release(fences[i]);
+  close_setup(&s);
+}
+
 static void waiting_has_a_limit(void) {
   setup_t s;
   eerie_error_t err = {0};
@@ -353,6 +434,8 @@ int main(int argc, char **argv) {
       RUN(a_function_that_waits_in_its_middle_resumes),
       RUN(a_failure_reaches_a_function_in_its_middle),
       RUN(a_forgotten_fence_is_an_error),
+      RUN(fences_tie_no_knots),
+      RUN(calls_may_start_backwards),
       RUN(waiting_has_a_limit),
       RUN(programs_may_go_while_calls_wait),
   };

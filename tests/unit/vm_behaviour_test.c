@@ -144,6 +144,28 @@ static void globals_by_offset(void) {
   tear_down(&f);
 }
 
+// A file may declare gigabytes of them in a few bytes.
+static void globals_have_a_limit(void) {
+  SET_UP(NULL);
+  const ee_vm_module_ref_t refs[] = {{.module = f.module}};
+  const ee_vm_program_options_t options = {.modules = refs, .module_count = 1};
+  const uint32_t bytes = f.module->global_bytes, references_declared = f.module->global_ref_count;
+  ee_vm_program_t *program = NULL;
+  f.module->global_bytes = 1u << 30;
+  CHECK_STATUS(ee_vm_program_create(&f.memory.heap, &options, &program, &f.err),
+               EERIE_RESOURCE_EXHAUSTED);
+  CHECK_CONTAINS(f.err.message, "the globals of module 'behaviour' take 10737");
+  CHECK_CONTAINS(f.err.message, "the limit is 16777216");
+  f.module->global_bytes = 0;
+  f.module->global_ref_count = 3u << 20;
+  CHECK_STATUS(ee_vm_program_create(&f.memory.heap, &options, &program, &f.err),
+               EERIE_RESOURCE_EXHAUSTED);
+  CHECK(program == NULL);
+  f.module->global_bytes = bytes;
+  f.module->global_ref_count = references_declared;
+  tear_down(&f);
+}
+
 static void global_references(void) {
   SET_UP(NULL);
   ee_vm_value_t r[4] = {{0}};
@@ -763,6 +785,7 @@ int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(globals),
       RUN(globals_by_offset),
+      RUN(globals_have_a_limit),
       RUN(global_references),
       RUN(constants),
       RUN(buffer_loads_and_stores),
