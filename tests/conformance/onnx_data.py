@@ -20,8 +20,11 @@ KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "real")
 
 
 def _array(item):
+    import numpy as np
     import onnx
     from onnx import numpy_helper
+    if isinstance(item, np.generic):
+        return np.asarray(item)
     return numpy_helper.to_array(item) if isinstance(item, onnx.TensorProto) else item
 
 
