@@ -312,6 +312,7 @@ typedef struct eerie_program_options {
   size_t parameters_count;
   const eerie_native_module_t *const *natives; // functions in C that modules import: eerie_native.h
   size_t native_count;
+  bool no_native; // refuse kernels of machine code (PERMISSION_DENIED); those of vmvx still run
 } eerie_program_options_t;
 
 // Links modules and runs their initialisers, which load the kernels onto the devices.
@@ -421,6 +422,9 @@ EERIE_API eerie_status_t eerie_call_resume(eerie_function_t *function, eerie_val
 EERIE_API void eerie_value_retain(const eerie_value_t *value);
 // Releases whatever `value` holds and makes it NONE. NULL is harmless.
 EERIE_API void eerie_value_release(eerie_value_t *value);
+// What kind of object a value refers to, as modules call it: "hal.buffer_view" for a tensor,
+// "hal.buffer", "vm.list"; "" for numbers and NONE. Static.
+EERIE_API const char *eerie_value_type_name(const eerie_value_t *value);
 
 // ---- Fences ------------------------------------------------------------------------------------
 

@@ -136,6 +136,7 @@ static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *i
       .trace_user = program,
       .parameters = (struct ee_params_set *const *)(const void *)options->parameters,
       .parameter_count = options->parameters_count,
+      .no_native = options->no_native,
   };
   ee_api_natives_t *natives = NULL;
   EE_TRY(create_natives(program, instance, options, inputs, &natives, err));

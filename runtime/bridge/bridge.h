@@ -16,6 +16,7 @@ typedef struct ee_bridge_hal_options {
   // Weights outside of the modules, in the order in which they are looked at.
   struct ee_params_set *const *parameters;
   size_t parameter_count;
+  bool no_native; // run no kernels but those that the bridge itself interprets
 } ee_bridge_hal_options_t;
 
 // `user` of every module here is the same, and none looks at more of it than it needs.

@@ -31,16 +31,17 @@ eerie_status_t ee_bridge_hal_device_query(ee_vm_call_t *call) {
   EE_TRY(ee_bridge_bytes(call, 1, &category));
   EE_TRY(ee_bridge_bytes(call, 2, &key));
   const ee_str_t name = ee_vm_buffer_str(key);
+  const bool is_format = ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.executable.format"));
+  const ee_bridge_hal_state_t *state = call->state;
   call->results[0].i32 =
       ee_hal_device_query(device, ee_vm_buffer_str(category), name, &call->results[1].i64);
-  if (ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.executable.format")) &&
-      ee_bridge_runs_format(device, name)) {
+  if (is_format && state->no_native) call->results[1].i64 = 0;
+  if (is_format && ee_bridge_runs_format(device, name)) {
     call->results[0].i32 = 1;
     call->results[1].i64 = 1;
   }
   if (call->results[1].i64 == 0 &&
-      (ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.device.id")) ||
-       ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.executable.format")))) {
+      (is_format || ee_str_equal(ee_vm_buffer_str(category), EE_STR("hal.device.id")))) {
     return ee_bridge_explain_refusal(call, device);
   }
   return EERIE_OK;

@@ -99,6 +99,7 @@ eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_st
   if (!state) return EE_NO_MEMORY(err, size);
   state->trace = options->trace;
   state->trace_user = options->trace_user;
+  state->no_native = options->no_native;
   state->allocation_size = size;
   for (size_t i = 0; i < options->device_count; ++i) {
     ee_bridge_hal_device_t *entry = &state->devices[state->device_count];

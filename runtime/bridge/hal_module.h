@@ -26,6 +26,7 @@ typedef struct ee_bridge_hal_state {
   void (*trace)(void *user, ee_str_t line);
   void *trace_user;
   bool target_checked;
+  bool no_native;
   // The fence.await that is under way with a deadline; see hal_fence.c.
   const void *await_fence;
   int64_t await_deadline_ns;

@@ -9,6 +9,8 @@
 // Seen in modules of compilers 3.11 to 3.13. When a module has several targets of one format, it is
 // enough that the device suits one of them. A module without the text is taken at its word.
 //
+// A program that may not run machine code at all (`no_native`) is held to it here too.
+//
 // The same text tells of a module that no device of the program can run, before it fails with all
 // of its target description: then the driver says in a few words what does not fit.
 #include "bridge/hal_module.h"
@@ -78,6 +80,14 @@ static ee_str_t init_text(const ee_vm_program_t *program, uint32_t index) {
   return (ee_str_t){(const char *)function->bytecode, function->bytecode_size};
 }
 
+static EE_COLD eerie_status_t native_refused(eerie_error_t *err, ee_str_t format) {
+  (void)format; // unused in builds without texts
+  return EE_FAIL(err, EERIE_PERMISSION_DENIED,
+                 "kernels of machine code ('%.*s'), which the program was told not to load "
+                 "(no_native)",
+                 EE_STR_ARG(format));
+}
+
 // ---- Features ----------------------------------------------------------------------------------
 
 static eerie_status_t check_features(ee_vm_call_t *call, uint32_t index, ee_hal_device_t *device,
@@ -100,6 +110,7 @@ static eerie_status_t check_features(ee_vm_call_t *call, uint32_t index, ee_hal_
 eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *device,
                                       ee_str_t format) {
   ee_bridge_hal_state_t *state = call->state;
+  if (state->no_native) return native_refused(call->err, format);
   if (state->target_checked) return EERIE_OK;
   for (uint32_t i = 0; i < ee_vm_program_module_count(call->program); ++i) {
     EE_TRY(check_features(call, i, device, format));
@@ -114,7 +125,8 @@ static bool any_device_runs(const ee_bridge_hal_state_t *state, ee_str_t format)
   for (size_t i = 0; i < state->device_count; ++i) {
     int64_t value;
     if (ee_bridge_runs_format(state->devices[i].device, format)) return true;
-    if (ee_hal_device_query(state->devices[i].device, EE_STR("hal.executable.format"), format,
+    if (!state->no_native &&
+        ee_hal_device_query(state->devices[i].device, EE_STR("hal.executable.format"), format,
                             &value) &&
         value) {
       return true;
@@ -143,6 +155,12 @@ eerie_status_t ee_bridge_explain_refusal(ee_vm_call_t *call, ee_hal_device_t *de
   ee_str_t format;
   const ee_module_t *module = find_stranded(call, &format);
   if (!module) return EERIE_OK;
+  const ee_bridge_hal_state_t *state = call->state;
+  if (state->no_native) {
+    const eerie_status_t status = native_refused(call->err, format);
+    EE_ANNOTATE(call->err, "module %.*s", EE_STR_ARG(module->name));
+    return status;
+  }
   // The driver says it best.
   ee_hal_executable_t *none = NULL;
   const eerie_status_t status = ee_hal_executable_create(device, format, (ee_bytes_t){NULL, 0},

@@ -3,8 +3,10 @@
 
 eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *device,
                                       ee_str_t format) {
-  (void)call, (void)device, (void)format;
-  return EERIE_OK;
+  const ee_bridge_hal_state_t *state = call->state;
+  (void)device, (void)format;
+  if (!state->no_native) return EERIE_OK;
+  return EE_FAIL(call->err, EERIE_PERMISSION_DENIED, "no_native: the program loads no kernels");
 }
 
 eerie_status_t ee_bridge_explain_refusal(ee_vm_call_t *call, ee_hal_device_t *device) {

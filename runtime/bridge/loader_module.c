@@ -16,8 +16,11 @@ static eerie_status_t executable_query_support(ee_vm_call_t *call) {
   EE_TRY(ee_bridge_first_device(call, &device));
   EE_TRY(ee_bridge_bytes(call, 0, &format));
   const ee_str_t name = ee_vm_buffer_str(format);
+  const ee_bridge_hal_state_t *state = call->state;
   int64_t supported = 0;
-  (void)ee_hal_device_query(device, EE_STR("hal.executable.format"), name, &supported);
+  if (!state->no_native) {
+    (void)ee_hal_device_query(device, EE_STR("hal.executable.format"), name, &supported);
+  }
   call->results[0].i32 = supported != 0 || ee_bridge_runs_format(device, name);
   return EERIE_OK;
 }

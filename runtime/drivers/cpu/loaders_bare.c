@@ -2,7 +2,7 @@
 // machine code; loaders_static.c is for those that are linked into the program.
 #include "drivers/cpu/cpu.h"
 
-const ee_hal_host_kernels_t ee_cpu_host_kernels = {NULL};
+const ee_hal_host_kernels_t ee_cpu_host_kernels = {.add_library = NULL};
 
 const ee_cpu_loader_t *ee_cpu_loader_find(ee_str_t format, ee_str_t *out_rest) {
   (void)format, (void)out_rest;
