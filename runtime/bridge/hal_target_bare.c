@@ -6,7 +6,7 @@ eerie_status_t ee_bridge_check_target(ee_vm_call_t *call, ee_hal_device_t *devic
   const ee_bridge_hal_state_t *state = call->state;
   (void)device, (void)format;
   if (!state->no_native) return EERIE_OK;
-  return EE_FAIL(call->err, EERIE_PERMISSION_DENIED, "no_native: the program loads no kernels");
+  return EE_FAIL(call->err, EERIE_PERMISSION_DENIED, "no_native");
 }
 
 eerie_status_t ee_bridge_explain_refusal(ee_vm_call_t *call, ee_hal_device_t *device) {
