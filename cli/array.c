@@ -110,7 +110,7 @@ static bool is_separator(char c) {
 }
 
 static eerie_status_t too_few(const ee_cli_array_t *array, uint64_t found, eerie_error_t *err) {
-  return ee_cli_error(err, EERIE_INVALID_ARGUMENT,
+  return ee_cli_error(err, EERIE_OUT_OF_RANGE,
                       "%" PRIu64 " values for a shape of %" PRIu64 " elements", found,
                       array->count);
 }
@@ -127,7 +127,7 @@ static eerie_status_t parse_elements(const char *text, ee_cli_array_t *array, ee
       ++at;
     const int shown = at - start > 40 ? 40 : (int)(at - start);
     if (found == array->count)
-      return ee_cli_error(err, EERIE_INVALID_ARGUMENT,
+      return ee_cli_error(err, EERIE_OUT_OF_RANGE,
                           "too many values for a shape of %" PRIu64 " elements, from '%.*s' on",
                           array->count, shown, start);
     ee_cli_bits_t bits;

@@ -197,6 +197,7 @@ int eerie_cli_bench(int argc, char **argv) {
       .arguments = "[options] [MODULE...]",
       .notes = "Example:\n"
                "  eerie bench --module=mul.vmfb --input=4xf32=1 --input=4xf32=10\n",
+      .tool_flags = true,
       .options = table,
       .option_count = sizeof table / sizeof table[0]};
   ee_cli_strings_t positional = {0};

@@ -109,6 +109,7 @@ typedef struct ee_cli_command {
   const char *notes;     // printed after the options: an example at least
   const ee_cli_option_t *options;
   size_t option_count;
+  bool tool_flags; // those of iree-run-module that are none of these are understood: tool_flags.c
 } ee_cli_command_t;
 
 // Reads `argv` after the command's name (argv[0]) into the targets of the options: --name=value,
@@ -118,6 +119,11 @@ typedef struct ee_cli_command {
 // lists in both cases.
 bool ee_cli_parse_options(const ee_cli_command_t *command, int argc, char **argv,
                           ee_cli_strings_t *positional, int *out_exit);
+
+// A flag of iree-run-module that this runtime has no use for; `value` NULL: given without one.
+// False: it is none. What tunes or watches IREE's own machinery changes nothing here and is passed
+// over; what asks for a result that would be missing sets `out_exit`, after a message.
+bool ee_cli_tool_flag(const char *name, size_t length, const char *value, int *out_exit);
 
 // ---- Commands ----------------------------------------------------------------------------------
 

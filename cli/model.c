@@ -1,6 +1,8 @@
 // model.c: from module files to a function that can be called.
 #include "model.h"
 
+#include "eerie/eerie_kernels.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ void ee_cli_model_options_free(ee_cli_model_options_t *options) {
   ee_cli_strings_free(&options->devices);
   ee_cli_strings_free(&options->inputs);
   ee_cli_strings_free(&options->parameters);
+  ee_cli_strings_free(&options->plugins);
 }
 
 // ---- Modules -----------------------------------------------------------------------------------
@@ -90,6 +93,19 @@ static int open_devices(const ee_cli_strings_t *names, ee_cli_model_t *model) {
   return EE_CLI_OK;
 }
 
+// Each device gets all of them.
+static int add_plugins(const ee_cli_strings_t *paths, ee_cli_model_t *model) {
+  eerie_error_t err = {0};
+  for (size_t i = 0; i < model->device_count; ++i) {
+    for (size_t j = 0; j < paths->count; ++j) {
+      const eerie_status_t status =
+          eerie_device_add_plugin(model->devices[i], paths->items[j], &err);
+      if (status) return ee_cli_fail_error(ee_cli_exit_code_of_file(status), &err);
+    }
+  }
+  return EE_CLI_OK;
+}
+
 // ---- Program -----------------------------------------------------------------------------------
 
 static void print_trace(void *user, const char *line, size_t length) {
@@ -119,6 +135,8 @@ static int link_program(const ee_cli_model_options_t *options, const char *name,
     return ee_cli_fail(exit_code, "%s: %s (%s)", name, err.message, eerie_status_name(status));
   }
   status = eerie_program_find(model->program, options->function, &model->function, &err);
+  // That there are several is a matter of the command line.
+  if (status && !options->function) err.code = EERIE_INVALID_ARGUMENT;
   return status ? ee_cli_fail_error(EE_CLI_USAGE, &err) : EE_CLI_OK;
 }
 
@@ -131,6 +149,7 @@ static int open_program(const ee_cli_model_options_t *options, const ee_cli_stri
   if (!exit_code)
     exit_code = ee_cli_parameters_open(model->instance, &options->parameters, &model->parameters);
   if (!exit_code) exit_code = open_devices(&options->devices, model);
+  if (!exit_code) exit_code = add_plugins(&options->plugins, model);
   if (!exit_code)
     exit_code = link_program(options, module_path(&options->modules, positional, count - 1), count,
                              modules, model);

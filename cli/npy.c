@@ -215,8 +215,9 @@ static eerie_status_t read_elements(npy_reader_t *reader, const char *source, si
   eerie_status_t status = ee_cli_array_measure(array, reader->err);
   if (status) return damaged(reader, "the shape has more than 2^63 - 1 bytes");
   if (array->size > available)
-    return ee_cli_error(reader->err, EERIE_DATA_LOSS, "%s: truncated: %zu of %zu bytes of elements",
-                        reader->path, available, array->size);
+    return ee_cli_error(reader->err, EERIE_OUT_OF_RANGE,
+                        "%s: truncated: %zu of %zu bytes of elements", reader->path, available,
+                        array->size);
   status = ee_cli_array_allocate(array, reader->err);
   if (status) return status;
   if (reader->header.fortran && array->rank > 1)

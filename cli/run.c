@@ -61,17 +61,20 @@ static bool is_file(const char *spec) {
 static int check_outputs(const run_options_t *options, const eerie_function_t *function) {
   const size_t given = options->outputs.count, count = eerie_function_output_count(function);
   if (given && given != count)
-    return ee_cli_fail(EE_CLI_USAGE, "%zu --output given, but %s has %zu result%s", given,
-                       eerie_function_name(function), count, count == 1 ? "" : "s");
+    return ee_cli_fail(EE_CLI_USAGE, "%zu --output given, but %s has %zu result%s (OUT_OF_RANGE)",
+                       given, eerie_function_name(function), count, count == 1 ? "" : "s");
   for (size_t i = 0; i < given; ++i) {
     const char *const spec = options->outputs.items[i];
     if (!is_file(spec)) continue;
     if (*spec != '@' && *spec != '+')
       return ee_cli_fail(
-          EE_CLI_USAGE, "output %zu '%s': expected -, @FILE, +FILE to append, or nothing", i, spec);
+          EE_CLI_USAGE,
+          "output %zu '%s': expected -, @FILE, +FILE to append, or nothing (UNIMPLEMENTED)", i,
+          spec);
     eerie_error_t err = {0};
     if (ee_cli_output_check(spec + 1, &err))
-      return ee_cli_fail(EE_CLI_OUTPUT, "output %zu: %s", i, err.message);
+      return ee_cli_fail(EE_CLI_OUTPUT, "output %zu: %s (%s)", i, err.message,
+                         eerie_status_name(err.code));
   }
   return EE_CLI_OK;
 }
@@ -81,7 +84,9 @@ static int store_value(ee_cli_outputs_t *files, const char *spec, const eerie_va
   ee_cli_text_t *content = NULL;
   eerie_status_t status = ee_cli_outputs_open(files, spec + 1, *spec == '+', &content, &err);
   if (!status) status = ee_cli_value_write(content, value, !ends_with(spec, ".npy"), &err);
-  return status ? ee_cli_fail(EE_CLI_OUTPUT, "%s: %s", spec + 1, err.message) : EE_CLI_OK;
+  if (!status) return EE_CLI_OK;
+  return ee_cli_fail(EE_CLI_OUTPUT, "%s: %s (%s)", spec + 1, err.message,
+                     eerie_status_name(status));
 }
 
 static int write_outputs(const run_options_t *options, const ee_cli_values_t *results) {
@@ -96,7 +101,7 @@ static int write_outputs(const run_options_t *options, const ee_cli_values_t *re
   }
   eerie_error_t err = {0};
   if (!exit_code && ee_cli_outputs_commit(&files, &err))
-    exit_code = ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
+    exit_code = ee_cli_fail_error(EE_CLI_OUTPUT, &err);
   ee_cli_outputs_free(&files);
   return exit_code;
 }
@@ -236,6 +241,7 @@ int eerie_cli_run(int argc, char **argv) {
                                     .summary = "call a function of a compiled module",
                                     .arguments = "[options] [MODULE...]",
                                     .notes = run_notes,
+                                    .tool_flags = true,
                                     .options = table,
                                     .option_count = sizeof table / sizeof table[0]};
   ee_cli_strings_t positional = {0};

@@ -27,6 +27,7 @@ typedef struct reader {
   const ee_cli_place_t *place;
   ee_cli_values_t *values;
   const eerie_type_t *type; // of the next value; NULL: there is none
+  bool expected;            // results to compare with, not arguments
   source_t *sources;
   size_t source_count;
   bool in_file; // whatever fails now is the file's fault, not the command line's
@@ -87,7 +88,7 @@ static eerie_status_t read_raw(reader_t *reader, const char *spec, ee_cli_array_
   if (!source) return reader->err->code;
   const size_t left = source->content.size - source->offset;
   if (array->size > left)
-    return ee_cli_error(reader->err, EERIE_DATA_LOSS, "%s has %zu bytes left, %zu are needed",
+    return ee_cli_error(reader->err, EERIE_OUT_OF_RANGE, "%s has %zu bytes left, %zu are needed",
                         source->path, left, array->size);
   const eerie_status_t status = ee_cli_array_allocate(array, reader->err);
   if (status) return status;
@@ -125,14 +126,20 @@ static eerie_status_t read_tensor(reader_t *reader, const char *spec) {
   return status ? status : push_array(reader, &array);
 }
 
-// NumPy's types are fewer than ours: the declared one decides what its integers and bytes are.
+// NumPy's types are fewer than ours: the declared one decides what its bytes are, and whether they
+// are 4-bit integers. Its integers are signed or unsigned, which a module takes for signless ones.
+static bool adopts(const reader_t *reader, const ee_cli_array_t *array) {
+  if (!reader->type || !reader->type->dtype) return false;
+  return ee_cli_dtype_number(array->dtype) == EE_CLI_OPAQUE ||
+         ee_cli_dtype_bits(reader->type->dtype) < 8;
+}
+
 static eerie_status_t read_npy(reader_t *reader, source_t *source) {
   ee_cli_array_t array;
   eerie_status_t status =
       ee_cli_npy_read(&source->content, source->path, &source->offset, &array, reader->err);
   if (status) return status;
-  if (reader->type && reader->type->dtype)
-    status = ee_cli_array_adopt(&array, reader->type->dtype, reader->err);
+  if (adopts(reader, &array)) status = ee_cli_array_adopt(&array, reader->type->dtype, reader->err);
   if (!status) return push_array(reader, &array);
   ee_cli_array_free(&array);
   return status;
@@ -177,7 +184,8 @@ static bool is_scalar(const eerie_type_t *type) {
 
 static eerie_status_t read_null(reader_t *reader) {
   eerie_value_t value = {.kind = EERIE_KIND_NONE};
-  if (is_scalar(reader->type)) value.kind = reader->type->kind; // zero
+  // What is expected to be anything is no number.
+  if (is_scalar(reader->type) && !reader->expected) value.kind = reader->type->kind; // zero
   return push(reader, value);
 }
 
@@ -197,6 +205,10 @@ static eerie_status_t read_spec(reader_t *reader, const char *spec) {
   const eerie_kind_t kind = reader->type->kind;
   if (!*spec) return ee_cli_error(reader->err, EERIE_INVALID_ARGUMENT, "is empty");
   if (strcmp(spec, "(null)") == 0 || strcmp(spec, "(ignored)") == 0) return read_null(reader);
+  // Something else than the function gives, which the comparison says.
+  if (reader->expected && kind >= EERIE_KIND_BUFFER && kind <= EERIE_KIND_FENCE &&
+      !strchr("\"@+*", spec[0]) && strpbrk(spec, "x="))
+    return read_tensor(reader, spec);
   if (kind == EERIE_KIND_LIST || kind == EERIE_KIND_FENCE)
     return ee_cli_error(reader->err, EERIE_INVALID_ARGUMENT,
                         "is for a %s, which only a program can make; expected (null)",
@@ -258,8 +270,10 @@ static int report(const reader_t *reader, const char *what, size_t index, const 
                   eerie_status_t status) {
   int exit_code = reader->in_file ? ee_cli_exit_code_of_file(status) : ee_cli_exit_code(status);
   if (reader->in_file && status == EERIE_UNIMPLEMENTED) exit_code = EE_CLI_BAD_INPUT;
-  return ee_cli_fail(exit_code, "%s %zu '%.60s%s': %s", what, index, spec,
-                     strlen(spec) > 60 ? "..." : "", reader->err->message);
+  if (!reader->in_file && status == EERIE_OUT_OF_RANGE) exit_code = EE_CLI_USAGE;
+  return ee_cli_fail(exit_code, "%s %zu '%.60s%s': %s (%s)", what, index, spec,
+                     strlen(spec) > 60 ? "..." : "", reader->err->message,
+                     eerie_status_name(status));
 }
 
 int ee_cli_values_read(const ee_cli_place_t *place, const eerie_function_t *function,
@@ -268,7 +282,10 @@ int ee_cli_values_read(const ee_cli_place_t *place, const eerie_function_t *func
                        const ee_cli_strings_t *specs, ee_cli_values_t *out_values) {
   *out_values = (ee_cli_values_t){0};
   eerie_error_t err = {0};
-  reader_t reader = {.place = place, .values = out_values, .err = &err};
+  reader_t reader = {.place = place,
+                     .values = out_values,
+                     .expected = type_at == eerie_function_output,
+                     .err = &err};
   int exit_code = EE_CLI_OK;
   // Paths in the sources point into these.
   char **texts = calloc(specs->count + 1, sizeof(char *));

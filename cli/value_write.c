@@ -85,9 +85,11 @@ static eerie_status_t format_value(ee_cli_text_t *text, const eerie_value_t *val
     ee_cli_text_string(text, "vm.list\n...");
     break;
   // Types that iree-run-module has no text for, either.
-  case EERIE_KIND_BUFFER: ee_cli_text_string(text, "vm.buffer\n(no printer)"); break;
-  case EERIE_KIND_FENCE: ee_cli_text_string(text, "hal.fence\n(no printer)"); break;
-  case EERIE_KIND_OTHER: ee_cli_text_string(text, "object\n(no printer)"); break;
+  case EERIE_KIND_BUFFER:
+  case EERIE_KIND_FENCE:
+  case EERIE_KIND_OTHER:
+    ee_cli_text_printf(text, "%s\n(no printer)", eerie_value_type_name(value));
+    break;
   }
   return EERIE_OK;
 }

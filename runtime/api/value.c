@@ -40,6 +40,11 @@ void eerie_value_release(eerie_value_t *value) {
   *value = (eerie_value_t){.kind = EERIE_KIND_NONE};
 }
 
+const char *eerie_value_type_name(const eerie_value_t *value) {
+  const ee_object_t *object = ee_api_value_object(value);
+  return object ? object->type->name : "";
+}
+
 // ---- Host bytes --------------------------------------------------------------------------------
 
 eerie_status_t eerie_buffer_create(eerie_instance_t *instance, const void *data, size_t size,

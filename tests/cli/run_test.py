@@ -347,7 +347,7 @@ class Files(RunCase):
         for array in (numpy.asfortranarray(values), values.astype(">i4"), values.T.copy().T):
             self.save("in.npy", array)
             done = self.run_eerie("rank2", "--input=@in.npy")
-            self.assertIn("2x3xi32=[0 1 2][3 4 5]", done.out, done.err)
+            self.assertIn("2x3xsi32=[0 1 2][3 4 5]", done.out, done.err)
 
     def test_npy_raw_types(self):
         values = numpy.array([1, -2.5, 3], ml_dtypes.bfloat16)
@@ -458,8 +458,8 @@ class BadInput(RunCase):
             ("", "is empty"),
             ("4xi32=1", "expects tensor<4xf32>"),
             ("5xf32=1", "dimension 0 is 5, expected 4"),
-            ("2x2xf32=1", "rank 1"),
-            ("f32=1", "rank 1"),
+            ("2x2xf32=1", "rank 2"),
+            ("f32=1", "rank 0"),
             ("(null)", "expects tensor<4xf32>"),
         ):
             code = 1 if says == "no memory" else 2
@@ -482,7 +482,7 @@ class BadInput(RunCase):
         self.refuses(2, "run", self.module, says=["mul", "rank0"])
         self.refused(2, ["mull", "mul"], "mull")
         self.refused(7, ["gpu", "local-sync"], "next", "--device=gpu")
-        self.refused(2, "parameter", "next", "--parameters=a=b.irpa")
+        self.refused(3, "b.irpa", "next", "--parameters=a=b.irpa")
         self.refused(2, "@FILE", "next", "--output=file.npy")
         self.refused(2, "--equality_mode", "next", "--equality_mode=fuzzy")
         self.refused(2, "did you mean --function?", "next", "--fucntion=x")
