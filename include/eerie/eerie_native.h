@@ -78,9 +78,11 @@ typedef struct eerie_native_function {
   //   !util.buffer, !util.list<?>, !hal.fence: null references are let through as NONE
   //   !name.name of a type that a native module of the program has, and others of !hal: OTHER
   //
-  // "async (tensor<4xf32>) -> tensor<4xf32>" takes a model's fences where it has them: where the
-  // import is declared with `iree.abi.model = "coarse-fences"` and the model is compiled with
-  // --iree-execution-model=async-external. Such a function may return before it has begun, must not
+  // Models that are compiled with --iree-execution-model=async-external hand a function two fences:
+  // one that is signaled when the tensors of its arguments are there, and one to be signaled when
+  // those of its results are. A function need not know: it is called when the first is signaled,
+  // and the second is signaled when it has returned. One that wants to go on while the model does
+  // says so: "async (tensor<4xf32>) -> tensor<4xf32>". It may return before it has begun, must not
   // read its arguments before `call->wait`, and sees to it that `call->signal` is signaled in the
   // end, from any thread; when it fails `signal` is failed for it. Where the model has no fences
   // both are NULL, the arguments are there, and the results must be on return.

@@ -102,7 +102,7 @@ eerie_status_t ee_api_value_load(const eerie_function_t *function, size_t index,
   case EERIE_KIND_F64: slot->f64 = value->as.f64; break;
   case EERIE_KIND_TENSOR:
     if (EE_UNLIKELY(kind != EERIE_KIND_TENSOR || !object)) {
-      return wrong_kind(function, index, object ? kind : EERIE_KIND_NONE, err);
+      return wrong_kind(function, index, kind != EERIE_KIND_TENSOR ? kind : EERIE_KIND_NONE, err);
     }
     slot->ref = object;
     return check_tensor(function, index, (const ee_hal_buffer_view_t *)object, err);

@@ -2,9 +2,9 @@
 //
 // Each becomes a native module of the virtual machine: a table whose calling conventions are read
 // off the signatures, and one function that stands behind all entries and brings arguments and
-// results from one form to the other. A function that may take fences has two entries, one with
-// them. All that is made for a program lies in one object, which objects of the modules' own types
-// keep alive.
+// results from one form to the other. Each function has two entries, the second for models that
+// hand it fences. All that is made for a program lies in one object, which objects of the modules'
+// own types keep alive.
 //
 // Checks at linking that say more than the virtual machine does are in imports.c.
 #include "eerie/eerie_native.h"
@@ -20,6 +20,7 @@
 typedef struct native_function {
   eerie_function_t types; // nameless; is_async: with fences
   const eerie_native_function_t *declared;
+  bool is_async; // sees the fences
   // For each input and output its type, if it is one of those that native modules have, and else
   // NULL. Convention and declaration stand behind them.
   const ee_object_type_t **objects;
@@ -144,9 +145,49 @@ static void drop_outputs(eerie_value_t *outputs, size_t count) {
     eerie_value_release(&outputs[i]);
 }
 
+// The fences of a model that hands some over.
+typedef struct fences {
+  ee_hal_fence_t *wait;
+  ee_hal_fence_t *signal;
+} fences_t;
+
+static eerie_status_t take_fences(const native_function_t *function, const ee_vm_call_t *vm,
+                                  fences_t *fences, eerie_error_t *err) {
+  if (EE_LIKELY(!function->types.is_async)) return EERIE_OK;
+  const ee_vm_value_t *slots = vm->arguments + function->types.input_count;
+  for (size_t i = 0; i < 2; ++i) {
+    if (!slots[i].ref || slots[i].ref->type == &ee_hal_fence_type) continue;
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "expects a fence, got a %s",
+                   slots[i].ref->type->name);
+  }
+  *fences = (fences_t){(ee_hal_fence_t *)slots[0].ref, (ee_hal_fence_t *)slots[1].ref};
+  return EERIE_OK;
+}
+
+// Fences that the function itself knows nothing of: it is called when its arguments are there.
+static eerie_status_t await_arguments(ee_vm_call_t *vm, ee_hal_fence_t *wait, eerie_error_t *err) {
+  const eerie_status_t status = ee_hal_fence_query(wait, err);
+  if (status != EERIE_DEFERRED) return status;
+  ee_object_retain((ee_object_t *)wait);
+  vm->wait_object = (ee_object_t *)wait;
+  return status;
+}
+
+static eerie_status_t take_inputs(const native_function_t *function, const ee_vm_call_t *vm,
+                                  eerie_value_t *inputs, eerie_error_t *err) {
+  const eerie_function_t *types = &function->types;
+  for (size_t i = 0; i < types->input_count; ++i) {
+    ee_vm_value_t same;
+    inputs[i] = ee_api_value_store(types->arguments[i], &vm->arguments[i]);
+    EE_TRY(check_value(function, i, &inputs[i], &same, err));
+  }
+  return EERIE_OK;
+}
+
 // Ends a call that failed or waits. `cause` is what the function left as its reason.
-static EE_COLD eerie_status_t end_badly(const eerie_native_call_t *call, eerie_status_t status,
-                                        eerie_error_t *cause, eerie_error_t *err) {
+static EE_COLD eerie_status_t end_badly(const eerie_native_call_t *call, const fences_t *fences,
+                                        eerie_status_t status, eerie_error_t *cause,
+                                        eerie_error_t *err) {
   drop_outputs(call->outputs, call->output_count);
   if (status == EERIE_DEFERRED) return status;
   // A text that was left for another status says nothing about this one.
@@ -154,21 +195,13 @@ static EE_COLD eerie_status_t end_badly(const eerie_native_call_t *call, eerie_s
     (void)EE_FAIL(cause, status, "failed with %s", eerie_status_name(status));
   }
   if (err) *err = *cause;
-  if (call->signal) ee_hal_fence_signal(ee_api_fence(call->signal), status, cause);
+  ee_hal_fence_signal(fences->signal, status, cause);
   return status;
 }
 
 static eerie_status_t run_function(const native_module_t *module, const native_function_t *function,
                                    ee_vm_call_t *vm, eerie_value_t *values) {
   const eerie_function_t *types = &function->types;
-  eerie_value_t *outputs = values + types->input_count;
-  for (size_t i = 0; i < types->input_count; ++i) {
-    ee_vm_value_t same;
-    values[i] = ee_api_value_store(types->arguments[i], &vm->arguments[i]);
-    EE_TRY(check_value(function, i, &values[i], &same, vm->err));
-  }
-  for (size_t i = 0; i < types->output_count; ++i)
-    outputs[i] = (eerie_value_t){.kind = EERIE_KIND_NONE};
   eerie_error_t cause;
   cause.code = EERIE_OK;
   cause.line = 0;
@@ -180,28 +213,32 @@ static eerie_status_t run_function(const native_module_t *module, const native_f
                .device = module->natives->device,
                .inputs = values,
                .input_count = types->input_count,
-               .outputs = outputs,
+               .outputs = values + types->input_count,
                .output_count = types->output_count,
                .err = &cause},
       .vm = vm,
       .module = module,
   };
-  if (types->is_async) {
-    const ee_vm_value_t *fences = vm->arguments + types->input_count;
-    for (size_t i = 0; i < 2; ++i) {
-      if (!fences[i].ref || fences[i].ref->type == &ee_hal_fence_type) continue;
-      return EE_FAIL(vm->err, EERIE_INVALID_ARGUMENT, "expects a fence, got a %s",
-                     fences[i].ref->type->name);
-    }
-    native.call.wait = (eerie_fence_t *)fences[0].ref;
-    native.call.signal = (eerie_fence_t *)fences[1].ref;
+  eerie_native_call_t *call = &native.call;
+  for (size_t i = 0; i < types->output_count; ++i)
+    call->outputs[i] = (eerie_value_t){.kind = EERIE_KIND_NONE};
+  fences_t fences = {NULL, NULL};
+  eerie_status_t status = take_fences(function, vm, &fences, &cause);
+  if (status == EERIE_OK) status = take_inputs(function, vm, values, &cause);
+  if (function->is_async) {
+    call->wait = (eerie_fence_t *)fences.wait;
+    call->signal = (eerie_fence_t *)fences.signal;
+  } else if (status == EERIE_OK && EE_UNLIKELY(fences.wait)) {
+    status = await_arguments(vm, fences.wait, &cause);
   }
-  eerie_status_t status = sane_status(function->declared->function(&native.call));
+  if (EE_LIKELY(status == EERIE_OK)) status = sane_status(function->declared->function(call));
   if (EE_LIKELY(status == EERIE_OK)) {
     cause.code = EERIE_OK;
-    status = store_outputs(function, outputs, vm->results, &cause);
+    status = store_outputs(function, call->outputs, vm->results, &cause);
   }
-  return EE_LIKELY(status == EERIE_OK) ? status : end_badly(&native.call, status, &cause, vm->err);
+  if (EE_UNLIKELY(status != EERIE_OK)) return end_badly(call, &fences, status, &cause, vm->err);
+  if (!function->is_async) ee_hal_fence_signal(fences.signal, EERIE_OK, NULL);
+  return status;
 }
 
 static eerie_status_t call_native(ee_vm_call_t *vm) {
@@ -364,10 +401,6 @@ static char type_letter(const natives_t *natives, ee_str_t type) {
   return integer_letter(type);
 }
 
-static bool is_async(const eerie_native_function_t *function) {
-  return has_prefix(ee_str_from(function->signature), "async");
-}
-
 static bool next_is(signature_t *s, const char *token) {
   ee_api_scan_spaces(&s->scan);
   return ee_api_scan_accept(&s->scan, token);
@@ -393,11 +426,11 @@ static eerie_status_t read_list(signature_t *s) {
 
 // Reads "(...) -> type", "(...) -> (...)" or "(...)", behind "async" or not. *out_results: the text
 // behind the arrow.
-static eerie_status_t read_signature(signature_t *s, eerie_function_t *types,
+static eerie_status_t read_signature(signature_t *s, eerie_function_t *types, bool *out_async,
                                      ee_str_t *out_results) {
   *s->letters++ = '0';
   types->arguments = s->letters;
-  (void)next_is(s, "async");
+  *out_async = next_is(s, "async");
   if (!next_is(s, "(")) return bad_signature(s, s->scan.at, "'('");
   EE_TRY(read_list(s));
   types->input_count = (size_t)(s->letters - types->arguments);
@@ -472,7 +505,7 @@ static eerie_status_t describe_function(const natives_t *natives, const char *mo
       .err = err,
   };
   ee_str_t results = {NULL, 0};
-  const eerie_status_t status = read_signature(&s, types, &results);
+  const eerie_status_t status = read_signature(&s, types, &function->is_async, &results);
   if (status != EERIE_OK) {
     types->input_count = types->output_count = 0;
     return status;
@@ -552,8 +585,9 @@ static eerie_status_t check_modules(const ee_api_natives_options_t *options, siz
     EE_TRY(check_name(options, i, err));
     for (size_t j = 0; j < module->function_count; ++j) {
       EE_TRY(check_function(module, j, err));
-      *out_entries += is_async(&module->functions[j]) ? 2 : 1;
     }
+    // Twice as many cannot overflow: each takes more bytes than two.
+    *out_entries += 2 * module->function_count;
     *out_types += module->type_count;
   }
   return EERIE_OK;
@@ -594,7 +628,7 @@ static eerie_status_t add_functions(const natives_t *natives, native_module_t *m
   const eerie_native_module_t *declared = module->declared;
   for (size_t i = 0; i < declared->function_count; ++i) {
     const eerie_native_function_t *function = &declared->functions[i];
-    for (int fenced = is_async(function); fenced >= 0; --fenced) {
+    for (int fenced = 0; fenced < 2; ++fenced) {
       // Counted first, so that what is half made is given back too.
       const uint32_t entry = module->vm.function_count++;
       EE_TRY(describe_function(natives, declared->name, function, fenced != 0,
