@@ -2,9 +2,9 @@
 
     compile_modules.py --compiler .venv/bin/iree-compile --out build/modules
 
-A source may begin with `// FLAGS: ...`, options for the compiler. Three modules are written here
-instead of by hand: `constants`, whose weights are a megabyte, `chain`, 64 submissions in a row, and
-`dispatches`, one submission of 64 kernels.
+A source may begin with `// FLAGS: ...`, options for the compiler. Some modules are written here
+instead of by hand: `constants`, whose weights are a megabyte, `resident` and `resident_read`, which
+have 24 of them, `chain`, 64 submissions in a row, and `dispatches`, one submission of 64 kernels.
 Besides the CPU at hand some modules are compiled for others, to be refused by name:
 `mul_aarch64.vmfb`, `mul_vulkan.vmfb`. The kernels of `mul` are also put out alone, as elf/mul.elf.
 """
@@ -56,6 +56,85 @@ def weights():
             / 1000003 - 0.5).tolist()
 
 
+def matrices():
+    """Six matrices of 4 MB: the numbers of `weights`, as many as they take."""
+    import numpy as np
+    numbers = np.arange(6 * 1024 * 1024, dtype=np.uint64) * 2654435761 % 1000003
+    return (numbers.astype(np.float32) / 1000003 - 0.5).tobytes()
+
+
+def resources(**blobs):
+    """What goes behind a module for its dense_resource attributes; aligned to 64 bytes."""
+    entries = ['    %s: "0x40000000%s"' % (name, data.hex()) for name, data in blobs.items()]
+    return "{-#\n  dialect_resources: { builtin: {\n%s\n  } }\n#-}\n" % ",\n".join(entries)
+
+
+def resident():
+    """A network whose weights are nearly all of it."""
+    lines = ["func.func @apply(%x: tensor<1x1024xf32>) -> tensor<1x1024xf32> {",
+             "  %zero = arith.constant 0.0 : f32", "  %e = tensor.empty() : tensor<1x1024xf32>",
+             "  %y0 = linalg.fill ins(%zero : f32) outs(%e : tensor<1x1024xf32>)"
+             " -> tensor<1x1024xf32>"]
+    for i in range(6):
+        lines.append("  %%w%d = arith.constant dense_resource<w%d> : tensor<1024x1024xf32>" % (i, i))
+        lines.append("  %%y%d = linalg.matmul ins(%%x, %%w%d : tensor<1x1024xf32>,"
+                     " tensor<1024x1024xf32>) outs(%%y%d : tensor<1x1024xf32>)"
+                     " -> tensor<1x1024xf32>" % (i + 1, i, i))
+    data, size = matrices(), 4 * 1024 * 1024
+    blobs = {"w%d" % i: data[i * size:(i + 1) * size] for i in range(6)}
+    return "\n".join(lines + ["  return %y6 : tensor<1x1024xf32>", "}", resources(**blobs)])
+
+
+def resident_read():
+    """The same bytes read from a file in memory: what modules do where they cannot import them."""
+    return """vm.module @resident_read {
+  vm.import private @hal.devices.get(%index : i32) -> !vm.ref<!hal.device>
+  vm.import private @hal.device.allocator(%device : !vm.ref<!hal.device>) -> !vm.ref<!hal.allocator>
+  vm.import private @hal.allocator.allocate(%allocator : !vm.ref<!hal.allocator>, %queue_affinity : i64, %memory_types : i32, %buffer_usage : i32, %allocation_size : i64) -> !vm.ref<!hal.buffer>
+  vm.import private @hal.ex.file.from_memory(%device : !vm.ref<!hal.device>, %queue_affinity : i64, %access : i32, %buffer : !vm.buffer, %offset : i64, %length : i64, %flags : i32) -> !vm.ref<!hal.file>
+  vm.import private @hal.device.queue.read(%device : !vm.ref<!hal.device>, %queue_affinity : i64, %wait_fence : !vm.ref<!hal.fence>, %signal_fence : !vm.ref<!hal.fence>, %source_file : !vm.ref<!hal.file>, %source_offset : i64, %target_buffer : !vm.ref<!hal.buffer>, %target_offset : i64, %length : i64, %flags : i64)
+  vm.import private @hal.device.queue.fill(%device : !vm.ref<!hal.device>, %queue_affinity : i64, %wait_fence : !vm.ref<!hal.fence>, %signal_fence : !vm.ref<!hal.fence>, %target_buffer : !vm.ref<!hal.buffer>, %target_offset : i64, %length : i64, %pattern : i64, %pattern_length : i32, %flags : i64)
+  vm.import private @hal.buffer_view.create(%buffer : !vm.ref<!hal.buffer>, %source_offset : i64, %source_length : i64, %element_type : i32, %encoding_type : i32, %shape : i64 ...) -> !vm.ref<!hal.buffer_view>
+  vm.rodata private @weights <alignment = 64> dense_resource<w> : tensor<6291456xf32>
+  vm.global.ref private mutable @kept : !vm.ref<!hal.buffer>
+  vm.export @apply
+  vm.func @apply() -> !vm.ref<!hal.buffer_view> {
+    %zero = vm.const.i32 0
+    %zero64 = vm.const.i64 0
+    %device = vm.call @hal.devices.get(%zero) : (i32) -> !vm.ref<!hal.device>
+    %allocator = vm.call @hal.device.allocator(%device) : (!vm.ref<!hal.device>) -> !vm.ref<!hal.allocator>
+    %size = vm.const.i64 25165824
+    %count = vm.const.i64 6291456
+    %types = vm.const.i32 48
+    %usage = vm.const.i32 527363
+    %read = vm.const.i32 1
+    %f32 = vm.const.i32 553648160
+    %none = vm.const.ref.zero : !vm.ref<!hal.fence>
+    %bytes = vm.const.ref.rodata @weights : !vm.buffer
+    %buffer = vm.call @hal.allocator.allocate(%allocator, %zero64, %types, %usage, %size) : (!vm.ref<!hal.allocator>, i64, i32, i32, i64) -> !vm.ref<!hal.buffer>
+    %file = vm.call @hal.ex.file.from_memory(%device, %zero64, %read, %bytes, %zero64, %size, %zero) : (!vm.ref<!hal.device>, i64, i32, !vm.buffer, i64, i64, i32) -> !vm.ref<!hal.file>
+    vm.call @hal.device.queue.read(%device, %zero64, %none, %none, %file, %zero64, %buffer, %zero64, %size, %zero64) : (!vm.ref<!hal.device>, i64, !vm.ref<!hal.fence>, !vm.ref<!hal.fence>, !vm.ref<!hal.file>, i64, !vm.ref<!hal.buffer>, i64, i64, i64) -> ()
+    vm.global.store.ref %buffer, @kept : !vm.ref<!hal.buffer>
+    %view = vm.call.variadic @hal.buffer_view.create(%buffer, %zero64, %size, %f32, %read, [%count]) : (!vm.ref<!hal.buffer>, i64, i64, i32, i32, i64 ...) -> !vm.ref<!hal.buffer_view>
+    vm.return %view : !vm.ref<!hal.buffer_view>
+  }
+  // Constants stay what they are.
+  vm.export @overwrite
+  vm.func @overwrite() {
+    %zero = vm.const.i32 0
+    %four = vm.const.i32 4
+    %zero64 = vm.const.i64 0
+    %size = vm.const.i64 64
+    %device = vm.call @hal.devices.get(%zero) : (i32) -> !vm.ref<!hal.device>
+    %none = vm.const.ref.zero : !vm.ref<!hal.fence>
+    %buffer = vm.global.load.ref @kept : !vm.ref<!hal.buffer>
+    vm.call @hal.device.queue.fill(%device, %zero64, %none, %none, %buffer, %zero64, %size, %zero64, %four, %zero64) : (!vm.ref<!hal.device>, i64, !vm.ref<!hal.fence>, !vm.ref<!hal.fence>, !vm.ref<!hal.buffer>, i64, i64, i64, i32, i64) -> ()
+    vm.return
+  }
+}
+""" + resources(w=matrices())
+
+
 def chain():
     lines = ["func.func @chain(%x0: tensor<4x4xf32>) -> tensor<4x4xf32> {",
              "  %one = arith.constant dense<1.0> : tensor<4x4xf32>"]
@@ -84,6 +163,8 @@ def jobs(sources):
         flags = shlex.split(first[0][len("// FLAGS: "):]) if first else []
         yield path.stem, text, flags if any("=vm" in f for f in flags) else HOST + flags
     yield "constants", constants(), HOST
+    yield "resident", resident(), HOST
+    yield "resident_read", resident_read(), ["--compile-mode=vm"]
     yield "chain", chain(), HOST
     yield "dispatches", dispatches(), HOST
     yield "mul", MUL, HOST

@@ -1,5 +1,19 @@
 // Memory: what an instance says it uses, limits that hold, and that nothing grows.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "behaviour/support.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define EERIE_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define EERIE_TEST_SANITIZED 1
+#endif
+#endif
+#ifndef EERIE_TEST_SANITIZED
+#define EERIE_TEST_SANITIZED 0
+#endif
 
 // An allocator that counts, and can tell a wrong size or a foreign block.
 typedef struct counter {
@@ -195,8 +209,99 @@ static void a_module_cannot_take_more_than_the_limit(void) {
   close_setup(&s);
 }
 
+// ---- Resident memory ---------------------------------------------------------------------------
+
+#define WEIGHTS 25165824 // bytes, of the modules `resident` and `resident_read`
+
+// The most that this process has had in memory, in bytes; 0: the system does not tell.
+static size_t resident_peak(void) {
+  FILE *file = fopen("/proc/self/status", "r");
+  char line[128];
+  size_t kilobytes = 0;
+  while (file && fgets(line, sizeof line, file)) {
+    if (sscanf(line, "VmHWM: %zu", &kilobytes) == 1) break;
+  }
+  if (file) fclose(file);
+  return kilobytes * 1024;
+}
+
+static float weight_at(uint64_t index) {
+  return (float)(index * 2654435761u % 1000003) / 1000003.0f - 0.5f;
+}
+
+static void check_product(const setup_t *s) {
+  eerie_error_t err = {0};
+  const int64_t shape[2] = {1, 1024};
+  float one[1024] = {[0] = 1}; // takes the first row of each matrix
+  eerie_tensor_t *in = NULL, *out = NULL;
+  REQUIRE_OK(eerie_tensor_create(s->device, EERIE_F32, 2, shape, one, &in, &err));
+  if (CHECK_OK(eerie_call_tensors(function_of(s, "apply"), &in, 1, &out, 1, &err))) {
+    const float *row = eerie_tensor_data(out);
+    for (uint64_t i = 0; i < 1024; ++i) {
+      double sum = 0;
+      for (uint64_t m = 0; m < 6; ++m)
+        sum += (double)weight_at(m << 20 | i);
+      if (!CHECK_NEAR(row[i], sum, 1e-5)) break;
+    }
+  }
+  eerie_tensor_release(in);
+  eerie_tensor_release(out);
+}
+
+static void check_constants(const setup_t *s) {
+  eerie_error_t err = {0};
+  eerie_tensor_t *out = NULL;
+  if (!CHECK_OK(eerie_call_tensors(function_of(s, "apply"), NULL, 0, &out, 1, &err))) return;
+  const float *all = eerie_tensor_data(out);
+  for (uint64_t i = 0; i < WEIGHTS / sizeof *all; ++i) {
+    if (!CHECK(all[i] == weight_at(i))) break;
+  }
+  CHECK(eerie_tensor_mutable_data(out) == NULL);
+  CHECK_STATUS(eerie_call(function_of(s, "overwrite"), NULL, 0, NULL, 0, &err),
+               EERIE_PERMISSION_DENIED);
+  eerie_tensor_release(out);
+}
+
+// What a module brings along is used where the file is mapped. In a process of its own, so that the
+// peak is that of this one call.
+static void check_resident(const char *name, void (*use)(const setup_t *s)) {
+  if (!resident_peak()) SKIP("the system does not tell resident memory");
+  fflush(stdout);
+  fflush(stderr);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const size_t before = resident_peak();
+    setup_t s;
+    if (open_setup(&s, name)) {
+      use(&s);
+      close_setup(&s);
+    }
+    const size_t after = resident_peak();
+    printf("%s: %zu bytes more for %d of weights\n", name, after - before, WEIGHTS);
+#if !EERIE_TEST_SANITIZED // which have memory of their own for each byte
+    CHECK(after - before <= WEIGHTS + (10u << 20));
+#endif
+    fflush(stdout);
+    _exit(check_failures ? 1 : 0);
+  }
+  int status = 0;
+  CHECK_EQ_INT(waitpid(child, &status, 0), child);
+  CHECK_EQ_INT(status, 0);
+}
+
+static void weights_are_used_in_place(void) {
+  check_resident("resident", check_product);
+}
+
+static void weights_that_are_read_are_used_in_place(void) {
+  check_resident("resident_read", check_constants);
+}
+
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
+      RUN(weights_are_used_in_place), // first: a process knows its peak only
+      RUN(weights_that_are_read_are_used_in_place),
       RUN(all_memory_comes_from_the_allocator_and_goes_back),
       RUN(memory_does_not_grow_with_varying_shapes),
       RUN(memory_does_not_grow_with_programs_or_errors),

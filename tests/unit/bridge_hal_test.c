@@ -447,6 +447,74 @@ static void queues_run_after_their_fence(void) {
   host_close(&h);
 }
 
+// Reads from a file over `bytes` into a new buffer; what the buffer's bytes are then tells whether
+// they are shared or copied.
+typedef struct read_case {
+  const char *what;
+  uint32_t usage;
+  bool writable; // bytes
+  bool waits, held;
+  int64_t size, file_offset, target_offset;
+  bool shared;
+} read_case_t;
+
+static void read_constants(host_t *h, const read_case_t *c) {
+  _Alignas(64) static uint8_t contents[3 * 4096];
+  for (size_t i = 0; i < sizeof contents; ++i)
+    contents[i] = (uint8_t)(i * 7 + i / 256);
+  ee_vm_buffer_t *bytes = NULL;
+  REQUIRE_OK(
+      ee_vm_buffer_wrap(&h->f.heap, contents, sizeof contents, c->writable, NULL, &bytes, NULL));
+  ee_hal_allocator_t *allocator = allocator_of(h);
+  outcome_t o = CALL(h, "allocator.allocate", REF(allocator), I64(-1), I32(48),
+                     I32((int32_t)c->usage), I64(c->size));
+  REQUIRE_OK(o.status);
+  ee_hal_buffer_t *buffer = (ee_hal_buffer_t *)o.results[0].ref;
+  o = CALL(h, "ex.file.from_memory", REF(h->f.device), I64(-1), I32(1), REF(bytes), I64(0),
+           I64(sizeof contents), I32(0));
+  REQUIRE_OK(o.status);
+  ee_object_t *file = o.results[0].ref;
+  ee_hal_fence_t *wait = c->waits ? new_fence(h) : NULL;
+  if (c->held) ee_hal_buffer_retain(buffer);
+  const int64_t length = c->size - c->target_offset;
+  CHECK_OK(CALL(h, "device.queue.read", REF(h->f.device), I64(-1), REF(wait), NONE, REF(file),
+                I64(c->file_offset), REF(buffer), I64(c->target_offset), I64(length), I64(0))
+               .status);
+  if (wait) CALL(h, "fence.signal", REF(wait));
+  release(wait);
+  release(file);
+  release(bytes); // the buffer keeps what it shares
+  const bool shared = buffer->data == contents + c->file_offset;
+  if (!CHECK_EQ_INT(shared, c->shared)) fprintf(stderr, "  %s\n", c->what);
+  CHECK(memcmp(buffer->data + c->target_offset, contents + c->file_offset, (size_t)length) == 0);
+  const eerie_status_t filled = CALL(h, "device.queue.fill", REF(h->f.device), I64(-1), NONE, NONE,
+                                     REF(buffer), I64(0), I64(64), I64(0), I32(1), I64(0))
+                                    .status;
+  CHECK_EQ_INT(filled, shared ? EERIE_PERMISSION_DENIED : EERIE_OK);
+  if (c->held) ee_hal_buffer_release(buffer);
+  release(buffer);
+  release(allocator);
+}
+
+static void constants_are_read_in_place(void) {
+  enum { CONSTANT = 527363, STATE = 3075 };
+  static const read_case_t cases[] = {
+      {"as compilers do it", CONSTANT, false, false, false, 8192, 64, 0, true},
+      {"bytes that may change", CONSTANT, true, false, false, 8192, 64, 0, false},
+      {"a buffer for state", STATE, false, false, false, 8192, 64, 0, false},
+      {"not aligned", CONSTANT, false, false, false, 8192, 32, 0, false},
+      {"a part", CONSTANT, false, false, false, 8192, 64, 64, false},
+      {"later", CONSTANT, false, true, false, 8192, 64, 0, false},
+      {"known to others", CONSTANT, false, false, true, 8192, 64, 0, false},
+      {"small", CONSTANT, false, false, false, 4095, 64, 0, false},
+  };
+  host_t h;
+  host_open(&h);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i)
+    read_constants(&h, &cases[i]);
+  host_close(&h);
+}
+
 static EE_CPU_KERNEL int add_constant(const ee_cpu_environment_t *environment,
                                       const ee_cpu_dispatch_state_t *d,
                                       const ee_cpu_workgroup_state_t *w) {
@@ -720,6 +788,7 @@ int main(int argc, char **argv) {
       RUN(failed_fences_fail_the_call),
       RUN(joins_leave_out_what_is_over),
       RUN(queues_run_after_their_fence),
+      RUN(constants_are_read_in_place),
       RUN(records_and_replays_with_a_table),
       RUN(devices_and_queries),
       RUN(references_of_another_type_are_refused),
