@@ -17,7 +17,7 @@ eerie_status_t eerie_module_load_file(eerie_instance_t *instance, const char *pa
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s: the file is empty, expected a module (.vmfb)",
                    path);
   }
-  const ee_module_load_options_t load = {.release_bytes = unmap_file};
+  const ee_module_load_options_t load = {.release_bytes = unmap_file, .private_bytes = true};
   ee_module_t *module = NULL;
   const eerie_status_t status = ee_module_load(&instance->heap, bytes, &load, &module, err);
   if (status != EERIE_OK) {

@@ -48,7 +48,7 @@ static eerie_status_t import_copy(ee_vm_call_t *call, ee_hal_device_t *device, c
   EE_TRY(ee_hal_buffer_allocate(device, 0, 0, size, &buffer, call->err));
   // Only devices with buffers in host memory import; see ee_hal_buffer_import.
   if (size) memcpy(buffer->data, data, (size_t)size);
-  buffer->access = EE_HAL_ACCESS_READ;
+  buffer->access = EE_HAL_ACCESS_READ | EE_HAL_ACCESS_KERNEL_WRITE;
   buffer->usage |= EE_HAL_USAGE_SHARING_IMMUTABLE;
   *out_buffer = buffer;
   return EERIE_OK;
@@ -74,7 +74,10 @@ eerie_status_t ee_bridge_hal_allocator_import(ee_vm_call_t *call) {
   ee_hal_buffer_t *buffer = NULL;
   eerie_status_t status =
       import_in_place(call, allocator->device, source, data, size,
-                      constant ? EE_HAL_ACCESS_READ : EE_HAL_ACCESS_ALL, &buffer);
+                      !constant               ? EE_HAL_ACCESS_ALL
+                      : source->private_bytes ? EE_HAL_ACCESS_READ | EE_HAL_ACCESS_KERNEL_WRITE
+                                              : EE_HAL_ACCESS_READ,
+                      &buffer);
   if (status != EERIE_OK && status != EERIE_RESOURCE_EXHAUSTED) {
     if (try_only) return EERIE_OK; // null: the module copies
     if (constant && status == EERIE_UNAVAILABLE)

@@ -70,7 +70,7 @@ static eerie_status_t lend_bindings(vmvx_executable_t *executable,
     EE_TRY(ee_vm_list_set(executable->bindings, i, EE_VM_VALUE_REF,
                           (ee_vm_value_t){.ref = &(*buffer)->object}, err));
     lend(*buffer, dispatch->bindings[i], dispatch->binding_sizes[i],
-         dispatch->binding_access[i] & EE_HAL_ACCESS_WRITE);
+         dispatch->binding_access[i] & (EE_HAL_ACCESS_WRITE | EE_HAL_ACCESS_KERNEL_WRITE));
   }
   return EERIE_OK;
 }

@@ -67,7 +67,10 @@ EE_HAL_CASTS(file)
 
 #define EE_HAL_ACCESS_READ  (1u << 0)
 #define EE_HAL_ACCESS_WRITE (1u << 1)
-#define EE_HAL_ACCESS_ALL   (EE_HAL_ACCESS_READ | EE_HAL_ACCESS_WRITE)
+// By kernels alone: compilers 3.11 to 3.13 let them update constants in place, where a program
+// keeps a constant from being folded and overwrites a part of it.
+#define EE_HAL_ACCESS_KERNEL_WRITE (1u << 2)
+#define EE_HAL_ACCESS_ALL          (EE_HAL_ACCESS_READ | EE_HAL_ACCESS_WRITE)
 
 // What a buffer may be used for; the bits that Eerie looks at.
 #define EE_HAL_USAGE_TRANSFER          0x00000003u

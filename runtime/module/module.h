@@ -93,6 +93,7 @@ typedef struct ee_module {
   ee_bytes_t bytes; // the whole file
   void (*release_bytes)(void *user, ee_bytes_t bytes);
   void *release_user;
+  bool private_bytes;
 
   ee_str_t name;
   uint32_t version;
@@ -123,6 +124,8 @@ typedef struct ee_module_load_options {
   // Called once when the module no longer needs `bytes`; NULL: the caller keeps them alive.
   void (*release_bytes)(void *user, ee_bytes_t bytes);
   void *release_user;
+  // Writing to `bytes` harms nothing but what is computed from them.
+  bool private_bytes;
   // Skips verifier.c; only for files that were verified before, such as those in flash.
   bool trusted;
 } ee_module_load_options_t;

@@ -490,6 +490,7 @@ eerie_status_t ee_module_load(ee_heap_t *heap, ee_bytes_t bytes,
   if (options) {
     module->release_bytes = options->release_bytes;
     module->release_user = options->release_user;
+    module->private_bytes = options->private_bytes;
   }
   *out_module = module;
   return EERIE_OK;

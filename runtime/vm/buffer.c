@@ -104,6 +104,7 @@ eerie_status_t ee_vm_rodata_create(ee_heap_t *heap, ee_module_t *module,
     // Never written: `writable` is false.
     buffer->data = (uint8_t *)(uintptr_t)module->rodata[i].bytes.data;
     buffer->size = module->rodata[i].bytes.size;
+    buffer->private_bytes = module->private_bytes;
     buffer->owner = &block->object;
     if (i != 0) ee_object_retain(&block->object);
   }

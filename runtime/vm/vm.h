@@ -161,6 +161,7 @@ typedef struct ee_vm_buffer {
   size_t allocation_size;
   ee_object_t *owner;
   bool writable;
+  bool private_bytes; // a constant that kernels may overwrite: ee_module_load_options_t
 } ee_vm_buffer_t;
 
 extern const ee_object_type_t ee_vm_buffer_type;

@@ -39,8 +39,8 @@ static eerie_status_t map_open_file(const char *path, int file, bool shared, ee_
   *out_bytes = (ee_bytes_t){NULL, 0};
   if (info.st_size == 0) return EERIE_OK;
   if ((uint64_t)info.st_size > SIZE_MAX) return failed(path, EFBIG, err);
-  void *data = mmap(NULL, (size_t)info.st_size, shared ? PROT_READ | PROT_WRITE : PROT_READ,
-                    shared ? MAP_SHARED : MAP_PRIVATE, file, 0);
+  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ | PROT_WRITE,
+                    shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, file, 0);
   if (data == MAP_FAILED) return failed(path, errno, err);
   *out_bytes = (ee_bytes_t){data, (size_t)info.st_size};
   return EERIE_OK;
