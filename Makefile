@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan test-onnx bench install size lint soak clean
+.PHONY: help setup build demo test test-asan test-onnx test-iree bench install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,11 @@ test-onnx: setup-test build ## ONNX's backend tests, all of them, beside iree-ru
 	@$(ONNX_TESTS) --kinds real
 	@$(ONNX_TESTS) --variant vmvx --share tenth
 	@$(ONNX_TESTS) --variant f64
+	@$(VENV)/bin/python tests/conformance/report.py
+
+test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOURCE=/path/to/iree
+	@$(VENV)/bin/python tests/conformance/iree_tests.py --source "$(IREE_SOURCE)"
+	@$(VENV)/bin/python tests/conformance/report.py
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py

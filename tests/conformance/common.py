@@ -47,10 +47,9 @@ class Outcome:
         return lines[0].strip()[:300] if lines else "exit code %d" % self.code
 
 
-def be_modest(memory=16 << 30):
-    """Lets others go first; what is started from here inherits that, and the limit of memory."""
+def be_modest():
+    """Lets others go first and leaves no core files, and what is started from here neither."""
     os.nice(10)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
