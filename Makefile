@@ -57,7 +57,7 @@ lint: setup-test build ## format, includes, warnings of clang, clang-tidy
 	@$(VENV)/bin/python tools/check_includes.py
 	@$(VENV)/bin/python tools/lint.py
 
-soak: setup-test ## half an hour of fuzzing: modules, calls, kernels' images, literals, NumPy files
+soak: setup-test ## half an hour of fuzzing: modules, calls, kernels' images, literals, NumPy files, parameters
 	@$(VENV)/bin/python tests/fuzz/run.py --seconds 360
 
 clean: ## remove everything that was built (.venv and out stay)

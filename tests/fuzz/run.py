@@ -16,7 +16,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-TARGETS = ["module", "call", "elf", "literal", "npy"]
+TARGETS = ["module", "call", "elf", "literal", "npy", "params"]
 SEED_SIZE_MAX = 40000  # of larger ones the fuzzer makes little
 
 
