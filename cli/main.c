@@ -12,6 +12,7 @@ static const struct {
     {"compile", eerie_cli_compile, "compile a model to a .vmfb module"},
     {"run", eerie_cli_run, "call a function of a module"},
     {"bench", eerie_cli_bench, "time a function of a module"},
+    {"check", eerie_cli_check, "run the tests in a module"},
     {"inspect", eerie_cli_inspect, "show what is in a module"},
     {"params", eerie_cli_params, "list, check and convert files of weights"},
     {"import", eerie_cli_import, "turn a framework's model into MLIR"},

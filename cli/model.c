@@ -1,10 +1,10 @@
 // model.c: from module files to a function that can be called.
 #include "model.h"
 
-#include "eerie/eerie_kernels.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "eerie/eerie_kernels.h"
 
 static int out_of_memory(void) {
   return ee_cli_fail(EE_CLI_FAILED, "out of memory");
@@ -65,11 +65,15 @@ static const char *module_path(const ee_cli_strings_t *named, const ee_cli_strin
 }
 
 static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *positional,
-                        ee_cli_model_t *model, eerie_module_t **modules) {
-  for (size_t i = 0; i < named->count + positional->count; ++i) {
-    const char *const path = module_path(named, positional, i);
-    const int exit_code = ee_cli_load_module(model->instance, path, &modules[i]);
+                        ee_cli_model_t *model) {
+  const size_t count = named->count + positional->count;
+  model->modules = calloc(count, sizeof(eerie_module_t *));
+  if (!model->modules) return out_of_memory();
+  for (size_t i = 0; i < count; ++i) {
+    model->name = module_path(named, positional, i);
+    const int exit_code = ee_cli_load_module(model->instance, model->name, &model->modules[i]);
     if (exit_code) return exit_code;
+    ++model->module_count;
   }
   return EE_CLI_OK;
 }
@@ -115,49 +119,37 @@ static void print_trace(void *user, const char *line, size_t length) {
   fputc('\n', stderr);
 }
 
-// `name` stands for the modules in messages: the last of them is what the others are for.
-static int link_program(const ee_cli_model_options_t *options, const char *name,
-                        size_t module_count, eerie_module_t **modules, ee_cli_model_t *model) {
-  eerie_error_t err = {0};
-  const eerie_program_options_t program_options = {.modules = modules,
-                                                   .module_count = module_count,
-                                                   .devices = model->devices,
-                                                   .device_count = model->device_count,
-                                                   .trace = print_trace,
-                                                   .parameters = model->parameters.sets,
-                                                   .parameters_count = model->parameters.count};
-  eerie_status_t status =
-      eerie_program_create(model->instance, &program_options, &model->program, &err);
-  if (status) {
-    // An import that nothing provides: the module is for another set of modules or release.
-    const bool unlinked = status == EERIE_NOT_FOUND || status == EERIE_UNIMPLEMENTED;
-    const int exit_code = unlinked ? EE_CLI_INCOMPATIBLE : ee_cli_exit_code(status);
-    return ee_cli_fail(exit_code, "%s: %s (%s)", name, err.message, eerie_status_name(status));
-  }
-  status = eerie_program_find(model->program, options->function, &model->function, &err);
-  // That there are several is a matter of the command line.
-  if (status && !options->function) err.code = EERIE_INVALID_ARGUMENT;
-  return status ? ee_cli_fail_error(EE_CLI_USAGE, &err) : EE_CLI_OK;
+static uint32_t clamp_u32(uint64_t number) {
+  return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
 }
 
-static int open_program(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
-                        ee_cli_model_t *model) {
-  const size_t count = options->modules.count + positional->count;
-  eerie_module_t **modules = calloc(count, sizeof(eerie_module_t *));
-  if (!modules) return out_of_memory();
-  int exit_code = load_modules(&options->modules, positional, model, modules);
-  if (!exit_code)
-    exit_code = ee_cli_parameters_open(model->instance, &options->parameters, &model->parameters);
-  if (!exit_code) exit_code = open_devices(&options->devices, model);
-  if (!exit_code) exit_code = add_plugins(&options->plugins, model);
-  if (!exit_code)
-    exit_code = link_program(options, module_path(&options->modules, positional, count - 1), count,
-                             modules, model);
-  // The program keeps what it needs.
-  for (size_t i = 0; i < count; ++i)
-    eerie_module_release(modules[i]);
-  free(modules);
-  return exit_code;
+int ee_cli_model_link(const ee_cli_model_options_t *options, ee_cli_model_t *model,
+                      void (*trace)(void *user, const char *line, size_t length), void *user) {
+  eerie_error_t err = {0};
+  const eerie_program_options_t program_options = {
+      .modules = model->modules,
+      .module_count = model->module_count,
+      .devices = model->devices,
+      .device_count = model->device_count,
+      .step_limit = options->step_limit,
+      .trace = trace,
+      .trace_user = user,
+      .wait_limit_ms = clamp_u32(options->wait_limit_ms),
+      .parameters = model->parameters.sets,
+      .parameters_count = model->parameters.count,
+      .no_native = options->no_native,
+  };
+  eerie_program_release(model->program);
+  model->program = NULL;
+  model->function = NULL;
+  const eerie_status_t status =
+      eerie_program_create(model->instance, &program_options, &model->program, &err);
+  if (!status) return EE_CLI_OK;
+  // An import that nothing provides: the module is for another set of modules or release.
+  const bool unlinked = status == EERIE_NOT_FOUND || status == EERIE_UNIMPLEMENTED;
+  const int exit_code = unlinked ? EE_CLI_INCOMPATIBLE : ee_cli_exit_code(status);
+  // The last module stands for all: it is what the others are for.
+  return ee_cli_fail(exit_code, "%s: %s (%s)", model->name, err.message, eerie_status_name(status));
 }
 
 static int check_options(const ee_cli_model_options_t *options,
@@ -170,16 +162,36 @@ static int check_options(const ee_cli_model_options_t *options,
   return EE_CLI_OK;
 }
 
-int ee_cli_model_open(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
+int ee_cli_model_load(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
                       ee_cli_model_t *model) {
   *model = (ee_cli_model_t){0};
   int exit_code = check_options(options, positional);
   if (exit_code) return exit_code;
   eerie_error_t err = {0};
-  const eerie_status_t status = eerie_instance_create(NULL, &model->instance, &err);
+  if (options->memory_limit_mb > SIZE_MAX >> 20)
+    return ee_cli_fail(EE_CLI_USAGE, "--memory_limit: there is not so much memory");
+  const eerie_instance_options_t limits = {.memory_limit = (size_t)options->memory_limit_mb << 20};
+  const eerie_status_t status = eerie_instance_create(&limits, &model->instance, &err);
   if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
-  exit_code = open_program(options, positional, model);
+  exit_code = load_modules(&options->modules, positional, model);
+  if (!exit_code)
+    exit_code = ee_cli_parameters_open(model->instance, &options->parameters, &model->parameters);
+  if (!exit_code) exit_code = open_devices(&options->devices, model);
+  if (!exit_code) exit_code = add_plugins(&options->plugins, model);
+  return exit_code;
+}
+
+int ee_cli_model_open(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
+                      ee_cli_model_t *model) {
+  int exit_code = ee_cli_model_load(options, positional, model);
+  if (!exit_code) exit_code = ee_cli_model_link(options, model, print_trace, NULL);
   if (exit_code) return exit_code;
+  eerie_error_t err = {0};
+  const eerie_status_t status =
+      eerie_program_find(model->program, options->function, &model->function, &err);
+  // That there are several is a matter of the command line.
+  if (status && !options->function) err.code = EERIE_INVALID_ARGUMENT;
+  if (status) return ee_cli_fail_error(EE_CLI_USAGE, &err);
   const ee_cli_place_t place = {model->instance, model->devices[0]};
   return ee_cli_values_read(&place, model->function, "input", eerie_function_input,
                             &options->inputs, &model->inputs);
@@ -188,6 +200,9 @@ int ee_cli_model_open(const ee_cli_model_options_t *options, const ee_cli_string
 void ee_cli_model_close(ee_cli_model_t *model) {
   ee_cli_values_free(&model->inputs);
   eerie_program_release(model->program);
+  for (size_t i = 0; i < model->module_count; ++i)
+    eerie_module_release(model->modules[i]);
+  free(model->modules);
   ee_cli_parameters_close(&model->parameters);
   for (size_t i = 0; i < model->device_count; ++i)
     eerie_device_release(model->devices[i]);

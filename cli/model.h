@@ -1,4 +1,5 @@
-// model.h: what `run` and `bench` have in common: modules, devices, a function, its arguments.
+// model.h: what `run`, `bench` and `check` have in common: modules, devices, weights, a program; a
+// function and its arguments.
 #ifndef EERIE_CLI_MODEL_H_
 #define EERIE_CLI_MODEL_H_
 
@@ -9,18 +10,15 @@ typedef struct ee_cli_model_options {
   ee_cli_strings_t modules, devices, inputs, parameters, plugins;
   const char *function;
   const char *module_mode;
+  uint64_t wait_limit_ms, step_limit, memory_limit_mb;
+  bool no_native;
 } ee_cli_model_options_t;
 
-// The options of that, for a command's table.
-#define EE_CLI_MODEL_OPTIONS(options)                                                              \
+// The options of that, for a command's table: a program, and a call of a function in it.
+#define EE_CLI_PROGRAM_OPTIONS(options)                                                            \
   {"module", "PATH", EE_CLI_STRINGS, &(options)->modules,                                          \
    "a .vmfb module, also without --module=; - for standard input.\n"                               \
    "Repeated: each may call those before it"},                                                     \
-      {"function", "NAME", EE_CLI_STRING, &(options)->function,                                    \
-       "the function; not needed when there is only one"},                                         \
-      {"input", "VALUE", EE_CLI_STRINGS, &(options)->inputs,                                       \
-       "an argument, in order: 2x3xf32=1 2 3 4 5 6, i32=7, 2.5,\n"                                 \
-       "@x.npy, 4xf32=@raw.bin; see docs/cli.md"},                                                 \
       {"device", "NAME", EE_CLI_STRINGS, &(options)->devices,                                      \
        "where to run; see eerie devices. Default: the first"},                                     \
       {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &(options)->parameters,                         \
@@ -29,14 +27,34 @@ typedef struct ee_cli_model_options {
       {"executable_plugin", "FILE", EE_CLI_STRINGS, &(options)->plugins,                           \
        "a shared library with functions that kernels import. Repeated:\n"                          \
        "the last is asked first"},                                                                 \
+      {"wait_limit_ms", "MS", EE_CLI_NUMBER, &(options)->wait_limit_ms,                            \
+       "how long a call may wait for fences in all; default: for ever"},                           \
+      {"step_limit", "N", EE_CLI_NUMBER, &(options)->step_limit,                                   \
+       "branches and calls in one call at most; default: any number"},                             \
+      {"memory_limit", "MB", EE_CLI_NUMBER, &(options)->memory_limit_mb,                           \
+       "memory in use at once at most; default: any amount"},                                      \
+      {"no_native", NULL, EE_CLI_SWITCH, &(options)->no_native,                                    \
+       "refuse kernels of machine code; those of vmvx still run"},                                 \
   {                                                                                                \
     "module_mode", "MODE", EE_CLI_STRING, &(options)->module_mode, NULL                            \
+  }
+#define EE_CLI_MODEL_OPTIONS(options)                                                              \
+  EE_CLI_PROGRAM_OPTIONS(options),                                                                 \
+      {"function", "NAME", EE_CLI_STRING, &(options)->function,                                    \
+       "the function; not needed when there is only one"},                                         \
+  {                                                                                                \
+    "input", "VALUE", EE_CLI_STRINGS, &(options)->inputs,                                          \
+        "an argument, in order: 2x3xf32=1 2 3 4 5 6, i32=7, 2.5,\n"                                \
+        "@x.npy, 4xf32=@raw.bin; see docs/cli.md"                                                  \
   }
 
 void ee_cli_model_options_free(ee_cli_model_options_t *options);
 
 typedef struct ee_cli_model {
   eerie_instance_t *instance;
+  eerie_module_t **modules; // the last is what the others are for
+  size_t module_count;
+  const char *name;         // of the last module's file
   eerie_device_t **devices; // the first is where arguments are made
   size_t device_count;
   eerie_program_t *program;
@@ -45,8 +63,14 @@ typedef struct ee_cli_model {
   ee_cli_values_t inputs;
 } ee_cli_model_t;
 
-// Loads, links, finds the function and reads its inputs. Returns an exit code; when it is not 0, an
-// error was printed. `positional`: further modules. Close it in both cases.
+// Loads modules, weights and devices. Returns an exit code; when it is not 0, an error was printed.
+// `positional`: further modules. Close it in both cases.
+int ee_cli_model_load(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
+                      ee_cli_model_t *model);
+// Links a new program, in place of one that was there. `trace` gets the lines that modules print.
+int ee_cli_model_link(const ee_cli_model_options_t *options, ee_cli_model_t *model,
+                      void (*trace)(void *user, const char *line, size_t length), void *user);
+// Loads, links, finds the function and reads its inputs.
 int ee_cli_model_open(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
                       ee_cli_model_t *model);
 void ee_cli_model_close(ee_cli_model_t *model);
