@@ -9,20 +9,51 @@
 #define MAX_CONSTANTS 64
 #define MAX_BINDINGS  64
 
-// format -> 1: executables of it run here
+static bool runs_format(const ee_bridge_hal_state_t *state, ee_hal_device_t *device,
+                        ee_str_t format) {
+  if (ee_bridge_runs_format(device, format)) return true;
+  int64_t supported = 0;
+  return !state->no_native &&
+         ee_hal_device_query(device, EE_STR("hal.executable.format"), format, &supported) &&
+         supported != 0;
+}
+
+// Whether `module` has, as one of its constants, the name of a format that runs here.
+static bool has_other_format(const ee_bridge_hal_state_t *state, ee_hal_device_t *device,
+                             const ee_module_t *module) {
+  for (uint32_t i = 0; module && i < module->rodata_count; ++i) {
+    const ee_bytes_t bytes = module->rodata[i].bytes;
+    if (runs_format(state, device, (ee_str_t){(const char *)bytes.data, bytes.size})) return true;
+  }
+  return false;
+}
+
+// A module asks for its formats one after the other, and gives up with a text that names none of
+// them. Where none runs the driver says why.
+static eerie_status_t explain_refusal(ee_vm_call_t *call, ee_hal_device_t *device,
+                                      ee_str_t format) {
+  for (uint32_t i = 0; i < ee_vm_program_module_count(call->program); ++i) {
+    const ee_module_t *module = ee_vm_program_module(call->program, i);
+    if (has_other_format(call->state, device, module)) return EERIE_OK;
+  }
+  EE_TRY(ee_bridge_check_target(call, device, format));
+  ee_hal_executable_t *none = NULL;
+  const eerie_status_t status = ee_hal_executable_create(device, format, (ee_bytes_t){NULL, 0},
+                                                         NULL, NULL, 0, &none, call->err);
+  ee_object_release((ee_object_t *)none);
+  return status == EERIE_INCOMPATIBLE ? status : EERIE_OK;
+}
+
+// format -> 1: executables of it run here. Where the program may not load them, loading says so: a
+// module that is told "no" here only says that it found nothing to run.
 static eerie_status_t executable_query_support(ee_vm_call_t *call) {
   ee_hal_device_t *device = NULL;
   ee_vm_buffer_t *format = NULL;
   EE_TRY(ee_bridge_first_device(call, &device));
   EE_TRY(ee_bridge_bytes(call, 0, &format));
   const ee_str_t name = ee_vm_buffer_str(format);
-  const ee_bridge_hal_state_t *state = call->state;
-  int64_t supported = 0;
-  if (!state->no_native) {
-    (void)ee_hal_device_query(device, EE_STR("hal.executable.format"), name, &supported);
-  }
-  call->results[0].i32 = supported != 0 || ee_bridge_runs_format(device, name);
-  return EERIE_OK;
+  call->results[0].i32 = runs_format(call->state, device, name);
+  return call->results[0].i32 ? EERIE_OK : explain_refusal(call, device, name);
 }
 
 // format, data, constants -> executable
