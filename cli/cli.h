@@ -129,6 +129,7 @@ bool ee_cli_tool_flag(const char *name, size_t length, const char *value, int *o
 
 // Each takes the arguments from the command's own name on and returns the process's exit code.
 int eerie_cli_bench(int argc, char **argv);
+int eerie_cli_bind(int argc, char **argv);
 int eerie_cli_check(int argc, char **argv);
 int eerie_cli_compile(int argc, char **argv);
 int eerie_cli_devices(int argc, char **argv);

@@ -14,6 +14,7 @@ static const struct {
     {"bench", eerie_cli_bench, "time a function of a module"},
     {"check", eerie_cli_check, "run the tests in a module"},
     {"inspect", eerie_cli_inspect, "show what is in a module"},
+    {"bind", eerie_cli_bind, "write a typed C header for a module"},
     {"params", eerie_cli_params, "list, check and convert files of weights"},
     {"import", eerie_cli_import, "turn a framework's model into MLIR"},
     {"devices", eerie_cli_devices, "list the devices"},
