@@ -20,6 +20,8 @@ static bool dtype_fits(uint32_t expected, uint32_t actual) {
          (actual_kind & 0xF0u) == integer && expected_kind != boolean && actual_kind != boolean;
 }
 
+#if EERIE_MESSAGES
+
 static const char *kind_name(eerie_kind_t kind) {
   static const char *const names[] = {"nothing", "a tensor", "an i32", "an i64",  "an f32",
                                       "an f64",  "bytes",    "a list", "a fence", "an object"};
@@ -32,13 +34,18 @@ static EE_COLD eerie_status_t name_value(const eerie_function_t *function, size_
                                          eerie_status_t status, eerie_error_t *err) {
   const eerie_type_t *type = &function->inputs[index];
   const bool input = index < function->input_count;
-  (void)type, (void)input;
   EE_ANNOTATE(err, "%s%s%s %zu%s%s%s expects %s", function->name, function->name[0] ? ": " : "",
               input ? "input" : "output", input ? index : index - function->input_count,
               type->name[0] ? " '" : "", type->name, type->name[0] ? "'" : "",
               type->text[0] ? type->text : kind_name(type->kind));
   return status;
 }
+
+#else
+
+#define name_value(function, index, status, err) (status)
+
+#endif
 
 static EE_COLD eerie_status_t wrong_dtype(const eerie_function_t *function, size_t index,
                                           const ee_hal_buffer_view_t *view, eerie_error_t *err) {

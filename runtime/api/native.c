@@ -102,6 +102,7 @@ static EE_COLD eerie_status_t wrong_object(const native_function_t *function, si
                                            eerie_error_t *err) {
   const eerie_function_t *types = &function->types;
   const bool is_input = index < types->input_count;
+  (void)is_input;
   return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "%s %zu expects %s, got an object of another type",
                  is_input ? "input" : "output", is_input ? index : index - types->input_count,
                  types->inputs[index].text);
@@ -352,6 +353,7 @@ typedef struct signature {
 
 static EE_COLD eerie_status_t bad_signature(const signature_t *s, const char *at,
                                             const char *expected) {
+  (void)at, (void)expected;
   return EE_FAIL(s->err, EERIE_INVALID_ARGUMENT,
                  "native function '%s.%s': expected %s at character %zu of the signature '%s'",
                  s->module, s->declared->name, expected, (size_t)(at - s->declared->signature) + 1,
