@@ -515,6 +515,99 @@ static void constants_are_read_in_place(void) {
   host_close(&h);
 }
 
+static outcome_t file_over(host_t *h, ee_vm_buffer_t *bytes, uint32_t access, int64_t offset,
+                           int64_t length) {
+  return CALL(h, "ex.file.from_memory", REF(h->f.device), I64(-1), I32((int32_t)access), REF(bytes),
+              I64(offset), I64(length), I32(0));
+}
+
+static eerie_status_t write_file(host_t *h, ee_hal_fence_t *wait, ee_hal_buffer_t *buffer,
+                                 int64_t offset, ee_object_t *file, int64_t file_offset,
+                                 int64_t length) {
+  return CALL(h, "device.queue.write", REF(h->f.device), I64(-1), REF(wait), NONE, REF(buffer),
+              I64(offset), REF(file), I64(file_offset), I64(length), I64(0))
+      .status;
+}
+
+static void files_are_written(void) {
+  host_t h;
+  host_open(&h);
+  ee_hal_buffer_t *buffer = make_buffer(&h.f, 16);
+  memcpy(buffer->data, "0123456789abcdef", 16);
+  ee_vm_buffer_t *bytes = text(&h, "................"), *fixed = NULL;
+  REQUIRE_OK(ee_vm_buffer_wrap(&h.f.heap, bytes->data, 16, false, &bytes->object, &fixed, NULL));
+  outcome_t o = file_over(&h, bytes, 3, 4, 8);
+  REQUIRE_OK(o.status);
+  ee_object_t *file = o.results[0].ref;
+  CHECK_OK(write_file(&h, NULL, buffer, 3, file, 1, 5));
+  CHECK_BYTES(bytes->data, ".....34567......", 16);
+  ee_hal_fence_t *wait = new_fence(&h);
+  CHECK_OK(write_file(&h, wait, buffer, 15, file, 7, 1)); // up to the ends
+  CHECK_BYTES(bytes->data, ".....34567......", 16);
+  CALL(&h, "fence.signal", REF(wait));
+  CHECK_BYTES(bytes->data, ".....34567.f....", 16);
+  CHECK_OK(write_file(&h, NULL, buffer, 16, file, 8, 0));
+  CHECK_STATUS(write_file(&h, NULL, buffer, 0, file, 4, 5), EERIE_OUT_OF_RANGE);
+  CHECK_STATUS(write_file(&h, NULL, buffer, 0, file, -1, 2), EERIE_OUT_OF_RANGE);
+  CHECK_STATUS(write_file(&h, NULL, buffer, 12, file, 0, 5), EERIE_OUT_OF_RANGE);
+  CHECK_STATUS(write_file(&h, NULL, buffer, 0, file, 0, -2), EERIE_OUT_OF_RANGE);
+  CHECK_BYTES(bytes->data, ".....34567.f....", 16);
+  release(file);
+  CHECK_STATUS(file_over(&h, bytes, 3, 9, 8).status, EERIE_OUT_OF_RANGE);
+  CHECK_STATUS(file_over(&h, fixed, 3, 0, 8).status, EERIE_PERMISSION_DENIED);
+  release(wait);
+  release(fixed);
+  release(bytes);
+  release(buffer);
+  host_close(&h);
+}
+
+// Copies, updates and fills of every small length between all offsets in a word, overlapping too.
+static void transfers_at_every_alignment(void) {
+  enum { SIZE = 48 };
+  host_t h;
+  host_open(&h);
+  ee_hal_buffer_t *buffer = make_buffer(&h.f, SIZE);
+  uint8_t model[SIZE], source[SIZE];
+  for (int i = 0; i < SIZE; ++i)
+    model[i] = source[i] = (uint8_t)(i * 5 + 1);
+  memcpy(buffer->data, model, SIZE);
+  ee_vm_buffer_t *bytes = NULL;
+  REQUIRE_OK(ee_vm_buffer_wrap(&h.f.heap, source, SIZE, false, NULL, &bytes, NULL));
+  bool same = true;
+  for (int64_t from = 0; from < 9; ++from) {
+    for (int64_t to = 0; to < 9; ++to) {
+      for (int64_t length = 0; length < 19; ++length) {
+        CHECK_OK(CALL(&h, "device.queue.copy", REF(h.f.device), I64(-1), NONE, NONE, REF(buffer),
+                      I64(from), REF(buffer), I64(to), I64(length), I64(0))
+                     .status);
+        memmove(model + to, model + from, (size_t)length);
+        CHECK_OK(CALL(&h, "device.queue.update", REF(h.f.device), I64(-1), NONE, NONE, REF(bytes),
+                      I64(from), REF(buffer), I64(to + 20), I64(length), I64(0))
+                     .status);
+        memcpy(model + to + 20, source + from, (size_t)length);
+        same = same && memcmp(buffer->data, model, SIZE) == 0;
+      }
+    }
+  }
+  CHECK(same);
+  const int64_t pattern = 0x7F70605040302010;
+  for (int32_t width = 1; width <= 8; width *= 2) {
+    for (int64_t at = 0; at + 2 * width <= SIZE; at += width) {
+      CHECK_OK(CALL(&h, "device.queue.fill", REF(h.f.device), I64(-1), NONE, NONE, REF(buffer),
+                    I64(at), I64(2 * width), I64(pattern), I32(width), I64(0))
+                   .status);
+      memcpy(model + at, &pattern, (size_t)width);
+      memcpy(model + at + width, &pattern, (size_t)width);
+      same = same && memcmp(buffer->data, model, SIZE) == 0;
+    }
+  }
+  CHECK(same);
+  release(bytes);
+  release(buffer);
+  host_close(&h);
+}
+
 static EE_CPU_KERNEL int add_constant(const ee_cpu_environment_t *environment,
                                       const ee_cpu_dispatch_state_t *d,
                                       const ee_cpu_workgroup_state_t *w) {
@@ -593,6 +686,48 @@ static void records_and_replays_with_a_table(void) {
   release(list);
   release(name);
   release(label);
+  release(executable);
+  host_close(&h);
+}
+
+// A list that is run again reads the number of workgroups again.
+static void indirect_dispatches_count_anew(void) {
+  host_t h;
+  host_open(&h);
+  ee_hal_executable_t *executable = make_executable(&h.f, &library);
+  ee_hal_buffer_t *buffer = make_buffer(&h.f, 32), *counts = make_buffer(&h.f, 16);
+  memset(buffer->data, 0, 32);
+  static const uint32_t first[] = {9, 3, 1, 1}, second[] = {9, 5, 1, 2}, none[] = {9, 5, 0, 1};
+  for (int i = 0; i < 2; ++i) { // counts in a fixed buffer, then in a slot
+    ee_object_t *list =
+        CALL(&h, "command_buffer.create", REF(h.f.device), I32(0), I32(3), I64(-1), I32(2))
+            .results[0]
+            .ref;
+    CHECK_OK(CALL(&h, "command_buffer.dispatch.indirect", REF(list), REF(executable), I64(0),
+                  I32(i ? 1 : 0), REF(i ? NULL : counts), I64(4), I64(0), I32(1), I32(7), I32(1),
+                  I32(0), I32(0), NONE, I64(0), I64(32))
+                 .status);
+    CHECK_STATUS(CALL(&h, "command_buffer.dispatch.indirect", REF(list), REF(executable), I64(0),
+                      I32(0), REF(counts), I64(8), I64(0), I32(1), I32(7), I32(1), I32(0), I32(0),
+                      NONE, I64(0), I64(32))
+                     .status,
+                 EERIE_OUT_OF_RANGE);
+    CHECK_OK(CALL(&h, "command_buffer.finalize", REF(list)).status);
+    const uint32_t *const runs[] = {first, second, none};
+    static const uint32_t expected[] = {21, 21, 21, 14, 14, 0, 0, 0};
+    memset(buffer->data, 0, 32);
+    for (size_t run = 0; run < 3; ++run) {
+      memcpy(counts->data, runs[run], 16);
+      CHECK_OK(CALL(&h, "device.queue.execute.indirect", REF(h.f.device), I64(-1), NONE, NONE,
+                    REF(list), I64(0), I32(2), REF(buffer), I64(0), I64(32), REF(counts), I64(0),
+                    I64(16))
+                   .status);
+    }
+    CHECK_BYTES(buffer->data, expected, sizeof expected);
+    release(list);
+  }
+  release(counts);
+  release(buffer);
   release(executable);
   host_close(&h);
 }
@@ -789,7 +924,10 @@ int main(int argc, char **argv) {
       RUN(joins_leave_out_what_is_over),
       RUN(queues_run_after_their_fence),
       RUN(constants_are_read_in_place),
+      RUN(files_are_written),
+      RUN(transfers_at_every_alignment),
       RUN(records_and_replays_with_a_table),
+      RUN(indirect_dispatches_count_anew),
       RUN(devices_and_queries),
       RUN(references_of_another_type_are_refused),
       RUN(hostile_arguments_do_no_harm),
