@@ -127,6 +127,7 @@ eerie_status_t ee_bridge_hal_file_from_memory(ee_vm_call_t *call) {
   EE_TRY(ee_hal_file_from_memory(device->heap, data, (uint64_t)a[5].i64, access, &bytes->object,
                                  &file, call->err));
   file->constant = !bytes->writable;
+  if (bytes->private_bytes) file->access |= EE_HAL_ACCESS_KERNEL_WRITE;
   call->results[0].ref = &file->object;
   return EERIE_OK;
 }

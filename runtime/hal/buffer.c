@@ -134,7 +134,7 @@ bool ee_hal_buffer_share(ee_hal_buffer_t *buffer, const ee_hal_file_t *file, uin
   }
   release_own_block(buffer->release_user, buffer);
   buffer->data = data;
-  buffer->access = EE_HAL_ACCESS_READ;
+  buffer->access = EE_HAL_ACCESS_READ | (file->access & EE_HAL_ACCESS_KERNEL_WRITE);
   buffer->release = release_owner;
   buffer->release_user = file->owner;
   ee_object_retain(file->owner);
