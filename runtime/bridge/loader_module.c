@@ -44,8 +44,7 @@ static eerie_status_t explain_refusal(ee_vm_call_t *call, ee_hal_device_t *devic
   return status == EERIE_INCOMPATIBLE ? status : EERIE_OK;
 }
 
-// format -> 1: executables of it run here. Where the program may not load them, loading says so: a
-// module that is told "no" here only says that it found nothing to run.
+// format -> 1: executables of it run here
 static eerie_status_t executable_query_support(ee_vm_call_t *call) {
   ee_hal_device_t *device = NULL;
   ee_vm_buffer_t *format = NULL;
