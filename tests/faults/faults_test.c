@@ -3,7 +3,7 @@
 // RESOURCE_EXHAUSTED and a text, give no output, and leave no memory behind.
 //
 // Two forms: only the n-th request fails, or all from the n-th on.
-#include "behaviour/support.h"
+#include "behaviour/native_host.h"
 
 // ---- An allocator that fails when told ---------------------------------------------------------
 
@@ -281,6 +281,46 @@ static eerie_status_t deferred(world_t *w) {
   return eerie_fence_wait(w->fences[1], -1, &w->err);
 }
 
+// Functions in C: tensors, more values than the stack takes, lists, objects.
+static eerie_status_t natives(world_t *w) {
+  static host_t host;
+  static eerie_native_module_t module;
+  fill_host(&host);
+  module = module_of(&host);
+  const eerie_native_module_t *const modules[] = {&module};
+  STEP(open_world(w));
+  STEP(eerie_module_load_file(w->instance, module_path("native"), NULL, &w->modules[0], &w->err));
+  const eerie_program_options_t options = {
+      .module = w->modules[0], .device = w->device, .natives = modules, .native_count = 1};
+  STEP(eerie_program_create(w->instance, &options, &w->program, &w->err));
+  eerie_function_t *divide_it = NULL, *many_of = NULL, *turn = NULL, *make = NULL, *join = NULL;
+  STEP(find(w, "divide", &divide_it));
+  STEP(find(w, "many", &many_of));
+  STEP(find(w, "list", &turn));
+  STEP(find(w, "make", &make));
+  STEP(find(w, "join", &join));
+  STEP(make_vector(w, 0, 4));
+  eerie_tensor_t *const two[2] = {w->tensors[0], w->tensors[0]};
+  STEP(eerie_call_tensors(divide_it, two, 2, &w->tensors[1], 2, &w->err));
+  const eerie_value_t in[5] = {tensor_value(w->tensors[0]),
+                               {.kind = EERIE_KIND_I32},
+                               {.kind = EERIE_KIND_I64},
+                               {.kind = EERIE_KIND_F32},
+                               {.kind = EERIE_KIND_F64}};
+  STEP(eerie_tensor_write(w->tensors[0], 0, one_to_four, sizeof one_to_four, &w->err));
+  STEP(eerie_call(many_of, in, 5, w->values, 8, &w->err));
+  for (size_t i = 0; i < LENGTH(w->values); ++i)
+    eerie_value_release(&w->values[i]);
+  STEP(eerie_list_create(w->instance, 3, &w->list, &w->err));
+  const eerie_value_t list_value = {.kind = EERIE_KIND_LIST, .as.list = w->list};
+  STEP(eerie_call(turn, &list_value, 1, &w->values[0], 1, &w->err));
+  STEP(eerie_buffer_create(w->instance, "text", 4, &w->buffer, &w->err));
+  const eerie_value_t text = {.kind = EERIE_KIND_BUFFER, .as.buffer = w->buffer};
+  STEP(eerie_call(make, &text, 1, &w->values[1], 1, &w->err));
+  const eerie_value_t strings[2] = {w->values[1], w->values[1]};
+  return eerie_call(join, strings, 2, &w->values[2], 2, &w->err);
+}
+
 // ---- The sweep ---------------------------------------------------------------------------------
 
 static const struct {
@@ -301,6 +341,7 @@ static const struct {
     {"bytes and lists", bytes_and_lists},
     {"asynchronous calls", asynchronous},
     {"deferred calls", deferred},
+    {"functions in C", natives},
 };
 
 // One run with the n-th request refused. True while there was an n-th request.
