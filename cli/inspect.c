@@ -6,6 +6,7 @@
 
 #include "json.h"
 #include "model.h"
+#include "needs.h"
 
 typedef struct inspect_options {
   bool imports, json;
@@ -132,6 +133,27 @@ static void print_constant(size_t index, const unsigned char *bytes, size_t size
   putchar('\n');
 }
 
+// The release of the compiler by the stamp: digits, dots, letters. False when it tells none. A
+// string in JSON has its quotes escaped, so the member's name is found nowhere else.
+static bool stamped_release(const eerie_module_info_t *info, char out_release[32]) {
+  static const char name[] = "\"compiler\":\"";
+  const size_t name_size = sizeof name - 1, size = info->provenance_size;
+  size_t length = 0;
+  for (size_t at = 0; at + name_size <= size && !length; ++at) {
+    if (memcmp(info->provenance + at, name, name_size) != 0) continue;
+    const char *const value = info->provenance + at + name_size;
+    const size_t left = size - at - name_size;
+    while (length < left && length < 31 &&
+           (isalnum((unsigned char)value[length]) || value[length] == '.' || value[length] == '-'))
+      ++length;
+    if (length == left || value[length] != '"') return false;
+    memcpy(out_release, value, length);
+    out_release[length] = 0;
+    return length > 0;
+  }
+  return false;
+}
+
 static void print_summary(const char *path, const eerie_module_info_t *info) {
   printf("%s: module @%s, ", path, info->name);
   ee_cli_text_t text = {0};
@@ -145,8 +167,107 @@ static void print_summary(const char *path, const eerie_module_info_t *info) {
   printf("  bytecode %" PRIu32 ".%" PRIu32, info->bytecode_version >> 16,
          info->bytecode_version & 0xffff);
   if (info->hal_version) printf(", hal %" PRIu32, info->hal_version);
-  if (info->release[0]) printf(", compiler %s", info->release);
+  char stamped[32];
+  if (stamped_release(info, stamped))
+    printf(", compiler %s", stamped);
+  else if (info->release[0])
+    printf(", compiler %s", info->release);
   printf("; functions %zu, object globals %zu\n", info->function_count, info->global_ref_count);
+}
+
+// Text of a stamp, which anyone may have written: nothing in it reaches a terminal as a command.
+static void print_character(const char **at, const char *end) {
+  const unsigned char first = (unsigned char)**at;
+  const int more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+  unsigned long code = more ? first & (0x3fu >> more) : first;
+  for (int i = 0; i < more && *at + 1 < end; ++i)
+    code = code << 6 | ((unsigned char)*++*at & 0x3fu);
+  ++*at;
+  if (code < 0x80)
+    putchar((int)code);
+  else if (code < 0x10000)
+    printf("\\u%04lx", code);
+  else
+    printf("\\u%04lx\\u%04lx", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+}
+
+// The members of the outermost object, one a line.
+static void print_provenance(const char *text, size_t size) {
+  if (!text) return;
+  const char *const end = text + size;
+  unsigned depth = 0;
+  bool in_string = false;
+  puts("stamp:");
+  fputs("  ", stdout);
+  for (const char *at = text + 1; at < end - 1;) {
+    const char c = *at;
+    if (in_string && c == '\\' && at + 1 < end - 1) {
+      putchar(*at++);
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      if (c == '[' || c == '{') ++depth;
+      if ((c == ']' || c == '}') && depth) --depth;
+      if (c == ',' && depth == 0) {
+        fputs("\n  ", stdout);
+        ++at;
+        continue;
+      }
+    }
+    print_character(&at, end - 1);
+  }
+  putchar('\n');
+}
+
+static void print_needs(const eerie_module_t *module) {
+  ee_cli_needs_t needs;
+  ee_cli_needs_find(module, &needs);
+  if (needs.count || needs.incomplete)
+    printf("parameters: %zu%s\n", needs.count,
+           needs.incomplete ? ", and others that show only when it runs" : "");
+  for (size_t i = 0; i < needs.count; ++i) {
+    const ee_cli_need_t *const need = &needs.items[i];
+    fputs("  ", stdout);
+    print_bytes(need->size);
+    printf("  %s%s%s\n", need->scope, need->scope[0] ? "::" : "", need->key);
+  }
+  ee_cli_needs_free(&needs);
+}
+
+// Kernels are constants; what they are for stands beside them as text.
+static bool is_kernel_format(const unsigned char *bytes, size_t size) {
+  static const char *const parts[] = {"-elf-",     "-bytecode-fb", "-spirv-fb",
+                                      "-nvptx-fb", "-hsaco-fb",    "-msl-fb",
+                                      "-wgsl-fb",  "-ptx-fb",      "-wasm_"};
+  if (size == 6 && memcmp(bytes, "static", 6) == 0) return true;
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; ++i) {
+    const size_t length = strlen(parts[i]);
+    for (size_t at = 0; size < 64 && at + length <= size; ++at)
+      if (memcmp(bytes + at, parts[i], length) == 0) return is_text(bytes, size);
+  }
+  return false;
+}
+
+static void print_formats(const eerie_module_t *module) {
+  const void *data = NULL;
+  size_t size = 0, count = 0;
+  for (size_t i = 0; eerie_module_constant(module, i, &data, &size); ++i)
+    if (is_kernel_format(data, size))
+      printf("%s%.*s", count++ ? ", " : "kernels: ", (int)size, (const char *)data);
+  if (count) putchar('\n');
+}
+
+// How many come from the runtime, and by name those that another module has to provide.
+static void print_imports(const eerie_module_t *module, const eerie_module_info_t *info, bool all) {
+  eerie_import_info_t import;
+  printf("imports: %zu%s\n", info->import_count,
+         info->import_count && !all ? " (--imports lists them)" : "");
+  for (size_t i = 0; eerie_module_import(module, i, &import); ++i) {
+    const bool provided = ee_cli_import_is_provided(import.name);
+    if (!all && provided) continue;
+    printf("  %s %s%s%s\n", import.name, import.calling_convention,
+           import.optional ? " (optional)" : "", provided ? "" : " (from another module)");
+  }
 }
 
 static void print_module(const char *path, const eerie_module_t *module,
@@ -160,12 +281,10 @@ static void print_module(const char *path, const eerie_module_t *module,
     printf("  %s%s%s\n", export.declaration[0] ? "" : export.name,
            export.declaration[0] ? export.declaration : " ",
            export.declaration[0] ? "" : export.calling_convention);
-  eerie_import_info_t import;
-  printf("imports: %zu%s\n", info.import_count,
-         info.import_count && !options->imports ? " (--imports lists them)" : "");
-  for (size_t i = 0; options->imports && eerie_module_import(module, i, &import); ++i)
-    printf("  %s %s%s\n", import.name, import.calling_convention,
-           import.optional ? " (optional)" : "");
+  print_imports(module, &info, options->imports);
+  print_needs(module);
+  print_formats(module);
+  print_provenance(info.provenance, info.provenance_size);
   printf("constants: %zu\n", info.constant_count);
   const void *data = NULL;
   size_t size = 0;
@@ -215,9 +334,47 @@ static void write_interface(ee_cli_json_t *json, const eerie_module_t *module) {
     ee_cli_json_string(json, "name", import.name);
     ee_cli_json_string(json, "calling_convention", import.calling_convention);
     ee_cli_json_bool(json, "optional", import.optional);
+    ee_cli_json_bool(json, "provided", ee_cli_import_is_provided(import.name));
     ee_cli_json_close(json, '}');
   }
   ee_cli_json_close(json, ']');
+}
+
+static void write_needs(ee_cli_json_t *json, const eerie_module_t *module) {
+  ee_cli_needs_t needs;
+  ee_cli_needs_find(module, &needs);
+  ee_cli_json_open(json, "parameters", '[');
+  for (size_t i = 0; i < needs.count; ++i) {
+    ee_cli_json_open(json, NULL, '{');
+    ee_cli_json_string(json, "scope", needs.items[i].scope);
+    ee_cli_json_string(json, "key", needs.items[i].key);
+    ee_cli_json_number(json, "bytes", needs.items[i].size);
+    ee_cli_json_close(json, '}');
+  }
+  ee_cli_json_close(json, ']');
+  if (needs.incomplete) ee_cli_json_bool(json, "more_parameters", true);
+  ee_cli_needs_free(&needs);
+}
+
+static void write_formats(ee_cli_json_t *json, const eerie_module_t *module) {
+  const void *data = NULL;
+  size_t size = 0;
+  ee_cli_json_open(json, "kernel_formats", '[');
+  for (size_t i = 0; eerie_module_constant(module, i, &data, &size); ++i) {
+    char name[64] = "";
+    if (!is_kernel_format(data, size)) continue;
+    memcpy(name, data, size);
+    ee_cli_json_string(json, NULL, name);
+  }
+  ee_cli_json_close(json, ']');
+}
+
+// The stamp as text: what is in it is not ours to vouch for.
+static void write_provenance(ee_cli_json_t *json, const char *text, size_t size) {
+  ee_cli_text_t copy = {0};
+  ee_cli_text_append(&copy, text ? text : "", size);
+  ee_cli_json_string(json, "provenance", text ? copy.data : NULL);
+  ee_cli_text_free(&copy);
 }
 
 static void write_module(ee_cli_json_t *json, const char *path, const eerie_module_t *module) {
@@ -237,7 +394,12 @@ static void write_module(ee_cli_json_t *json, const char *path, const eerie_modu
   ee_cli_json_number(json, "global_bytes", info.global_bytes);
   ee_cli_json_number(json, "global_objects", info.global_ref_count);
   ee_cli_json_number(json, "constant_bytes", info.constant_bytes);
+  char stamped[32];
+  ee_cli_json_string(json, "compiler", stamped_release(&info, stamped) ? stamped : NULL);
+  write_provenance(json, info.provenance, info.provenance_size);
   write_interface(json, module);
+  write_needs(json, module);
+  write_formats(json, module);
   ee_cli_json_open(json, "constants", '[');
   const void *data = NULL;
   size_t size = 0;

@@ -15,12 +15,15 @@ typedef struct ee_cli_model_options {
 } ee_cli_model_options_t;
 
 // The options of that, for a command's table: a program, and a call of a function in it.
-#define EE_CLI_PROGRAM_OPTIONS(options)                                                            \
-  {"module", "PATH", EE_CLI_STRINGS, &(options)->modules,                                          \
-   "a .vmfb module, also without --module=; - for standard input.\n"                               \
-   "Repeated: each may call those before it"},                                                     \
-      {"device", "NAME", EE_CLI_STRINGS, &(options)->devices,                                      \
-       "where to run; see eerie devices. Default: the first"},                                     \
+#define EE_CLI_MODULE_OPTION(options)                                                              \
+  {                                                                                                \
+    "module", "PATH", EE_CLI_STRINGS, &(options)->modules,                                         \
+        "a .vmfb module, also without --module=; - for standard input.\n"                          \
+        "Repeated: each may call those before it"                                                  \
+  }
+#define EE_CLI_WORLD_OPTIONS(options)                                                              \
+  {"device", "NAME", EE_CLI_STRINGS, &(options)->devices,                                          \
+   "where to run; see eerie devices. Default: the first"},                                         \
       {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &(options)->parameters,                         \
        "weights outside of the module: .irpa, .gguf or .safetensors;\n"                            \
        "FILE alone: for keys without a scope. Repeated: further files"},                           \
@@ -38,15 +41,15 @@ typedef struct ee_cli_model_options {
   {                                                                                                \
     "module_mode", "MODE", EE_CLI_STRING, &(options)->module_mode, NULL                            \
   }
+#define EE_CLI_PROGRAM_OPTIONS(options) EE_CLI_MODULE_OPTION(options), EE_CLI_WORLD_OPTIONS(options)
 #define EE_CLI_MODEL_OPTIONS(options)                                                              \
-  EE_CLI_PROGRAM_OPTIONS(options),                                                                 \
+  EE_CLI_MODULE_OPTION(options),                                                                   \
       {"function", "NAME", EE_CLI_STRING, &(options)->function,                                    \
        "the function; not needed when there is only one"},                                         \
-  {                                                                                                \
-    "input", "VALUE", EE_CLI_STRINGS, &(options)->inputs,                                          \
-        "an argument, in order: 2x3xf32=1 2 3 4 5 6, i32=7, 2.5,\n"                                \
-        "@x.npy, 4xf32=@raw.bin; see docs/cli.md"                                                  \
-  }
+      {"input", "VALUE", EE_CLI_STRINGS, &(options)->inputs,                                       \
+       "an argument, in order: 2x3xf32=1 2 3 4 5 6, i32=7, 2.5,\n"                                 \
+       "@x.npy, 4xf32=@raw.bin; see docs/cli.md"},                                                 \
+      EE_CLI_WORLD_OPTIONS(options)
 
 void ee_cli_model_options_free(ee_cli_model_options_t *options);
 

@@ -9,7 +9,7 @@ import harness
 
 needs_iree = unittest.skipUnless(harness.IREE_COMPILE, "iree-compile is not there")
 
-COMMANDS = ("compile", "run", "bench", "inspect", "import", "devices", "doctor")
+COMMANDS = ("compile", "run", "bench", "check", "inspect", "params", "import", "devices", "doctor")
 
 
 class Help(harness.Case):
@@ -177,6 +177,81 @@ class Modules(harness.Case):
         self.assertIn("module @module", done.out)
         done = self.refuses(3, "inspect", "--json", bad, self.module, says="bad.vmfb")
         self.assertEqual(len(json.loads(done.out)), 1)
+
+
+def stamped(module, text):
+    """A module with a stamp of any content."""
+    comment = text + b"\neerie-stamp:%08x\n" % len(text)
+    return module[:-2] + len(comment).to_bytes(2, "little") + comment
+
+
+@needs_iree
+class Inspect(harness.Case):
+    def facts(self, path):
+        done = self.eerie("inspect", "--json", path)
+        self.assertEqual((done.code, done.err), (0, ""))
+        return json.loads(done.out)[0]
+
+    def test_parameters(self):
+        module = harness.compile_module("parameters.mlir")
+        self.assertEqual(
+            self.facts(module)["parameters"],
+            [{"scope": "model", "key": "layer.weight", "bytes": 16},
+             {"scope": "model", "key": "layer.bias", "bytes": 16},
+             {"scope": "", "key": 'a "b" \\x0a', "bytes": 4000}],
+        )
+        done = self.eerie("inspect", module)
+        self.assertIn("parameters: 3\n    16 bytes  model::layer.weight\n", done.out)
+        self.assertIn('4.0 KB  a "b" \\x0a\n', done.out)
+
+    def test_imports_of_other_modules(self):
+        module = harness.compile_module("../modules/link_b.mlir")
+        done = self.eerie("inspect", module)
+        self.assertRegex(done.out, r"link_a\.\S+ \S+ \(from another module\)")
+        self.assertNotIn("hal.fence.create", done.out)
+        facts = self.facts(module)
+        self.assertTrue(any(not entry["provided"] for entry in facts["imports"]))
+
+    def test_kernels(self):
+        module = harness.compile_module("values.mlir")
+        done = self.eerie("inspect", module)
+        self.assertRegex(done.out, r"\nkernels: embedded-elf-\w+\n")
+        (name,) = self.facts(module)["kernel_formats"]
+        self.assertTrue(name.startswith("embedded-elf-"))
+
+    def test_stamps(self):
+        plain = harness.compile_module("values.mlir").read_bytes()
+        module = harness.SCRATCH / "stamped.vmfb"
+        module.write_bytes(plain)
+        self.assertIsNone(self.facts(module)["provenance"])
+        self.assertIsNone(self.facts(module)["compiler"])
+        text = '{"producer":"eerie 9.8.7","compiler":"3.99.0","flags":["--a,b","--c=\\"[{"],"x":"\u00e4"}'
+        module.write_bytes(stamped(plain, text.encode()))
+        done = self.eerie("inspect", module)
+        self.assertIn(", compiler 3.99.0;", done.out)
+        self.assertIn('\nstamp:\n  "producer":"eerie 9.8.7"\n  "compiler":"3.99.0"\n'
+                      '  "flags":["--a,b","--c=\\"[{"]\n  "x":"\\u00e4"\n', done.out)
+        facts = self.facts(module)
+        self.assertEqual(json.loads(facts["provenance"])["x"], "\u00e4")
+        self.assertEqual(facts["compiler"], "3.99.0")
+
+    def test_stamps_of_others(self):
+        """Whatever stands there, nothing crashes and no control character gets to the terminal."""
+        plain = harness.compile_module("values.mlir").read_bytes()
+        module = harness.SCRATCH / "hostile.vmfb"
+        for text in (b"{}", b"{{{{", b"]}", b"{]]]]}", b'{"}', b'{"\\}', b'{"a":"\\"}', b'{,,,,}',
+                     b'{"compiler":"}', b'{"compiler":"3"}', b'{"compiler":"' + b"3" * 500 + b'"}',
+                     b'{"compiler":"\\u001b[31m"}', b'{"x":"\xc2\x9b31m"}', b'{"x":"\x1b[31m"}',
+                     b'{"x":"\xf0\x9f\x98\x80"}', b"{" + b"[" * 60000 + b"}", b"not JSON", b"",
+                     b'{"compiler":"'):
+            module.write_bytes(stamped(plain, text))
+            done = self.eerie("inspect", module)
+            self.assertEqual((done.code, done.err), (0, ""))
+            self.assertFalse([c for c in done.raw if (c < 0x20 and c != 10) or c >= 0x7f], text)
+            self.facts(module)
+        for end in range(len(plain) - 40, len(plain) + 60):
+            module.write_bytes(stamped(plain, b'{"a":"' + b"x" * 40 + b'"}')[:end])
+            self.assertIn(self.eerie("inspect", module).code, (0, 3))
 
 
 if __name__ == "__main__":
