@@ -551,6 +551,32 @@ static bool is_bound(const eerie_module_t *module, const eerie_export_info_t *ex
   return true;
 }
 
+// What the header itself defines, and functions before this one.
+static bool is_taken(const binder_t *binder, const char *name) {
+  static const char *const own[] = {"open", "close", "bind", "input", "module", "module_size", "t"};
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; ++i)
+    if (strcmp(own[i], name) == 0) return true;
+  for (size_t i = 0; i < binder->function_count; ++i)
+    if (strcmp(binder->functions[i].name, name) == 0) return true;
+  return false;
+}
+
+// The function's name as an identifier that nothing else in the header has; the caller frees it.
+static char *function_name(const binder_t *binder, const char *name) {
+  char *result = identifier(name, false);
+  while (result && is_taken(binder, result)) {
+    const size_t length = strlen(result);
+    char *const longer = realloc(result, length + 2);
+    if (!longer) {
+      free(result);
+      return NULL;
+    }
+    result = longer;
+    strcpy(result + length, "_");
+  }
+  return result;
+}
+
 static int gather_functions(binder_t *binder, const eerie_module_t *module) {
   eerie_export_info_t export;
   for (size_t i = 0; eerie_module_export(module, i, &export); ++i) {
@@ -564,7 +590,7 @@ static int gather_functions(binder_t *binder, const eerie_module_t *module) {
     if (!grown) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
     binder->functions = grown;
     bound_t *const function = &grown[binder->function_count];
-    *function = (bound_t){.export = export, .name = identifier(export.name, false)};
+    *function = (bound_t){.export = export, .name = function_name(binder, export.name)};
     ++binder->function_count;
     if (!function->name) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
     eerie_error_t err = {0};
