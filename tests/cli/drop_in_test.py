@@ -8,9 +8,10 @@ purpose stands in DIFFERENT, with the reason, and must stay different.
     drop_in_test.py EERIE --share=10  every tenth, from a number on that $EERIE_TEST_START gives
 """
 import itertools
+import json
 import os
-import pathlib
 import re
+import struct
 import sys
 import unittest
 
@@ -18,6 +19,7 @@ import harness
 
 try:
     import numpy
+    from iree import runtime
 except ImportError:
     numpy = None
 
@@ -294,9 +296,45 @@ def files():
         line("values", f"id_{name}", f"--input=@x.{dtype}.npy")
 
 
+def weights():
+    layer = ("parameters", "layer", "--input=4xf32=1 2 3 4")
+    both = ("--parameters=model=layer.irpa", "--parameters=table.irpa")
+    line(*layer, *both)
+    line(*layer, *both, "--parameter_mode=preload")
+    line(*layer, *both[::-1])
+    line(*layer, "--parameters=model=layer.safetensors", "--parameters=table.irpa")
+    line("parameters", "all", *both, "--output_max_element_count=9")
+    line(*layer, "--parameters=model=weight.irpa", "--parameters=model=bias.irpa",
+         "--parameters=table.irpa")
+    # One is missing: the file, the scope, the key, the length.
+    line(*layer)
+    line(*layer, both[0])
+    line(*layer, "--parameters=other=layer.irpa", both[1])
+    line(*layer, "--parameters=model=weight.irpa", both[1])
+    line(*layer, "--parameters=model=short.irpa", both[1])
+
+
 NPY = [("i1", "b1"), ("i8", "i1"), ("i8", "u1"), ("i16", "i2"), ("i16", "u2"), ("i32", "i4"),
        ("i32", "u4"), ("i64", "i8"), ("i64", "u8"), ("f16", "f2"), ("f32", "f4"), ("f64", "f8"),
        ("cf64", "c8"), ("cf128", "c16")]
+
+
+def write_irpa(path, arrays):
+    index = runtime.ParameterIndex()
+    for name, array in arrays.items():
+        index.add_buffer(name, array.tobytes())
+    index.create_archive_file(str(path))
+
+
+def write_safetensors(path, arrays):
+    header, at = {}, 0
+    for name, array in arrays.items():
+        header[name] = {"dtype": "F32", "shape": list(array.shape),
+                        "data_offsets": [at, at + array.nbytes]}
+        at += array.nbytes
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text
+                     + b"".join(array.tobytes() for array in arrays.values()))
 
 
 def make_files(folder, modules):
@@ -313,6 +351,13 @@ def make_files(folder, modules):
     one = numpy.array([1, 2, 3, 4], numpy.float32)
     numpy.save(folder / "one.npy", one)
     numpy.save(folder / "bytes.npy", numpy.array([[1, 2], [3, 4]], numpy.int8))
+    weight, bias = numpy.array([1, 2, 3, 4], "<f4"), numpy.array([10, 20, 30, 40], "<f4")
+    write_irpa(folder / "layer.irpa", {"layer.weight": weight, "layer.bias": bias})
+    write_irpa(folder / "weight.irpa", {"layer.weight": weight})
+    write_irpa(folder / "bias.irpa", {"layer.bias": bias})
+    write_irpa(folder / "short.irpa", {"layer.weight": weight[:3], "layer.bias": bias})
+    write_irpa(folder / "table.irpa", {'a "b" \n': numpy.arange(1000, dtype="<f4")})
+    write_safetensors(folder / "layer.safetensors", {"layer.weight": weight, "layer.bias": bias})
     with open(folder / "two.npy", "wb") as file:
         numpy.save(file, one)
         numpy.save(file, one * 10)
@@ -371,6 +416,8 @@ def differences():
     unlike("(NOT_FOUND)", "values", "mul", one, one, "--output=@absent/out.npy")
     unlike("(NOT_FOUND)", "values", "mul", one, one, "--parameters=absent.irpa")
     unlike("(DATA_LOSS)", "cut", "mul", one, one)
+    # Archives are told by their content, not by their name.
+    unlike("(INVALID_ARGUMENT)", "parameters", "layer", one, "--parameters=model=text.vmfb")
     # Values of flags are checked.
     unlike("'fuzzy'", "values", "mul", one, one, "--equality_mode=fuzzy")
     unlike("'x'", "values", "mul", one, one, "--output_max_element_count=x")
@@ -378,7 +425,7 @@ def differences():
 
 
 for part in (dtypes, shapes, numbers, objects, kernels, flags, outputs, expectations, failures, files,
-             differences):
+             weights, differences):
     part()
 
 
@@ -397,11 +444,11 @@ SHARE = 1
 
 
 @unittest.skipUnless(harness.IREE_COMPILE and harness.IREE_RUN and numpy,
-                     "iree-compile, iree-run-module or NumPy is not there")
+                     "iree-compile, iree-run-module, iree.runtime or NumPy is not there")
 class DropIn(harness.Case):
     def setUp(self):
         modules = {name: harness.compile_module(f"{name}.mlir").read_bytes()
-                   for name in ("values", "drop_in")}
+                   for name in ("values", "drop_in", "parameters")}
         self.folders = [harness.SCRATCH / name for name in ("iree", "eerie")]
         for folder in self.folders:
             folder.mkdir()
