@@ -1,4 +1,5 @@
 # What `cmake --install` puts where: headers, libraries, command, pkg-config files, CMake package.
+# Projects that take Eerie in with add_subdirectory have the same names, and eerie_add_model too.
 include(CMakePackageConfigHelpers)
 
 install(FILES ${EERIE_PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/eerie)
@@ -18,8 +19,16 @@ install(TARGETS ${installed} EXPORT eerieTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET eerie_cli)
-  install(TARGETS eerie_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_target_properties(eerie_cli PROPERTIES EXPORT_NAME command)
+  install(TARGETS eerie_cli EXPORT eerieTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+
+add_library(eerie::eerie ALIAS eerie)
+add_library(eerie::eerie_static ALIAS eerie_static)
+if(TARGET eerie_cli)
+  add_executable(eerie::command ALIAS eerie_cli)
+endif()
+include(cmake/EerieModel.cmake)
 
 set(EERIE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/eerie)
 install(EXPORT eerieTargets NAMESPACE eerie:: DESTINATION ${EERIE_CMAKE_DIR})
@@ -29,6 +38,7 @@ configure_package_config_file(cmake/eerieConfig.cmake.in ${PROJECT_BINARY_DIR}/e
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/eerieConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/eerieConfig.cmake ${PROJECT_BINARY_DIR}/eerieConfigVersion.cmake
+  cmake/EerieModel.cmake
   DESTINATION ${EERIE_CMAKE_DIR})
 
 foreach(package ${packages})

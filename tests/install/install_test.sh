@@ -14,6 +14,8 @@ prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" >"$work/install.log"
 libdir=$(dirname "$(find "$prefix" -name libeerie.a)")
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
+root=$(cd "$here/../.." && pwd)
+cp -r "$here/model" "$work"
 cp "$here"/*.c "$here/CMakeLists.txt" "$work"
 cd "$work"
 
@@ -48,6 +50,24 @@ cmake --build cmake-build
 for program in cmake-build/outside_*; do
   [ -x "$program" ] && [ -f "$program" ] && "$program"
 done
+
+echo "-- models as sources"
+if [ -x "${EERIE_IREE_BIN:-$root/.venv/bin}/iree-compile" ]; then
+  EERIE_COMPILER_LIB=${EERIE_COMPILER_LIB:-$(dirname "${EERIE_IREE_BIN:-$root/.venv/bin}")}
+  export EERIE_COMPILER_LIB
+  cmake -G Ninja -S model -B model-build -DCMAKE_PREFIX_PATH="$prefix" >model.log ||
+    { cat model.log; exit 1; }
+  cmake --build model-build
+  model-build/embedded
+  model-build/beside
+  # Nothing is made anew unless something changed; then all of it is.
+  cmake --build model-build | grep -q 'no work to do' || { echo "built twice"; exit 1; }
+  sed -i 's/arith.mulf/arith.addf/' model/multiply.mlir
+  cmake --build model-build >/dev/null
+  if model-build/embedded; then echo "the changed model was not built in"; exit 1; fi
+else
+  echo "skipped: no iree-compile"
+fi
 
 echo "-- exported symbols are eerie_ alone"
 for library in "$libdir"/libeerie*.so; do
