@@ -29,6 +29,7 @@ CALLS = [  # name, module, function, inputs as iree-benchmark-module takes them,
     ("64 kernels in one submission", "dispatches", "dispatches", ["4x4xf32=1"] * 2, None),
     ("dynamic shape, 4xf32", "dynamic", "double", ["4xf32=1"], None),
 ]
+TURNS = 1000
 SIZES = [("libeerie.so, stripped", "libeerie.so", 150), ("eerie, stripped", "eerie", 300)]
 
 
@@ -93,6 +94,18 @@ def measure_calls(program, tools, modules, rounds, seconds):
                       bar)
 
 
+def measure_natives(program, modules, rounds, seconds):
+    """A call of a function in C by a model: a loop of them, less the loop alone. No peer: its tool
+    takes no functions."""
+    def times(function):
+        return [call_ours(program, modules / "native_cost.vmfb", function, [str(TURNS)], seconds)[1]
+                / TURNS for _ in range(rounds)]
+    loop = min(times("none"))
+    ours = [t - loop for t in times("calls")]
+    yield {"name": "native call of two tensors, ns of CPU", "unit": "ns of CPU",
+           "ours": {"min": min(ours), "median": statistics.median(ours), "all": ours}}
+
+
 # ---- Starts ------------------------------------------------------------------------------------
 
 def measure_starts(program, build, tools, modules, rounds):
@@ -151,6 +164,10 @@ def show(rows):
           ("", "ours", "", "IREE", "", "ratio", "ratio"))
     print("%-46s %9s %9s %9s %9s %7s %7s" % ("", "min", "median", "min", "median", "min", "median"))
     for r in rows:
+        if "ratio_min" not in r and "bar_bytes" not in r:
+            print("%-46s %9s %9s" % (r["name"], number(r["ours"]["min"]),
+                                     number(r["ours"]["median"])))
+            continue
         if "ratio_min" not in r:
             print("%-46s %9d bytes, at most %d" % (r["name"], r["ours"], r["bar_bytes"]))
             continue
@@ -173,6 +190,7 @@ def main():
         program = compile_program("call", folder, "-L", build, "-leerie",
                                   "-Wl,-rpath," + str(build))
         rows = list(measure_calls(program, tools, modules, options.rounds, options.seconds))
+        rows += measure_natives(program, modules, options.rounds, options.seconds)
         rows += measure_starts(compile_program("start", folder), build, tools, modules, options.rounds)
         rows += measure_sizes(build, folder)
     show(rows)

@@ -170,6 +170,8 @@ def jobs(sources):
     yield "mul", MUL, HOST
     # Compiled without its flags: the imports have no fences.
     yield "native_sync", (SOURCES / "native_async.mlir").read_text(), HOST
+    yield "native_functions", (
+        SOURCES.parent.parent / "examples/native_functions.mlir").read_text(), HOST
     yield "mul_aarch64", MUL, CPU + ["--iree-llvmcpu-target-triple=aarch64-unknown-linux-eabi-elf",
                                      "--iree-llvmcpu-target-cpu=generic"]
     yield "mul_x86_64", MUL, CPU + ["--iree-llvmcpu-target-triple=x86_64-unknown-linux-eabi-elf",
