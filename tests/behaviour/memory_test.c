@@ -2,7 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "behaviour/support.h"
+#include "behaviour/native_host.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define EERIE_TEST_SANITIZED 1
@@ -105,6 +105,60 @@ static void memory_does_not_grow_with_varying_shapes(void) {
   eerie_instance_memory(s.instance, &current, &peak);
   printf("peak after %d calls %zu bytes, after %d calls %zu\n", WARM, warm, CALLS, peak);
   CHECK(peak <= warm + warm / 4);
+  close_setup(&s);
+}
+
+// A turn of a long life with functions in C: shapes that vary, bytes, lists, objects, failures.
+static void call_natives(const setup_t *s, int i) {
+  eerie_error_t err = {0};
+  const int64_t length = varying(i) % 700;
+  eerie_value_t values[2] = {tensor_value(vector(s, EERIE_I32, length, NULL)),
+                             {.kind = EERIE_KIND_I32, .as.i32 = i % 5 != 0 || length == 0}};
+  eerie_value_t out[2];
+  CHECK_STATUS(eerie_call(function_of(s, "lookup"), values, 2, out, 1, &err),
+               values[1].as.i32 ? EERIE_OK : EERIE_NOT_FOUND);
+  eerie_value_release(&out[0]);
+  eerie_value_release(&values[0]);
+
+  values[0].kind = EERIE_KIND_BUFFER;
+  values[1].kind = EERIE_KIND_LIST;
+  CHECK_OK(eerie_buffer_create(s->instance, "0123456789", (size_t)length % 10, &values[0].as.buffer,
+                               &err));
+  CHECK_OK(eerie_list_create(s->instance, (size_t)length % 20, &values[1].as.list, &err));
+  for (size_t k = 0; k < (size_t)length % 20; ++k)
+    CHECK_OK(eerie_list_set(values[1].as.list, k, values[0], &err));
+  CHECK_OK(eerie_call(function_of(s, "bytes"), values, 2, out, 1, &err));
+  eerie_value_release(&out[0]);
+  CHECK_OK(eerie_call(function_of(s, "list"), &values[1], 1, out, 1, &err));
+  eerie_value_release(&out[0]);
+  CHECK_OK(eerie_call(function_of(s, "make"), values, 1, out, 1, &err));
+  const eerie_value_t strings[2] = {out[0], out[0]};
+  eerie_value_t joined[2];
+  CHECK_OK(eerie_call(function_of(s, "join"), strings, 2, joined, 2, &err));
+  eerie_value_release(&joined[0]);
+  eerie_value_release(&out[0]);
+  eerie_value_release(&values[0]);
+  eerie_value_release(&values[1]);
+}
+
+static void memory_does_not_grow_with_native_calls(void) {
+  host_t host;
+  fill_host(&host);
+  const eerie_native_module_t module = module_of(&host), *natives[] = {&module};
+  setup_t s;
+  REQUIRE(open_setup_with(&s, "native", NULL,
+                          (eerie_program_options_t){.natives = natives, .native_count = 1}));
+  enum { WARM = 2000, TURNS = 25000 }; // five calls each
+  for (int i = 0; i < WARM; ++i)
+    call_natives(&s, i);
+  size_t current = 0, warm = 0, peak = 0;
+  eerie_instance_memory(s.instance, &current, &warm);
+  for (int i = WARM; i < TURNS; ++i)
+    call_natives(&s, i);
+  eerie_instance_memory(s.instance, &current, &peak);
+  printf("peak after %d turns %zu bytes, after %d turns %zu\n", WARM, warm, TURNS, peak);
+  CHECK(peak <= warm + warm / 4);
+  CHECK_EQ_INT(host.live_strings, 0);
   close_setup(&s);
 }
 
@@ -304,6 +358,7 @@ int main(int argc, char **argv) {
       RUN(weights_that_are_read_are_used_in_place),
       RUN(all_memory_comes_from_the_allocator_and_goes_back),
       RUN(memory_does_not_grow_with_varying_shapes),
+      RUN(memory_does_not_grow_with_native_calls),
       RUN(memory_does_not_grow_with_programs_or_errors),
       RUN(a_warm_call_asks_the_system_for_nothing),
       RUN(a_memory_limit_holds),
