@@ -323,17 +323,20 @@ static const char *renamed(const ee_cli_strings_t *renames, const char *key) {
   return key;
 }
 
-static eerie_status_t convert_entry(const options_t *options, eerie_parameter_info_t *info,
-                                    eerie_parameters_t *target, eerie_error_t *err) {
+static eerie_status_t convert_entry(const options_t *options, const eerie_parameters_t *source,
+                                    const eerie_parameter_info_t *info, eerie_parameters_t *target,
+                                    eerie_error_t *err) {
   if (options->only.count && !matches(&options->only, info->key)) return EERIE_OK;
   if (matches(&options->except, info->key)) return EERIE_OK;
-  if (matches(&options->splat, info->key) && info->data) {
-    info->data = NULL;
-    info->pattern_size = 1;
-    info->pattern[0] = 0;
-  }
-  info->key = renamed(&options->rename, info->key);
-  return eerie_parameters_add(target, info, NULL, err);
+  const char *const key = renamed(&options->rename, info->key);
+  if (!matches(&options->splat, info->key))
+    return eerie_parameters_add_from(target, key, source, info->key, err);
+  eerie_parameter_info_t zeros = *info;
+  zeros.key = key;
+  zeros.data = NULL;
+  zeros.pattern_size = 1;
+  zeros.pattern[0] = 0;
+  return eerie_parameters_add(target, &zeros, NULL, err);
 }
 
 typedef struct writer {
@@ -395,7 +398,7 @@ static int convert_files(eerie_instance_t *instance, const options_t *options,
     if (status) return ee_cli_fail_error(ee_cli_exit_code_of_file(status), &err);
     eerie_parameter_info_t info;
     for (size_t j = 0; eerie_parameters_entry(sources[i], j, &info); ++j) {
-      status = convert_entry(options, &info, target, &err);
+      status = convert_entry(options, sources[i], &info, target, &err);
       if (status)
         return ee_cli_fail(EE_CLI_BAD_INPUT, "%s: %s (%s)", files->items[i], err.message,
                            eerie_status_name(status));

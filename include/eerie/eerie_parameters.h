@@ -89,6 +89,12 @@ EERIE_API eerie_status_t eerie_parameters_add(eerie_parameters_t *parameters,
                                               const eerie_parameters_options_t *options,
                                               eerie_error_t *err);
 
+// Adds parameter `source_key` of another set, under `key` (NULL: the same); the bytes are shared,
+// and kept alive by both. NOT_FOUND: `source_key`. ALREADY_EXISTS: the key.
+EERIE_API eerie_status_t eerie_parameters_add_from(eerie_parameters_t *parameters, const char *key,
+                                                   const eerie_parameters_t *source,
+                                                   const char *source_key, eerie_error_t *err);
+
 EERIE_API size_t eerie_parameters_count(const eerie_parameters_t *parameters);
 // Parameter number `index`, in the order of adding; false past the last.
 EERIE_API bool eerie_parameters_entry(const eerie_parameters_t *parameters, size_t index,

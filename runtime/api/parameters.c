@@ -29,6 +29,12 @@ const char *eerie_parameters_scope(const eerie_parameters_t *parameters) {
   return set_of(parameters)->scope.data;
 }
 
+static eerie_status_t not_found(const ee_params_set_t *set, const char *key, eerie_error_t *err) {
+  (void)set, (void)key; // unused in builds without texts
+  return EE_FAIL(err, EERIE_NOT_FOUND, "no parameter '%s' among the %zu of scope '%s'", key,
+                 set->count, set->scope.data);
+}
+
 // ---- Adding ------------------------------------------------------------------------------------
 
 eerie_status_t eerie_parameters_add_file(eerie_parameters_t *parameters, const char *path,
@@ -114,6 +120,17 @@ eerie_status_t eerie_parameters_add(eerie_parameters_t *parameters,
   return status;
 }
 
+eerie_status_t eerie_parameters_add_from(eerie_parameters_t *parameters, const char *key,
+                                         const eerie_parameters_t *source, const char *source_key,
+                                         eerie_error_t *err) {
+  const ee_params_set_t *from = set_of(source);
+  const ee_params_entry_t *found = ee_params_set_find(from, ee_str_from(source_key));
+  if (!found) return not_found(from, source_key, err);
+  ee_params_entry_t entry = *found;
+  if (key) entry.key = ee_str_from(key);
+  return ee_params_set_add(set_of(parameters), &entry, err);
+}
+
 // ---- Looking -----------------------------------------------------------------------------------
 
 static void describe(const ee_params_entry_t *entry, eerie_parameter_info_t *info) {
@@ -153,10 +170,7 @@ eerie_status_t eerie_parameters_find(const eerie_parameters_t *parameters, const
   const ee_params_set_t *set = set_of(parameters);
   const ee_params_entry_t *entry = ee_params_set_find(set, ee_str_from(key));
   *out_info = (eerie_parameter_info_t){.key = NULL};
-  if (!entry) {
-    return EE_FAIL(err, EERIE_NOT_FOUND, "no parameter '%s' among the %zu of scope '%s'", key,
-                   set->count, set->scope.data);
-  }
+  if (!entry) return not_found(set, key, err);
   describe(entry, out_info);
   return EERIE_OK;
 }

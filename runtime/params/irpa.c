@@ -44,8 +44,8 @@ typedef struct reader {
   ee_bytes_t metadata;
   uint8_t *storage;
   uint64_t storage_size;
-  uint64_t entry_bytes;            // of all segments so far
-  ee_params_source_t *other_files; // the set's newest source when the reader began
+  uint64_t entry_bytes;             // of all segments so far
+  ee_params_holding_t *other_files; // the set's newest source when the reader began
 } reader_t;
 
 static range_t load_range(const uint8_t *p) {
@@ -137,24 +137,24 @@ static eerie_status_t open_beside(reader_t *reader, ee_str_t name,
   const ee_str_t text = {path, size - 1};
   eerie_status_t status = EERIE_OK;
   size_t count = 0;
-  ee_params_source_t *source = reader->set->sources;
-  while (source != reader->other_files && !ee_str_equal(ee_str_from(source->path), text)) {
-    source = source->next;
-    ++count;
+  const ee_params_holding_t *known = reader->set->sources;
+  for (; known != reader->other_files; known = known->next, ++count) {
+    if (ee_str_equal(ee_str_from(known->source->path), text)) break;
   }
-  if (source == reader->other_files) {
-    source = NULL;
-    if (count == FILE_LIMIT) {
-      status = EE_FAIL(reader->err, EERIE_RESOURCE_EXHAUSTED, "more than %u other files",
-                       (unsigned)FILE_LIMIT);
-    } else {
-      status = ee_params_source_open(reader->set->heap, path, reader->source->writable, &source,
-                                     reader->err);
+  if (known != reader->other_files) {
+    *out_source = known->source;
+  } else if (count == FILE_LIMIT) {
+    status = EE_FAIL(reader->err, EERIE_RESOURCE_EXHAUSTED, "more than %u other files",
+                     (unsigned)FILE_LIMIT);
+  } else {
+    status = ee_params_source_open(reader->set->heap, path, reader->source->writable, out_source,
+                                   reader->err);
+    if (status == EERIE_OK) {
+      status = ee_params_set_hold(reader->set, *out_source, reader->err);
+      ee_object_release(&(*out_source)->object);
     }
-    if (status == EERIE_OK) ee_params_set_take_source(reader->set, source);
   }
   ee_heap_free(reader->set->heap, path, size);
-  *out_source = source;
   return status;
 }
 

@@ -48,7 +48,6 @@ enum {
 // by every buffer that uses the bytes in place.
 typedef struct ee_params_source {
   ee_object_t object;
-  struct ee_params_source *next; // in the set, newest first
   ee_heap_t *heap;
   uint8_t *data;
   size_t size;
@@ -87,6 +86,12 @@ typedef struct ee_params_entry {
   const int64_t *shape;  // row-major, outermost first; in the set's arena
 } ee_params_entry_t;
 
+// A source that a set holds a reference to; in the set's arena.
+typedef struct ee_params_holding {
+  struct ee_params_holding *next;
+  ee_params_source_t *source;
+} ee_params_holding_t;
+
 typedef struct ee_params_block {
   struct ee_params_block *next;
   size_t capacity;
@@ -103,9 +108,9 @@ typedef struct ee_params_set {
   ee_params_entry_t *entries; // in the order of adding
   uint32_t *sorted;           // their numbers in the order of keys
   size_t count;
-  size_t capacity;             // of both arrays
-  ee_params_source_t *sources; // one reference to each
-  ee_params_block_t *blocks;   // keys and shapes
+  size_t capacity;              // of both arrays
+  ee_params_holding_t *sources; // newest first
+  ee_params_block_t *blocks;    // keys, shapes, holdings
   ee_params_observer_t observer;
   void *observer_user;
   ee_str_t scope; // NUL-terminated, behind this struct
@@ -156,8 +161,9 @@ eerie_status_t ee_params_append(ee_params_set_t *set, const ee_params_entry_t *e
                                 eerie_error_t *err);
 // Bytes of the set's arena, aligned for int64_t; NULL when there is no memory.
 void *ee_params_allocate(ee_params_set_t *set, size_t size);
-// Takes over the reference.
-void ee_params_set_take_source(ee_params_set_t *set, ee_params_source_t *source);
+// Keeps a source alive as long as the set.
+eerie_status_t ee_params_set_hold(ee_params_set_t *set, ee_params_source_t *source,
+                                  eerie_error_t *err);
 
 // Sorts numbers so that none `comes_before` its predecessor: in n log n steps whatever they are,
 // and without memory.

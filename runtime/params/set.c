@@ -68,11 +68,9 @@ void ee_params_source_evict(const ee_params_source_t *source, const uint8_t *dat
 
 // ---- Sets --------------------------------------------------------------------------------------
 
-static void release_sources(ee_params_set_t *set, const ee_params_source_t *until) {
-  while (set->sources != until) {
-    ee_params_source_t *source = set->sources;
-    set->sources = source->next;
-    ee_object_release(&source->object);
+static void release_sources(ee_params_set_t *set, const ee_params_holding_t *until) {
+  for (; set->sources != until; set->sources = set->sources->next) {
+    ee_object_release(&set->sources->source->object);
   }
 }
 
@@ -110,11 +108,6 @@ eerie_status_t ee_params_set_create(ee_heap_t *heap, ee_str_t scope, ee_params_s
   return EERIE_OK;
 }
 
-void ee_params_set_take_source(ee_params_set_t *set, ee_params_source_t *source) {
-  source->next = set->sources;
-  set->sources = source;
-}
-
 // ---- Memory for keys and shapes ----------------------------------------------------------------
 
 #define BLOCK_SIZE 4096u
@@ -134,6 +127,17 @@ void *ee_params_allocate(ee_params_set_t *set, size_t size) {
   void *memory = (uint8_t *)block + block->used;
   block->used += size;
   return memory;
+}
+
+eerie_status_t ee_params_set_hold(ee_params_set_t *set, ee_params_source_t *source,
+                                  eerie_error_t *err) {
+  if (set->sources && set->sources->source == source) return EERIE_OK;
+  ee_params_holding_t *holding = ee_params_allocate(set, sizeof *holding);
+  if (!holding) return EE_NO_MEMORY(err, sizeof *holding);
+  ee_object_retain(&source->object);
+  *holding = (ee_params_holding_t){set->sources, source};
+  set->sources = holding;
+  return EERIE_OK;
 }
 
 // Both arrays grow together, or one of them is larger than `capacity` says, which no harm comes of
@@ -252,7 +256,7 @@ const ee_params_entry_t *ee_params_set_find(const ee_params_set_t *set, ee_str_t
 // What the set held before something was added.
 typedef struct mark {
   size_t count;
-  ee_params_source_t *sources;
+  ee_params_holding_t *sources;
   ee_params_block_t *blocks;
   size_t used; // of the newest block
 } mark_t;
@@ -324,29 +328,19 @@ eerie_status_t ee_params_set_add_archive(ee_params_set_t *set, ee_params_source_
   } else {
     status = sort_in(set, &mark, err);
   }
-  if (status != EERIE_OK) {
-    cut(set, &mark);
-    return status;
-  }
-  ee_object_retain(&source->object);
-  ee_params_set_take_source(set, source);
-  return EERIE_OK;
+  if (status == EERIE_OK) status = ee_params_set_hold(set, source, err);
+  if (status != EERIE_OK) cut(set, &mark);
+  return status;
 }
 
 eerie_status_t ee_params_set_add(ee_params_set_t *set, const ee_params_entry_t *entry,
                                  eerie_error_t *err) {
   const mark_t mark = mark_of(set);
   EE_TRY(ee_params_append(set, entry, err));
-  const eerie_status_t status = sort_in(set, &mark, err);
-  if (status != EERIE_OK) {
-    cut(set, &mark);
-    return status;
-  }
-  if (entry->source) {
-    ee_object_retain(&entry->source->object);
-    ee_params_set_take_source(set, entry->source);
-  }
-  return EERIE_OK;
+  eerie_status_t status = sort_in(set, &mark, err);
+  if (status == EERIE_OK && entry->source) status = ee_params_set_hold(set, entry->source, err);
+  if (status != EERIE_OK) cut(set, &mark);
+  return status;
 }
 
 // ---- Small things ------------------------------------------------------------------------------

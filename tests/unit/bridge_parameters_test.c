@@ -176,9 +176,10 @@ static void buffers_outlive_their_set(void) {
   ee_hal_buffer_t *buffer = loaded(&w, 0);
   ee_hal_buffer_retain(buffer);
   drop(list);
-  ee_params_source_t *source = w.sets[0]->sources;
-  while (source->data != stored)
-    source = source->next;
+  const ee_params_holding_t *holding = w.sets[0]->sources;
+  while (holding->source->data != stored)
+    holding = holding->next;
+  ee_params_source_t *source = holding->source;
   CHECK(!ee_object_is_unique(&source->object));
   ee_hal_buffer_release(buffer);
   CHECK(ee_object_is_unique(&source->object));

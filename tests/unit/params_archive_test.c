@@ -79,8 +79,8 @@ static void check_defects(const file_t *good, const defect_t *defects, size_t co
     file_t file = *good;
     patch(&file, defects[i].offset, defects[i].width, defects[i].value);
     world_t w;
-    if (!CHECK_STATUS(load(&w, &file), defects[i].status) |
-        !CHECK_CONTAINS(w.err.message, defects[i].message)) {
+    const bool refused = CHECK_STATUS(load(&w, &file), defects[i].status);
+    if (!CHECK_CONTAINS(w.err.message, defects[i].message) || !refused) {
       fprintf(stderr, "  defect at %zu: %s\n", defects[i].offset, w.err.message);
     }
     CHECK_EQ_INT(eerie_parameters_count(w.set), 0);
@@ -518,7 +518,8 @@ static void check_header(const char *header, size_t data_size, eerie_status_t st
                          const char *message) {
   const file_t file = make_safetensors(header, data_size);
   world_t w;
-  if (!CHECK_STATUS(load(&w, &file), status) | !CHECK_CONTAINS(w.err.message, message)) {
+  const bool refused = CHECK_STATUS(load(&w, &file), status);
+  if (!CHECK_CONTAINS(w.err.message, message) || !refused) {
     fprintf(stderr, "  %s\n  %s\n", header, w.err.message);
   }
   unload(&w);
@@ -681,6 +682,28 @@ static void keeps_what_it_is_given(void) {
   eerie_parameters_release(w.set);
   CHECK_EQ_INT(releases, 1);
   eerie_instance_release(w.instance);
+}
+
+static void shares_what_another_set_has(void) {
+  const file_t file = make_irpa();
+  world_t w;
+  REQUIRE_OK(load(&w, &file));
+  eerie_parameters_t *other = NULL;
+  REQUIRE_OK(eerie_parameters_create(w.instance, "other", &other, NULL));
+  CHECK_OK(eerie_parameters_add_from(other, "z", w.set, "w", &w.err));
+  CHECK_OK(eerie_parameters_add_from(other, NULL, w.set, "w", &w.err));
+  CHECK_STATUS(eerie_parameters_add_from(other, "w", w.set, "z", &w.err), EERIE_ALREADY_EXISTS);
+  CHECK_OK(eerie_parameters_add_from(other, "splat", w.set, "z", &w.err));
+  CHECK_STATUS(eerie_parameters_add_from(other, "x", w.set, "x", &w.err), EERIE_NOT_FOUND);
+  CHECK_CONTAINS(w.err.message, "no parameter 'x' among the 2 of scope 's'");
+  eerie_parameter_info_t info;
+  CHECK_EQ_INT(eerie_parameters_count(other), 3);
+  REQUIRE_OK(eerie_parameters_find(other, "z", &info, NULL));
+  CHECK(info.data == w.copy + IRPA_STORAGE);
+  REQUIRE_OK(eerie_parameters_find(other, "splat", &info, NULL));
+  CHECK_EQ_INT(info.pattern_size, 4);
+  eerie_parameters_release(other);
+  unload(&w);
 }
 
 // ---- Writing -----------------------------------------------------------------------------------
@@ -925,6 +948,7 @@ int main(int argc, char **argv) {
       RUN(refuses_bad_safetensors),
       RUN(finds_among_many),
       RUN(keeps_what_it_is_given),
+      RUN(shares_what_another_set_has),
       RUN(writes_what_it_reads),
       RUN(refuses_to_write_what_cannot_be),
       RUN(reads_files_beside_an_archive),
