@@ -521,7 +521,9 @@ def main():
             print("%s:" % title)
             for case, name, verdict in found:
                 print("  %s %s: %s" % (case, name, verdict))
-    if not arguments.filters and arguments.share == 1:
+    if not arguments.filters:
+        for row in rows:
+            row["note"] = "every %dth file" % arguments.share if arguments.share > 1 else ""
         common.write_results(arguments.out, "iree", tools.release, rows)
     if arguments.update_list:
         write_list(tools.release, cases, listed)
