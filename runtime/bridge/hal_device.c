@@ -123,13 +123,8 @@ eerie_status_t ee_bridge_hal_file_from_memory(ee_vm_call_t *call) {
   if ((access & EE_HAL_ACCESS_WRITE) && !bytes->writable) {
     return EE_FAIL(call->err, EERIE_PERMISSION_DENIED, "read-only bytes as a file to write");
   }
-  ee_hal_file_t *file = NULL;
-  EE_TRY(ee_hal_file_from_memory(device->heap, data, (uint64_t)a[5].i64, access, &bytes->object,
-                                 &file, call->err));
-  file->constant = !bytes->writable;
-  if (bytes->private_bytes) file->access |= EE_HAL_ACCESS_KERNEL_WRITE;
-  call->results[0].ref = &file->object;
-  return EERIE_OK;
+  return ee_hal_file_from_memory(device->heap, data, (uint64_t)a[5].i64, access, &bytes->object,
+                                 (ee_hal_file_t **)(void *)&call->results[0].ref, call->err);
 }
 
 eerie_status_t ee_bridge_hal_no_collectives(ee_vm_call_t *call) {

@@ -5,7 +5,7 @@
 //   hal_buffer.c   allocator, buffer, buffer_view  hal_queue.c    device.queue.*
 //   hal_device.c   device, executable, file        hal_fence.c    fence.*
 //   hal_target.c   what CPU a module was compiled for
-//   hal_trace.c    buffer_view.trace
+//   hal_share.c    reads that copy nothing         hal_trace.c    buffer_view.trace
 //
 // Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.11 to 3.13. Arguments lie flat, a slot
 // each; the numbers in each function count slots in the calling convention that stands in the
@@ -111,6 +111,11 @@ eerie_status_t ee_bridge_executable_create(ee_vm_call_t *call, ee_hal_device_t *
                                            uint32_t index);
 // Whether `device` runs kernels of a format that the bridge itself knows.
 bool ee_bridge_runs_format(const ee_hal_device_t *device, ee_str_t format);
+
+// Instead of reading a file into a buffer (`operation`, after `wait`): lets the buffer have the
+// file's bytes where they are, read-only. False, and nothing happens: they may change or are not
+// aligned, the buffer was not allocated for constants, is not read whole, or is known to others.
+bool ee_bridge_share_constants(const ee_hal_operation_t *operation, ee_hal_fence_t *wait);
 
 // ---- The functions -----------------------------------------------------------------------------
 

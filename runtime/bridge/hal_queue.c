@@ -81,15 +81,6 @@ eerie_status_t ee_bridge_hal_queue_fill(ee_vm_call_t *call) {
   return submit(call, &queue, &operation);
 }
 
-// Whether the target of a read can have the bytes of the file instead: when it is read whole, and
-// nothing comes before it that might write the buffer.
-static bool shares_constants(const queue_t *queue, const ee_hal_operation_t *operation) {
-  ee_hal_buffer_t *buffer = operation->target.buffer;
-  return operation->target.offset == 0 && operation->target.size == buffer->size &&
-         ee_hal_fence_query(queue->wait, NULL) == EERIE_OK &&
-         ee_hal_buffer_share(buffer, operation->file, operation->file_offset);
-}
-
 // From what is in slot 4 at the offset in slot 5 to what is in slot 6 at that in slot 7, as many
 // bytes as slot 8 says; `kind` tells which of the two is a buffer of the device.
 static eerie_status_t transfer(ee_vm_call_t *call, ee_hal_operation_kind_t kind) {
@@ -113,7 +104,7 @@ static eerie_status_t transfer(ee_vm_call_t *call, ee_hal_operation_kind_t kind)
   } else {
     EE_TRY(buffer_range(call, 6, a[7].i64, a[8].i64, &operation.target));
   }
-  if (kind == EE_HAL_QUEUE_READ && shares_constants(&queue, &operation)) {
+  if (kind == EE_HAL_QUEUE_READ && ee_bridge_share_constants(&operation, queue.wait)) {
     return submit(call, &queue, &barrier);
   }
   return submit(call, &queue, &operation);

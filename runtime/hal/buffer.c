@@ -1,9 +1,8 @@
 // buffer.c: storage, parts of it, and files in memory.
 //
 // A buffer that owns its bytes is one block of the device's pool: this struct, then the bytes at
-// the next multiple of EERIE_BUFFER_ALIGNMENT. A large one that is to hold constants has its bytes
-// in a block of their own, which goes when the buffer comes to share those of a file. Subspans
-// always refer to the storage itself, never to one another, so that no chain keeps growing.
+// the next multiple of EERIE_BUFFER_ALIGNMENT. Subspans always refer to the storage itself, never
+// to one another, so that no chain keeps growing.
 #include "hal/driver.h"
 
 static void buffer_destroy(ee_object_t *object);
@@ -81,14 +80,6 @@ static eerie_status_t allocate_by_driver(ee_hal_device_t *device, uint32_t memor
   return EERIE_OK;
 }
 
-// Constants of this size and more may turn out to be somewhere already; for fewer a block more does
-// not pay. They live long, so that theirs is no block of the pool.
-#define SHARED_SIZE 4096u
-
-static void release_own_block(void *user, ee_hal_buffer_t *buffer) {
-  ee_heap_free(buffer->device->heap, user, (size_t)buffer->driver_handle);
-}
-
 eerie_status_t ee_hal_buffer_allocate(ee_hal_device_t *device, uint32_t memory_types,
                                       uint32_t usage, uint64_t size, ee_hal_buffer_t **out_buffer,
                                       eerie_error_t *err) {
@@ -97,48 +88,12 @@ eerie_status_t ee_hal_buffer_allocate(ee_hal_device_t *device, uint32_t memory_t
   }
   size_t extra = EERIE_BUFFER_ALIGNMENT - 1;
   if (size > SIZE_MAX || !ee_add_size((size_t)size, extra, &extra)) return no_memory_for(size, err);
-  const bool apart = (usage & EE_HAL_USAGE_SHARING_IMMUTABLE) && size >= SHARED_SIZE;
-  ee_hal_buffer_t *buffer = buffer_new(device, apart ? 0 : extra, size);
+  ee_hal_buffer_t *buffer = buffer_new(device, extra, size);
   if (!buffer) return no_memory_for(size, err);
   buffer->usage |= usage & EE_HAL_USAGE_SHARING_IMMUTABLE;
-  uint8_t *bytes = (uint8_t *)(buffer + 1);
-  if (apart) {
-    bytes = ee_heap_allocate(device->heap, extra);
-    if (!bytes) {
-      ee_hal_buffer_release(buffer);
-      return no_memory_for(size, err);
-    }
-    buffer->release = release_own_block;
-    buffer->release_user = bytes;
-    buffer->driver_handle = extra;
-  }
-  buffer->data = align_data(bytes);
+  buffer->data = align_data((uint8_t *)(buffer + 1));
   *out_buffer = buffer;
   return EERIE_OK;
-}
-
-static void release_owner(void *user, ee_hal_buffer_t *buffer) {
-  (void)buffer;
-  ee_object_release(user);
-}
-
-bool ee_hal_buffer_share(ee_hal_buffer_t *buffer, const ee_hal_file_t *file, uint64_t offset) {
-  if (buffer->release != release_own_block || !file->constant ||
-      !ee_range_ok(offset, buffer->size, file->size)) {
-    return false;
-  }
-  uint8_t *data = file->data + (size_t)offset;
-  // Whoever else had the buffer might know where its bytes are.
-  if ((uintptr_t)data % EERIE_BUFFER_ALIGNMENT || !ee_object_is_unique(&buffer->object)) {
-    return false;
-  }
-  release_own_block(buffer->release_user, buffer);
-  buffer->data = data;
-  buffer->access = EE_HAL_ACCESS_READ | (file->access & EE_HAL_ACCESS_KERNEL_WRITE);
-  buffer->release = release_owner;
-  buffer->release_user = file->owner;
-  ee_object_retain(file->owner);
-  return true;
 }
 
 eerie_status_t ee_hal_buffer_import(ee_hal_device_t *device, uint8_t *data, uint64_t size,
@@ -206,7 +161,6 @@ eerie_status_t ee_hal_file_from_memory(ee_heap_t *heap, uint8_t *data, uint64_t 
   file->data = data;
   file->size = size;
   file->access = access;
-  file->constant = false;
   file->owner = owner;
   ee_object_retain(owner);
   *out_file = file;

@@ -95,7 +95,7 @@ struct ee_hal_buffer {
   EE_ATOMIC(uint32_t) owners; // hal.buffer.allocation.preserve and discard count here
   void (*release)(void *user, ee_hal_buffer_t *buffer); // imported memory: called at the end
   void *release_user;
-  uint64_t driver_handle; // for the driver; without one of its own for storage: size of a block
+  uint64_t driver_handle; // for the driver
   size_t block_size;      // of the device's pool; starts with this struct
 };
 
@@ -330,17 +330,11 @@ struct ee_hal_file {
   uint8_t *data; // written only when `access` has EE_HAL_ACCESS_WRITE
   uint64_t size;
   uint32_t access;
-  bool constant;      // nobody ever writes `data`, so that buffers may share it
   ee_object_t *owner; // retained: keeps `data` alive
 };
 eerie_status_t ee_hal_file_from_memory(ee_heap_t *heap, uint8_t *data, uint64_t size,
                                        uint32_t access, ee_object_t *owner,
                                        ee_hal_file_t **out_file, eerie_error_t *err);
-// Instead of reading all of `buffer` from `offset` of the file: lets the buffer have the file's
-// bytes where they are, read-only, and frees its own. False, and nothing happens: the bytes are not
-// constant or not aligned, or the buffer was not allocated for constants (EE_HAL_USAGE_SHARING_
-// IMMUTABLE), is small, or is known to others than the caller.
-bool ee_hal_buffer_share(ee_hal_buffer_t *buffer, const ee_hal_file_t *file, uint64_t offset);
 
 // ---- Devices and submission ---------------------------------------------------------------------
 

@@ -3,12 +3,14 @@
 // left alone.
 #include "fuzz/fuzz.h"
 
-enum { FUNCTIONS_MAX = 40, VALUES_MAX = 16, ELEMENTS_MAX = 4096 };
+enum { FUNCTIONS_MAX = 40, VALUES_MAX = 16, ELEMENTS_MAX = 4096, FENCES_MAX = 32 };
 
 typedef struct world {
   eerie_instance_t *instance;
   eerie_device_t *device;
   uint32_t random;
+  eerie_fence_t *fences[FENCES_MAX];
+  size_t fence_count;
 } world_t;
 
 static uint32_t next_random(world_t *w) {
@@ -91,6 +93,34 @@ static eerie_value_t some_value(world_t *w, const eerie_type_t *type) {
   return value;
 }
 
+static eerie_fence_t *new_fence(world_t *w) {
+  if (w->fence_count == FENCES_MAX ||
+      eerie_fence_create(w->instance, &w->fences[w->fence_count], NULL) != EERIE_OK) {
+    return NULL;
+  }
+  return w->fences[w->fence_count++];
+}
+
+// Fences for an asynchronous call. What is waited for is new, or was in an earlier call, and what
+// is signaled is newer: the caller ties no knots. They are signaled, or not, when the program is
+// gone.
+static void some_fences(world_t *w, eerie_fence_t **out_wait, eerie_fence_t **out_signal) {
+  const uint32_t choice = next_random(w);
+  if (choice & 1 && w->fence_count) {
+    *out_wait = w->fences[(choice >> 8) % w->fence_count];
+  } else if (choice & 2) {
+    *out_wait = new_fence(w);
+  }
+  if (choice & 12) *out_signal = new_fence(w);
+}
+
+static void drop_fences(world_t *w) {
+  for (size_t i = 0; i < w->fence_count; ++i) {
+    if (next_random(w) % 2) eerie_fence_signal(w->fences[i], EERIE_OK);
+    eerie_fence_release(w->fences[i]);
+  }
+}
+
 static void call(world_t *w, eerie_function_t *function) {
   const size_t input_count = eerie_function_input_count(function);
   const size_t output_count = eerie_function_output_count(function);
@@ -99,8 +129,10 @@ static void call(world_t *w, eerie_function_t *function) {
   for (size_t i = 0; i < input_count; ++i)
     inputs[i] = some_value(w, eerie_function_input(function, i));
   eerie_error_t err = {0};
+  eerie_fence_t *wait = NULL, *signal = NULL;
+  if (eerie_function_is_async(function)) some_fences(w, &wait, &signal);
   const eerie_status_t status =
-      eerie_call_async(function, inputs, input_count, NULL, NULL, outputs, output_count, &err);
+      eerie_call_async(function, inputs, input_count, wait, signal, outputs, output_count, &err);
   for (size_t i = 0; i < output_count; ++i) {
     FUZZ_REQUIRE(status == EERIE_OK || outputs[i].kind == EERIE_KIND_NONE);
     eerie_value_release(&outputs[i]);
@@ -131,6 +163,7 @@ static void run(world_t *w, eerie_module_t *module) {
     if (function) call(w, function);
   }
   eerie_program_release(program);
+  drop_fences(w);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

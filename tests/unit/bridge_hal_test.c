@@ -506,7 +506,7 @@ static void constants_are_read_in_place(void) {
       {"a part", CONSTANT, false, false, false, 8192, 64, 64, false},
       {"later", CONSTANT, false, true, false, 8192, 64, 0, false},
       {"known to others", CONSTANT, false, false, true, 8192, 64, 0, false},
-      {"small", CONSTANT, false, false, false, 4095, 64, 0, false},
+      {"small", CONSTANT, false, false, false, 64, 128, 0, true},
   };
   host_t h;
   host_open(&h);
