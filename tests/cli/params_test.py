@@ -108,7 +108,7 @@ class ParamsCase(harness.Case):
 class Run(ParamsCase):
     def setUp(self):
         super().setUp()
-        self.module = harness.compile_module("params.mlir")
+        self.module = harness.compile_module("../modules/parameters.mlir")
         self.scale = {"scale": numpy.arange(7, dtype=numpy.float32) / 4}
         self.state = {"sum": numpy.arange(32, dtype=numpy.float32)}
         self.rest = [
@@ -212,7 +212,7 @@ class Run(ParamsCase):
                      says=["bad.irpa", "header at 0: 24 bytes are left"])
 
     def test_gather_and_scatter(self):
-        module = harness.compile_module("params_transfers.mlir",
+        module = harness.compile_module("../modules/parameter_transfers.mlir",
                                         "--compile-from=executable-targets")
         tensors = self.tensors()
         file = write_irpa(self.path("m.irpa"), tensors)
@@ -370,7 +370,7 @@ class Files(ParamsCase):
 
     @needs_iree
     def test_check(self):
-        module = harness.compile_module("params.mlir")
+        module = harness.compile_module("../modules/parameters.mlir")
         tensors = self.tensors()
         good = write_irpa(self.path("good.irpa"), tensors)
         rest = [write_irpa(self.path("scale.irpa"), {"scale": numpy.zeros(7, numpy.float32)}),

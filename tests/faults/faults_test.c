@@ -5,6 +5,8 @@
 // Two forms: only the n-th request fails, or all from the n-th on.
 #include "behaviour/native_host.h"
 
+#include "eerie/eerie_parameters.h"
+
 // ---- An allocator that fails when told ---------------------------------------------------------
 
 typedef struct faulty {
@@ -43,6 +45,7 @@ typedef struct world {
   eerie_tensor_t *tensors[4];
   eerie_value_t values[8];
   eerie_fence_t *fences[3];
+  eerie_parameters_t *parameters[3];
   eerie_buffer_t *buffer;
   eerie_list_t *list;
   eerie_error_t err;
@@ -82,6 +85,8 @@ static void close_world(world_t *w) {
     eerie_tensor_release(w->tensors[i]);
   for (size_t i = 0; i < LENGTH(w->fences); ++i)
     eerie_fence_release(w->fences[i]);
+  for (size_t i = 0; i < LENGTH(w->parameters); ++i)
+    eerie_parameters_release(w->parameters[i]);
   eerie_buffer_release(w->buffer);
   eerie_list_release(w->list);
   if (w->faults->fail_at % 2) { // parents first, and children first
@@ -323,6 +328,38 @@ static eerie_status_t natives(world_t *w) {
 
 // ---- The sweep ---------------------------------------------------------------------------------
 
+// Parameters of the caller's, of a pattern, and of an archive.
+static eerie_status_t parameters(world_t *w) {
+  static const char header[] =
+      "{\"su\\u006d\":{\"dtype\":\"F32\",\"shape\":[32],\"data_offsets\":[0,128]}}";
+  static _Alignas(64) float weights[64 * 32];
+  static _Alignas(8) unsigned char archive[8 + sizeof header - 1 + 128];
+  static const char *const scopes[] = {"model", "", "state"};
+  const eerie_parameter_info_t infos[] = {
+      {.key = "w", .size = sizeof weights, .data = weights, .rank = SIZE_MAX},
+      {.key = "b", .size = 128, .pattern_size = 1, .rank = SIZE_MAX},
+      {.key = "scale", .size = 28, .data = weights + 1, .rank = SIZE_MAX},
+  };
+  archive[0] = sizeof header - 1;
+  memcpy(archive + 8, header, sizeof header - 1);
+  STEP(open_world(w));
+  STEP(eerie_module_load_file(w->instance, module_path("parameters"), NULL, &w->modules[0],
+                              &w->err));
+  for (size_t i = 0; i < LENGTH(scopes); ++i)
+    STEP(eerie_parameters_create(w->instance, scopes[i], &w->parameters[i], &w->err));
+  for (size_t i = 0; i < LENGTH(infos); ++i)
+    STEP(eerie_parameters_add(w->parameters[i / 2], &infos[i], NULL, &w->err));
+  STEP(eerie_parameters_add_memory(w->parameters[2], archive, sizeof archive, NULL, &w->err));
+  const eerie_program_options_t options = {.module = w->modules[0],
+                                           .device = w->device,
+                                           .parameters = w->parameters,
+                                           .parameters_count = LENGTH(w->parameters)};
+  STEP(eerie_program_create(w->instance, &options, &w->program, &w->err));
+  eerie_function_t *function = NULL;
+  STEP(find(w, "scale", &function));
+  return eerie_call(function, NULL, 0, w->values, 1, &w->err);
+}
+
 static const struct {
   const char *name;
   eerie_status_t (*run)(world_t *w);
@@ -342,6 +379,7 @@ static const struct {
     {"asynchronous calls", asynchronous},
     {"deferred calls", deferred},
     {"functions in C", natives},
+    {"parameters", parameters},
 };
 
 // One run with the n-th request refused. True while there was an n-th request.
