@@ -462,9 +462,8 @@ EERIE_API size_t eerie_list_count(const eerie_list_t *list);
 // A reference is retained for the caller: eerie_value_release it. OUT_OF_RANGE.
 EERIE_API eerie_status_t eerie_list_get(const eerie_list_t *list, size_t index,
                                         eerie_value_t *out_value, eerie_error_t *err);
-// The list retains a reference. OUT_OF_RANGE; INVALID_ARGUMENT: a kind that the list does not take;
-// FAILED_PRECONDITION: a list that would contain itself; RESOURCE_EXHAUSTED: lists in lists beyond
-// 32 levels.
+// The list retains a reference. OUT_OF_RANGE; FAILED_PRECONDITION: a kind that the list does not
+// take, or a list that would contain itself; RESOURCE_EXHAUSTED: lists in lists beyond 32 levels.
 EERIE_API eerie_status_t eerie_list_set(eerie_list_t *list, size_t index, eerie_value_t value,
                                         eerie_error_t *err);
 

@@ -138,7 +138,7 @@ static bool convert_value(ee_vm_value_t value, ee_vm_value_type_t from, ee_vm_va
 static EE_COLD eerie_status_t bad_type(size_t index, ee_vm_value_type_t held,
                                        ee_vm_value_type_t wanted, eerie_error_t *err) {
   (void)index, (void)value_type_name(held), (void)wanted;
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "list element %zu is %s, used as %s", index,
+  return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "list element %zu is %s, used as %s", index,
                  value_type_name(held), value_type_name(wanted));
 }
 

@@ -428,10 +428,10 @@ static void lists_of_values(void) {
   EXPECT_FAILURE(EERIE_OUT_OF_RANGE, "list of 3 elements", "list_get_i32", vref(list), vi32(3));
   EXPECT_FAILURE(EERIE_OUT_OF_RANGE, "list of 3 elements", "list_set_i64", vref(list), vi32(-1),
                  vi64(0));
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "i8", "list_set_f32", vref(list), vi32(0), vf32(1));
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "i8", "list_get_f64", vref(list), vi32(0));
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "ref", "list_set_ref", vref(list), vi32(0), vref(NULL));
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "ref", "list_get_buffer", vref(list), vi32(0));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "i8", "list_set_f32", vref(list), vi32(0), vf32(1));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "i8", "list_get_f64", vref(list), vi32(0));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "ref", "list_set_ref", vref(list), vi32(0), vref(NULL));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "ref", "list_get_buffer", vref(list), vi32(0));
   EXPECT_OK("list_resize", vref(list), vi32(1));
   EXPECT_OK("list_resize", vref(list), vi32(2));
   EXPECT_OK("list_get_i32", vref(list), vi32(1));
@@ -462,7 +462,7 @@ static void lists_of_values(void) {
   CHECK(r[0].f32 == 0.1f);
   EXPECT_OK("list_get_f64", vref(list), vi32(0));
   CHECK(r[0].f64 == (double)0.1f);
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "f32", "list_get_i32", vref(list), vi32(0));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "f32", "list_get_i32", vref(list), vi32(0));
   ee_object_release(list);
   EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "expected a vm.list, got null", "list_size", vref(NULL));
   EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "expected a vm.list, got null", "list_get_f32", vref(NULL),
@@ -481,7 +481,7 @@ static void lists_of_anything(void) {
   // Never set: null as a reference, no value.
   EXPECT_OK("list_get_buffer", vref(list), vi32(0));
   CHECK(r[0].ref == NULL);
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "none", "list_get_i32", vref(list), vi32(0));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "none", "list_get_i32", vref(list), vi32(0));
   EXPECT_OK("list_set_i32", vref(list), vi32(0), vi32(-7));
   EXPECT_OK("list_get_i64", vref(list), vi32(0));
   CHECK_EQ_INT(r[0].i64, -7);
@@ -499,7 +499,7 @@ static void lists_of_anything(void) {
   // Of another type: null.
   EXPECT_OK("list_get_list", vref(list), vi32(0));
   CHECK(r[0].ref == NULL);
-  EXPECT_FAILURE(EERIE_INVALID_ARGUMENT, "ref", "list_get_i32", vref(list), vi32(0));
+  EXPECT_FAILURE(EERIE_FAILED_PRECONDITION, "ref", "list_get_i32", vref(list), vi32(0));
   EXPECT_OK("list_set_i64", vref(list), vi32(0), vi64(1)); // lets the buffer go
   CHECK_EQ_INT(references(b), 1);
   EXPECT_OK("list_set_ref", vref(list), vi32(2), vref(b));
