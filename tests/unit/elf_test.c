@@ -201,6 +201,67 @@ static void pages_are_never_writable_and_executable(void) {
   free(image.bytes);
 }
 
+// What elf.c says that the compiler writes: a new release that does otherwise shows here first.
+static void check_segments(image_t image) {
+  enum { LOAD = 1, DYNAMIC = 2, TLS = 7, R = 4, RX = 5, RW = 6 };
+  static const uint64_t flags[3] = {R, RX, RW};
+  for (int i = 0; i < 3; ++i) {
+    const size_t h = header_of(image, LOAD, i);
+    if (CHECK(h != 0)) CHECK_EQ_INT(get(image, h + PH_FLAGS, 4), flags[i]);
+  }
+  CHECK_EQ_INT(header_of(image, LOAD, 3), 0);
+  const size_t data = header_of(image, LOAD, 2);
+  CHECK(get(image, data + PH_MEMORY, 8) > get(image, data + PH_FILE, 8)); // zeroed data
+  CHECK(header_of(image, DYNAMIC, 0) != 0);
+  CHECK(header_of(image, 0x6474e552, 0) != 0); // GNU_RELRO
+  CHECK_EQ_INT(header_of(image, TLS, 0), 0);
+}
+
+static void check_dynamic(image_t image) {
+  enum { NEEDED = 1, HASH = 4, INIT = 12, REL = 17, TEXTREL = 22, JMPREL = 23, INIT_ARRAY = 25 };
+  CHECK(dynamic_entry(image, HASH) != 0);
+  static const uint64_t absent[] = {NEEDED, INIT,       REL,           TEXTREL,
+                                    JMPREL, INIT_ARRAY, 36 /* RELR */, 0x6ffffef5 /* GNU_HASH */};
+  for (size_t i = 0; i < sizeof absent / sizeof *absent; ++i)
+    CHECK_EQ_INT(dynamic_entry(image, absent[i]), 0);
+}
+
+static void check_relocations(image_t image, uint32_t relative) {
+  enum { RELA = 7, RELASZ = 8 };
+  const size_t table = file_offset(image, get(image, dynamic_entry(image, RELA) + 8, 8));
+  const size_t size = (size_t)get(image, dynamic_entry(image, RELASZ) + 8, 8);
+  CHECK(size > 0 && size % 24 == 0);
+  for (size_t i = 0; i < size; i += 24)
+    CHECK_EQ_INT(get(image, table + i + 8, 8), relative); // symbol 0 in the upper half
+}
+
+// The null symbol, and the export.
+static void check_symbols(image_t image) {
+  enum { HASH = 4, SYMTAB = 6, SYMBOL_SIZE = 24 };
+  const size_t hash = file_offset(image, get(image, dynamic_entry(image, HASH) + 8, 8));
+  const size_t table = file_offset(image, get(image, dynamic_entry(image, SYMTAB) + 8, 8));
+  const uint64_t count = get(image, hash + 4, 4);
+  CHECK_EQ_INT(count, 2);
+  for (uint64_t i = 1; i < count; ++i)
+    CHECK(get(image, table + (size_t)i * SYMBOL_SIZE + 6, 2) != 0); // undefined
+}
+
+static void images_are_as_described(void) {
+  static const struct {
+    const char *arch;
+    uint32_t relative;
+  } machines[] = {{"x86_64", 8}, {"arm_64", 1027}, {"riscv_64", 3}};
+  for (size_t i = 0; i < sizeof machines / sizeof *machines; ++i) {
+    image_t image = read_image(machines[i].arch);
+    if (!image.bytes) SKIP("no images: run the test modules.elf_images first");
+    check_segments(image);
+    check_dynamic(image);
+    check_relocations(image, machines[i].relative);
+    check_symbols(image);
+    free(image.bytes);
+  }
+}
+
 static void other_machines_are_named(void) {
   static const struct {
     const char *arch, *name;
@@ -605,6 +666,7 @@ int main(int argc, char **argv) {
       RUN(runs_the_kernels_of_an_image),
       RUN(loads_from_any_alignment),
       RUN(pages_are_never_writable_and_executable),
+      RUN(images_are_as_described),
       RUN(other_machines_are_named),
       RUN(defects_are_refused_by_name),
       RUN(every_truncation_is_harmless),
