@@ -3,21 +3,21 @@
 
 // ---- Allocators --------------------------------------------------------------------------------
 
-static eerie_status_t allocate(ee_vm_call_t *call, ee_hal_device_t *device, uint32_t memory_types,
-                               uint32_t usage, int64_t size, ee_hal_buffer_t **out_buffer) {
-  if (EE_UNLIKELY(size < 0)) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "a buffer of %lld bytes", (long long)size);
+eerie_status_t ee_bridge_allocate(ee_vm_call_t *call, ee_hal_device_t *device, uint32_t index) {
+  const ee_vm_value_t *a = call->arguments + index;
+  if (EE_UNLIKELY(a[2].i64 < 0)) {
+    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "a buffer of %lld bytes",
+                   (long long)a[2].i64);
   }
-  return ee_hal_buffer_allocate(device, memory_types, usage, (uint64_t)size, out_buffer, call->err);
+  return ee_hal_buffer_allocate(device, (uint32_t)a[0].i32, (uint32_t)a[1].i32, (uint64_t)a[2].i64,
+                                (ee_hal_buffer_t **)(void *)&call->results[0].ref, call->err);
 }
 
 // allocator, queue, memory types, usage, size
 eerie_status_t ee_bridge_hal_allocator_allocate(ee_vm_call_t *call) {
   ee_hal_allocator_t *allocator = NULL;
   EE_TRY(ee_bridge_allocator(call, 0, &allocator));
-  return allocate(call, allocator->device, (uint32_t)call->arguments[2].i32,
-                  (uint32_t)call->arguments[3].i32, call->arguments[4].i64,
-                  (ee_hal_buffer_t **)(void *)&call->results[0].ref);
+  return ee_bridge_allocate(call, allocator->device, 2);
 }
 
 static void release_imported(void *user, ee_hal_buffer_t *buffer) {
@@ -102,6 +102,39 @@ eerie_status_t ee_bridge_hal_allocator_select(ee_vm_call_t *call) {
 
 // ---- Buffers -----------------------------------------------------------------------------------
 
+static EE_COLD eerie_status_t name_failure(ee_vm_call_t *call, const ee_vm_buffer_t *name,
+                                           eerie_status_t status) {
+  (void)call, (void)name;
+  EE_ANNOTATE(call->err, "%.*s", EE_STR_ARG(ee_vm_buffer_str(name)));
+  return status;
+}
+
+static eerie_status_t check_buffer(ee_vm_call_t *call, const ee_hal_buffer_t *buffer,
+                                   const ee_hal_allocator_t *allocator) {
+  const uint64_t minimum = (uint64_t)call->arguments[3].i64;
+  const uint32_t memory_types = (uint32_t)call->arguments[4].i32;
+  const uint32_t usage = (uint32_t)call->arguments[5].i32;
+  if (EE_UNLIKELY(buffer->size < minimum)) {
+    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "expected at least %llu bytes, got %llu",
+                   (unsigned long long)minimum, (unsigned long long)buffer->size);
+  }
+  if (EE_UNLIKELY(memory_types & ~buffer->memory_types)) {
+    return EE_FAIL(call->err, EERIE_PERMISSION_DENIED,
+                   "expected memory of types 0x%x, the buffer has 0x%x", memory_types,
+                   buffer->memory_types);
+  }
+  if (EE_UNLIKELY(usage & ~buffer->usage)) {
+    return EE_FAIL(call->err, EERIE_PERMISSION_DENIED,
+                   "expected a buffer for uses 0x%x, this one allows 0x%x", usage, buffer->usage);
+  }
+  if (EE_UNLIKELY(buffer->device != allocator->device)) {
+    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
+                   "the buffer belongs to another device (%s) than the module's (%s)",
+                   buffer->device->name, allocator->device->name);
+  }
+  return EERIE_OK;
+}
+
 // buffer, name, allocator, minimum size, memory types, usage
 eerie_status_t ee_bridge_hal_buffer_assert(ee_vm_call_t *call) {
   ee_hal_buffer_t *buffer = NULL;
@@ -110,32 +143,8 @@ eerie_status_t ee_bridge_hal_buffer_assert(ee_vm_call_t *call) {
   EE_TRY(ee_bridge_buffer(call, 0, &buffer));
   EE_TRY(ee_bridge_bytes(call, 1, &name));
   EE_TRY(ee_bridge_allocator(call, 2, &allocator));
-  const uint64_t minimum = (uint64_t)call->arguments[3].i64;
-  const uint32_t memory_types = (uint32_t)call->arguments[4].i32;
-  const uint32_t usage = (uint32_t)call->arguments[5].i32;
-  if (EE_UNLIKELY(buffer->size < minimum)) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
-                   "%.*s: expected at least %llu bytes, got %llu",
-                   EE_STR_ARG(ee_vm_buffer_str(name)), (unsigned long long)minimum,
-                   (unsigned long long)buffer->size);
-  }
-  if (EE_UNLIKELY(memory_types & ~buffer->memory_types)) {
-    return EE_FAIL(call->err, EERIE_PERMISSION_DENIED,
-                   "%.*s: expected memory of types 0x%x, the buffer has 0x%x",
-                   EE_STR_ARG(ee_vm_buffer_str(name)), memory_types, buffer->memory_types);
-  }
-  if (EE_UNLIKELY(usage & ~buffer->usage)) {
-    return EE_FAIL(call->err, EERIE_PERMISSION_DENIED,
-                   "%.*s: expected a buffer for uses 0x%x, this one allows 0x%x",
-                   EE_STR_ARG(ee_vm_buffer_str(name)), usage, buffer->usage);
-  }
-  if (EE_UNLIKELY(buffer->device != allocator->device)) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
-                   "%.*s: the buffer belongs to another device (%s) than the module's (%s)",
-                   EE_STR_ARG(ee_vm_buffer_str(name)), buffer->device->name,
-                   allocator->device->name);
-  }
-  return EERIE_OK;
+  const eerie_status_t status = check_buffer(call, buffer, allocator);
+  return EE_LIKELY(status == EERIE_OK) ? status : name_failure(call, name, status);
 }
 
 static eerie_status_t storage_of(ee_vm_call_t *call, ee_hal_buffer_t **out_storage) {
@@ -258,7 +267,7 @@ static bool dtypes_agree(uint32_t actual, uint32_t expected) {
   return integers && (actual & 0xFFu) == (expected & 0xFFu);
 }
 
-static EE_COLD eerie_status_t view_refused(ee_vm_call_t *call, const char *what, ee_str_t name,
+static EE_COLD eerie_status_t view_refused(ee_vm_call_t *call, const char *what,
                                            const ee_hal_buffer_view_t *view, uint32_t element_type,
                                            shape_t shape) {
 #if EERIE_MESSAGES
@@ -266,24 +275,45 @@ static EE_COLD eerie_status_t view_refused(ee_vm_call_t *call, const char *what,
   ee_hal_shape_format(expected, sizeof expected, element_type, shape.rank, shape.dims);
   ee_hal_shape_format(actual, sizeof actual, view->element_type, view->rank, view->dims);
 #else
-  (void)what, (void)name, (void)view, (void)element_type, (void)shape;
+  (void)what, (void)view, (void)element_type, (void)shape;
 #endif
-  return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "%.*s: wrong %s: expected %s, got %s",
-                 EE_STR_ARG(name), what, expected, actual);
+  return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "wrong %s: expected %s, got %s", what, expected,
+                 actual);
 }
 
-static EE_COLD eerie_status_t dimension_refused(ee_vm_call_t *call, uint32_t i, ee_str_t name,
+static EE_COLD eerie_status_t dimension_refused(ee_vm_call_t *call, uint32_t i,
                                                 const ee_hal_buffer_view_t *view,
                                                 uint32_t element_type, shape_t shape) {
 #if EERIE_MESSAGES
   char what[64];
   ee_format(what, sizeof what, "size of dimension %u (%lld, not %lld)", i, (long long)view->dims[i],
             (long long)shape.dims[i]);
-  return view_refused(call, what, name, view, element_type, shape);
+  return view_refused(call, what, view, element_type, shape);
 #else
   (void)i;
-  return view_refused(call, "", name, view, element_type, shape);
+  return view_refused(call, "", view, element_type, shape);
 #endif
+}
+
+static eerie_status_t check_view(ee_vm_call_t *call, const ee_hal_buffer_view_t *view) {
+  const uint32_t element_type = (uint32_t)call->arguments[2].i32;
+  const uint32_t encoding = (uint32_t)call->arguments[3].i32;
+  const shape_t shape = shape_at(call, 4);
+  if (EE_UNLIKELY(view->encoding != 0 && view->encoding != encoding)) {
+    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "wrong encoding: expected 0x%x, got 0x%x",
+                   encoding, view->encoding);
+  }
+  if (EE_UNLIKELY(!dtypes_agree(view->element_type, element_type))) {
+    return view_refused(call, "element type", view, element_type, shape);
+  }
+  if (EE_UNLIKELY(view->rank != shape.rank)) {
+    return view_refused(call, "rank", view, element_type, shape);
+  }
+  for (uint32_t i = 0; i < shape.rank; ++i) {
+    if (EE_LIKELY(view->dims[i] == shape.dims[i])) continue;
+    return dimension_refused(call, i, view, element_type, shape);
+  }
+  return EERIE_OK;
 }
 
 // view, name, element type, encoding, shape
@@ -292,25 +322,8 @@ eerie_status_t ee_bridge_hal_view_assert(ee_vm_call_t *call) {
   ee_vm_buffer_t *name = NULL;
   EE_TRY(ee_bridge_view(call, 0, &view));
   EE_TRY(ee_bridge_bytes(call, 1, &name));
-  const uint32_t element_type = (uint32_t)call->arguments[2].i32;
-  const uint32_t encoding = (uint32_t)call->arguments[3].i32;
-  const shape_t shape = shape_at(call, 4);
-  if (EE_UNLIKELY(view->encoding != 0 && view->encoding != encoding)) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
-                   "%.*s: wrong encoding: expected 0x%x, got 0x%x",
-                   EE_STR_ARG(ee_vm_buffer_str(name)), encoding, view->encoding);
-  }
-  if (EE_UNLIKELY(!dtypes_agree(view->element_type, element_type))) {
-    return view_refused(call, "element type", ee_vm_buffer_str(name), view, element_type, shape);
-  }
-  if (EE_UNLIKELY(view->rank != shape.rank)) {
-    return view_refused(call, "rank", ee_vm_buffer_str(name), view, element_type, shape);
-  }
-  for (uint32_t i = 0; i < shape.rank; ++i) {
-    if (EE_LIKELY(view->dims[i] == shape.dims[i])) continue;
-    return dimension_refused(call, i, ee_vm_buffer_str(name), view, element_type, shape);
-  }
-  return EERIE_OK;
+  const eerie_status_t status = check_view(call, view);
+  return EE_LIKELY(status == EERIE_OK) ? status : name_failure(call, name, status);
 }
 
 eerie_status_t ee_bridge_hal_view_buffer(ee_vm_call_t *call) {

@@ -88,6 +88,10 @@ EE_BRIDGE_ARGUMENT(bytes, ee_vm_buffer_t, ee_vm_buffer_type)
 eerie_status_t ee_bridge_bytes_range(ee_vm_call_t *call, uint32_t index, uint64_t offset,
                                      uint64_t size, uint8_t **out_data);
 
+// A buffer of the memory types, for the uses and of the size in slot `index` and the two after it;
+// goes into results[0].
+eerie_status_t ee_bridge_allocate(ee_vm_call_t *call, ee_hal_device_t *device, uint32_t index);
+
 // A binding made of slots: of `buffer` (or null) at `index`, which of `slot` it takes then.
 static inline eerie_status_t ee_bridge_binding(ee_vm_call_t *call, uint32_t index, uint32_t slot,
                                                int64_t offset, int64_t size,

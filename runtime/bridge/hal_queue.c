@@ -47,14 +47,7 @@ eerie_status_t ee_bridge_hal_queue_alloca(ee_vm_call_t *call) {
     return EE_FAIL(call->err, EERIE_UNIMPLEMENTED,
                    "allocation from pool %lld; there is only pool 0", (long long)a[4].i64);
   }
-  if (EE_UNLIKELY(a[7].i64 < 0)) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "a buffer of %lld bytes",
-                   (long long)a[7].i64);
-  }
-  ee_hal_buffer_t *buffer = NULL;
-  EE_TRY(ee_hal_buffer_allocate(queue.device, (uint32_t)a[5].i32, (uint32_t)a[6].i32,
-                                (uint64_t)a[7].i64, &buffer, call->err));
-  call->results[0].ref = &buffer->object;
+  EE_TRY(ee_bridge_allocate(call, queue.device, 5));
   return submit(call, &queue, &barrier);
 }
 
