@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
                                    {.kind = EERIE_KIND_I32, .as.i32 = 4}};
   eerie_value_t end;
   if (eerie_call(watch, inputs, 2, &end, 1, &err)) return fail(&err);
-  printf("%d reports; the first sensor ends at %g\n", station.reports,
+  printf("%d reports, the first sensor ends at %g\n", station.reports,
          (double)((const float *)eerie_tensor_data(end.as.tensor))[0]);
   eerie_value_release(&end);
 
