@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan test-onnx test-iree bench install size lint soak clean
+.PHONY: help setup build demo test test-asan test-onnx test-releases test-iree bench install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -43,6 +43,13 @@ test-onnx: setup-test build ## ONNX's backend tests, all of them, beside iree-ru
 test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOURCE=/path/to/iree
 	@$(VENV)/bin/python tests/conformance/iree_tests.py --source "$(IREE_SOURCE)"
 	@$(VENV)/bin/python tests/conformance/report.py
+
+# How much of ONNX's tests each release runs: all, tenth, fast or none.
+SHARE ?= all
+
+test-releases: setup-test build ## compilers 3.11, 3.12, 3.13 beside their own runtimes: SHARE=fast is quicker
+	@tests/releases/setup.sh 3.11.0 3.12.0
+	@$(VENV)/bin/python tests/releases/run.py --share $(SHARE)
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py

@@ -184,6 +184,8 @@ def main():
     parser.add_argument("--eerie", required=True, type=pathlib.Path)
     parser.add_argument("--tools", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--without", nargs="*", default=[], metavar="SOURCE-MODE",
+                        help="what another release cannot compile")
     parser.add_argument("modes", nargs="*", help="default: all of %s" % ", ".join(MODES))
     arguments = parser.parse_args()
     if not (arguments.tools / "iree-run-module").exists():
@@ -191,15 +193,14 @@ def main():
         return 77
     arguments.out.mkdir(parents=True, exist_ok=True)
     modes = arguments.modes or list(MODES)
+    cases = [(mode, case) for mode in modes for case in CASES
+             if applies(mode, case[0]) and "%s-%s" % (case[0], mode) not in arguments.without]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         # Each module once, before several cases want it.
-        sources = sorted({case[0] for case in CASES})
         list(pool.map(lambda pair: compile_module(arguments.tools, arguments.out, *pair,
                                                   MODES[pair[1]]),
-                      [(source, mode) for mode in modes for source in sources
-                       if applies(mode, source)]))
-        jobs = [pool.submit(compare, arguments, mode, case) for mode in modes for case in CASES
-                if applies(mode, case[0])]
+                      sorted({(case[0], mode) for mode, case in cases})))
+        jobs = [pool.submit(compare, arguments, *case) for case in cases]
         if not arguments.modes:
             compile_module(arguments.tools, arguments.out, "expectations", "vmvx", MODES["vmvx"])
             jobs += [pool.submit(expect, arguments, "vmvx", *pair) for pair in EXPECTATIONS]
