@@ -405,7 +405,8 @@ EERIE_API eerie_status_t eerie_call_tensors(eerie_function_t *function,
 
 // Starts a call that begins when `wait` is signaled (NULL: now) and signals `signal` when its
 // results are there (NULL: nobody). The results are given at once, as handles; read tensors only
-// after `signal`. A failure later on fails `signal`. Never blocks for an asynchronous function. A
+// after `signal`. A failure, now or later, fails `signal`; UNAVAILABLE, of a program that is busy,
+// leaves it as it was. Calls may be made before those that signal what they wait for. Never blocks for an asynchronous function. A
 // synchronous function (eerie_function_is_async false) is run to its end before this returns, after
 // waiting for `wait`.
 // DEFERRED: the function waits in its middle (shapes that depend on data); outputs are not there

@@ -198,7 +198,8 @@ static void complete_one(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *mark,
     **joins_tail = join;
     *joins_tail = &join->next_complete;
   }
-  ee_hal_fence_signal(fence->target, status, fence->error);
+  // One who comes too late to fail the fence may be writing the error.
+  ee_hal_fence_signal(fence->target, status, status == EERIE_OK ? NULL : fence->error);
 }
 
 static void complete_joins(ee_hal_fence_t *joins, ee_hal_fence_t **tail) {
