@@ -7,8 +7,9 @@
 //   --table         kernels may call functions of this program; prints what they are told
 //   --no-native     the program may not load machine code
 //
-// Compiled with -DLIBRARY_QUERY=<function>, kernels that are linked in are known. What fails is
-// printed as "<status>: <message>", which is an answer too: the exit code is 0.
+// Compiled with -DLIBRARY_QUERY=<function>, kernels that are linked in are known; with -DBARE the
+// runtime has no system, and gets memory and the module's bytes from here. What fails is printed as
+// "<status>: <message>", which is an answer too: the exit code is 0.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,12 +155,43 @@ static eerie_status_t give_kernels(run_t *run, const options_t *options, calls_t
   return status;
 }
 
+#if defined(BARE)
+static void *reallocate(void *user, void *pointer, size_t old_size, size_t new_size) {
+  (void)user, (void)old_size;
+  if (new_size) return realloc(pointer, new_size);
+  free(pointer);
+  return NULL;
+}
+
+static eerie_status_t create_instance(run_t *run) {
+  const eerie_instance_options_t options = {.allocator = {reallocate, NULL}};
+  return eerie_instance_create(&options, &run->instance, &run->err);
+}
+
+static eerie_status_t load_module(run_t *run, const char *path) {
+  static _Alignas(64) unsigned char bytes[1 << 20];
+  FILE *file = fopen(path, "rb");
+  if (!file) return EERIE_NOT_FOUND;
+  const size_t size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  return eerie_module_load_memory(run->instance, bytes, size, NULL, &run->module, &run->err);
+}
+#else
+static eerie_status_t create_instance(run_t *run) {
+  return eerie_instance_create(NULL, &run->instance, &run->err);
+}
+
+static eerie_status_t load_module(run_t *run, const char *path) {
+  return eerie_module_load_file(run->instance, path, NULL, &run->module, &run->err);
+}
+#endif
+
 static eerie_status_t open_program(run_t *run, const options_t *options, const char *path,
                                    calls_t *calls) {
-  eerie_status_t status = eerie_instance_create(NULL, &run->instance, &run->err);
+  eerie_status_t status = create_instance(run);
   if (!status) status = eerie_device_open(run->instance, "local-sync", &run->device, &run->err);
   if (!status) status = give_kernels(run, options, calls);
-  if (!status) status = eerie_module_load_file(run->instance, path, NULL, &run->module, &run->err);
+  if (!status) status = load_module(run, path);
   const eerie_program_options_t program = {
       .module = run->module, .device = run->device, .no_native = options->no_native};
   if (!status) status = eerie_program_create(run->instance, &program, &run->program, &run->err);

@@ -4,7 +4,7 @@ their host: compiled here, run by kernels_run.c over the public interface, and c
 with iree-run-module and with NumPy.
 
     kernels_test.py --runner kernels_run --library libeerie.a --source DIR --tools .venv/bin
-                    --out DIR [--cc COMPILER] [--cflags FLAGS]
+                    --core core-static-sources.txt --out DIR [--cc COMPILER] [--cflags FLAGS]
 
 Exit code 1 when something differs, 77 when the compiler is not installed.
 """
@@ -160,6 +160,22 @@ class Kernels(unittest.TestCase):
         self.assertEqual(sorted(arrays), sorted(self.functions), last)
         self.agrees(arrays, self.functions, embedded)
 
+    def test_linked_in_without_a_system(self):
+        # The core as a microcontroller has it, on this machine: no libc but the program's own use.
+        module = self.static_module()
+        sources = [options.source / line for line in options.core.read_text().split()]
+        program = built("bare_run", HERE / "kernels_run.c", *sources, options.out / "static.o",
+                        flags=[f"-I{options.source}/include", f"-I{options.source}/runtime",
+                               *shlex.split(options.cflags), "-O0", "-DBARE", "-DEERIE_THREADS=0",
+                               "-DLIBRARY_QUERY=static_linked_library_query"])
+        arrays, last = eerie(module, self.functions, runner=program)
+        self.assertEqual(sorted(arrays), sorted(self.functions), last)
+        self.agrees(arrays, self.functions, compiled("embedded", "static.mlir", *CPU))
+        _, answer = eerie(compiled("embedded", "static.mlir", *CPU), self.functions, runner=program)
+        self.assertRegex(answer, "UNAVAILABLE|INCOMPATIBLE")
+        _, answer = eerie(module, self.functions, "--no-native", runner=program)
+        self.assertRegex(answer, "PERMISSION_DENIED|INCOMPATIBLE")
+
     def test_not_linked_into_the_program(self):
         _, answer = eerie(self.static_module(), self.functions)
         self.assertRegex(answer, r"NOT_FOUND: .*static library 'static_linked'.*it has: none")
@@ -256,12 +272,13 @@ def main():
     parser.add_argument("--runner", required=True, type=pathlib.Path)
     parser.add_argument("--library", required=True, type=pathlib.Path)
     parser.add_argument("--source", required=True, type=pathlib.Path)
+    parser.add_argument("--core", required=True, type=pathlib.Path)
     parser.add_argument("--tools", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cflags", default="")
     options, rest = parser.parse_known_args()
-    for name in ("runner", "library", "source", "tools", "out"):
+    for name in ("runner", "library", "source", "core", "tools", "out"):
         setattr(options, name, getattr(options, name).resolve())
     if not (options.tools / "iree-compile").exists():
         print(f"skipped: no compiler at {options.tools}")
