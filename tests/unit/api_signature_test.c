@@ -60,6 +60,19 @@ static void names_dtypes_and_shapes(void) {
   ee_api_function_forget(&heap, &f);
 }
 
+// Functions in C may leave open what a tensor is.
+static void tensors_of_any_kind(void) {
+  eerie_function_t f = describe("0rr_r", "(%x: tensor, !hal.buffer_view) -> (tensor)", "");
+  REQUIRE(f.input_count == 2 && f.output_count == 1);
+  CHECK_STR(f.inputs[0].name, "x");
+  CHECK_EQ_INT(f.inputs[0].kind, EERIE_KIND_TENSOR);
+  CHECK_EQ_INT(f.inputs[0].dtype, EERIE_DTYPE_NONE);
+  CHECK(f.inputs[0].rank == SIZE_MAX && f.inputs[1].rank == SIZE_MAX);
+  CHECK_EQ_INT(f.inputs[1].kind, EERIE_KIND_TENSOR);
+  CHECK_EQ_INT(f.outputs[0].kind, EERIE_KIND_TENSOR);
+  ee_api_function_forget(&heap, &f);
+}
+
 static void rank_zero_complex_and_sub_byte(void) {
   eerie_function_t f =
       describe("0rrrr_r",
@@ -158,6 +171,7 @@ static void dtype_names_round_trip(void) {
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(names_dtypes_and_shapes),
+      RUN(tensors_of_any_kind),
       RUN(rank_zero_complex_and_sub_byte),
       RUN(attributes_behind_a_type_are_dropped),
       RUN(coarse_fences_are_not_inputs),
