@@ -73,8 +73,8 @@ static void orders_are_undone(void) {
 static void damage_is_named(void) {
   check_refused("", 0, EERIE_DATA_LOSS, "no dictionary");
   check_refused("{'descr': '<f4'}", 0, EERIE_DATA_LOSS, "missing");
-  check_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 23, EERIE_OUT_OF_RANGE,
-                "truncated: 23 of 24 bytes");
+  check_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 23,
+                EERIE_OUT_OF_RANGE, "truncated: 23 of 24 bytes");
   check_refused("{'descr': '<f4', 'fortran_order': Maybe, 'shape': (2, 3), }", 24, EERIE_DATA_LOSS,
                 "neither True nor False");
   check_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (2, -3), }", 24, EERIE_DATA_LOSS,
