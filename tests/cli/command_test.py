@@ -133,7 +133,7 @@ class Modules(harness.Case):
         done = self.eerie("inspect", self.module)
         self.assertEqual(done.code, 0, done.err)
         self.assertIn("module @module", done.out)
-        self.assertIn("bytecode 17.0, hal 7", done.out)
+        self.assertIn("bytecode 17.0, hal 7, compiler 3.12 or newer", done.out)
         self.assertIn(
             "sync func @mul(%input0: tensor<4xf32>, %input1: tensor<4xf32>) -> "
             "(%output0: tensor<4xf32>)",
