@@ -34,7 +34,7 @@ typedef struct text {
 static void put(text_t *text, ee_str_t s) {
   const size_t room = sizeof text->data - 1 - text->size;
   const size_t size = s.size < room ? s.size : room;
-  if (size) memcpy(text->data + text->size, s.data, size);
+  if (size && s.data) memcpy(text->data + text->size, s.data, size);
   text->size += size;
   text->data[text->size] = 0;
 }
