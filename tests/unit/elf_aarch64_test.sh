@@ -26,3 +26,9 @@ for test in elf port; do
     -o "$out/${test}_test" -lm -lpthread
   "$emulator" "$out/${test}_test"
 done
+
+# Word 0 of the processor's data for CPUs whose features are known from their reference manuals: fp; and
+# fp, lse, fullfp16, dotprod.
+for pair in cortex-a53:1 cortex-a76:1403; do
+  EERIE_TEST_CPU_WORD=${pair#*:} "$emulator" -cpu "${pair%:*}" "$out/port_test" knows_the_processor
+done

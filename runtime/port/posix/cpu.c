@@ -3,6 +3,8 @@
 // Word 0 holds one bit for each feature; the others are zero. Bit numbers are a format that
 // compiled kernels contain: iree/schemas/cpu_feature_bits.inl of 3.13. What the CPU has and the
 // system does not save on a thread switch counts as absent.
+#define _DEFAULT_SOURCE // syscall
+
 #include "port/port.h"
 
 #if defined(__x86_64__)
@@ -103,6 +105,42 @@ void ee_port_cpu_data(uint64_t out_data[8]) {
     const uint64_t has = words[hwcaps[i].word] >> hwcaps[i].source_bit & 1u;
     out_data[0] |= has << hwcaps[i].bit;
   }
+}
+
+#elif defined(__riscv) && __riscv_xlen == 64 && defined(__linux__)
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Source: Linux, Documentation/arch/riscv/hwprobe.rst and arch/riscv/include/uapi/asm/hwprobe.h.
+#define SYSCALL_HWPROBE  258
+#define KEY_EXTENSIONS   4 // RISCV_HWPROBE_KEY_IMA_EXT_0
+#define CSR_VECTOR_BYTES "0xc22"
+
+// Bit of the key's value to feature bit: v, zvfhmin, zvfh, zvfbfwma.
+static const uint8_t extensions[][2] = {{2, 0}, {31, 1}, {30, 2}, {54, 3}};
+
+// zvl256b, zvl1024b, zvl4096b
+static uint64_t vector_lengths(void) {
+  uint64_t bytes;
+  __asm__ volatile("csrr %0, " CSR_VECTOR_BYTES : "=r"(bytes));
+  return (uint64_t)(bytes >= 32) << 5 | (uint64_t)(bytes >= 128) << 6 |
+         (uint64_t)(bytes >= 512) << 7;
+}
+
+// A kernel before 6.4 does not know the question, and one that does not know the key answers -1 in
+// its place: no features.
+void ee_port_cpu_data(uint64_t out_data[8]) {
+  struct {
+    int64_t key;
+    uint64_t value;
+  } pair = {KEY_EXTENSIONS, 0};
+  memset(out_data, 0, 8 * sizeof *out_data);
+  if (syscall(SYSCALL_HWPROBE, &pair, 1, 0, NULL, 0) != 0 || pair.key != KEY_EXTENSIONS) return;
+  for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; ++i) {
+    out_data[0] |= (pair.value >> extensions[i][0] & 1u) << extensions[i][1];
+  }
+  if (out_data[0] & 1u) out_data[0] |= vector_lengths();
 }
 
 #else
