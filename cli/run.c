@@ -192,21 +192,29 @@ static int run(const run_options_t *options, const ee_cli_strings_t *positional)
 
 // ---- Lists, as iree-run-module prints them ------------------------------------------------------
 
-static int list_devices(bool drivers) {
+// "local-sync://": the driver's name there is what stands before the colon. `wanted`: only those of
+// one driver; "" for all.
+static int list_devices(const char *wanted, bool drivers) {
   eerie_error_t err = {0};
   eerie_instance_t *instance = NULL;
   const eerie_status_t status = eerie_instance_create(NULL, &instance, &err);
   if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
   eerie_device_info_t info;
-  const char *previous = "";
+  size_t shown = 0;
   for (size_t i = 0; eerie_device_list(instance, i, &info); ++i) {
-    if (!drivers) puts(info.name);
-    // Devices of one driver stand together.
-    if (drivers && strcmp(previous, info.driver) != 0) puts(info.driver);
-    previous = info.driver;
+    const int length = (int)strcspn(info.name, ":");
+    if (*wanted &&
+        (strlen(wanted) != (size_t)length || memcmp(wanted, info.name, (size_t)length) != 0))
+      continue;
+    ++shown;
+    if (drivers)
+      printf("%16.*s: %s\n", length, info.name, info.description);
+    else
+      printf("%s%s\n", info.name, info.name[length] ? "" : "://");
   }
   eerie_instance_release(instance);
-  return EE_CLI_OK;
+  return shown || !*wanted ? EE_CLI_OK
+                           : ee_cli_fail(EE_CLI_INCOMPATIBLE, "no driver '%s' (NOT_FOUND)", wanted);
 }
 
 int eerie_cli_run(int argc, char **argv) {
@@ -252,7 +260,8 @@ int eerie_cli_run(int argc, char **argv) {
       exit_code = ee_cli_fail(EE_CLI_USAGE, "--equality_mode: '%s' is not approximate or exact",
                               options.equality_mode);
     else if (options.list_devices || options.list_drivers)
-      exit_code = list_devices(options.list_drivers);
+      exit_code =
+          list_devices(options.list_devices ? options.list_devices : "", options.list_drivers);
     else
       exit_code = run(&options, &positional);
   }

@@ -68,8 +68,10 @@ class Facts(harness.Case):
             [line.split()[0] for line in done.out.splitlines()],
         )
         named = self.eerie("run", "--list_devices")
-        self.assertEqual(named.out.split(), [device["name"] for device in listed])
-        self.assertEqual(self.eerie("run", "--list_drivers").out.split(), ["cpu"])
+        names = [device["name"] for device in listed]
+        self.assertEqual(named.out.split(), [name + "://" for name in names])
+        drivers = self.eerie("run", "--list_drivers").out.splitlines()
+        self.assertEqual([line.split(":")[0].strip() for line in drivers], names)
 
     def test_doctor(self):
         done = self.eerie("doctor", "--json")

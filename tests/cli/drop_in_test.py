@@ -181,6 +181,9 @@ def flags():
     line("values", "mul", *call, "--device_profiling_mode=", "--device_profiling_output=",
          "--print_device_statistics=false", "--instrument_file=", "--device_capture_tool=")
     line("values", "mul", *call, "--device_allocator=caching")
+    line("values", "mul", *call, "--list_devices=local-sync")
+    line("values", "mul", *call, "--list_devices=local-task")
+    line("values", "mul", *call, "--list_devices=absent")
     line("values", "mul", *call, "--flagfile=flags.txt")
     line("values", "mul", "--flagfile=inputs.txt")
 
