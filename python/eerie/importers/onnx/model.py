@@ -20,6 +20,8 @@ from ..source import SourceError
 SMALL_BYTES = 1024
 # Below this opset some operators (BatchNormalization, Softmax) have forms that do not lower.
 LEAST_OPSET = 17
+# What nodes are written in that a rewrite makes for a model without an opset of its own.
+NEW_OPSET = 20
 
 # Types whose elements are stored a byte or more each, so that their bytes are what a module expects.
 _WHOLE_BYTES = {

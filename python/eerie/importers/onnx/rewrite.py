@@ -1,13 +1,53 @@
 """Which rewrites an ONNX graph goes through before it is imported, and in which order."""
 from __future__ import annotations
 
-import onnx
+from onnx import inliner
 
+from . import fold, rewrites
 from . import model as onnx_model
+
+# Operators that ONNX itself defines by others, and that do not lower, or not in all forms.
+_BY_DEFINITION = {
+    "": ["AffineGrid", "Attention", "CausalConvWithState", "LinearAttention",
+         "NegativeLogLikelihoodLoss", "RMSNormalization", "RotaryEmbedding",
+         "SoftmaxCrossEntropyLoss"],
+    "ai.onnx.preview": ["FlexAttention"],
+}
+# A rewrite may make nodes for another one; more rounds than this are a circle.
+_ROUNDS = 8
+
+
+def _inline_definitions(model: onnx_model.Model) -> bool:
+    """Replaces operators by their definitions in the standard; whether there were any."""
+    wanted = [(domain, name) for domain, names in _BY_DEFINITION.items() for name in names]
+    used = {(node.domain, node.op_type) for node in model.proto.graph.node}
+    if not used.intersection(wanted):
+        return False
+    model.proto = inliner.inline_selected_functions(
+        model.proto, wanted, exclude=False, inline_schema_functions=True)
+    onnx_model.infer_shapes(model)
+    return True
 
 
 def run(model: onnx_model.Model) -> None:
     """Rewrites the graph in place until nothing changes any more; types are inferred afterwards."""
     if model.proto.functions:
-        model.proto = onnx.inliner.inline_local_functions(model.proto)
+        model.proto = inliner.inline_local_functions(model.proto)
+    if model.opset == 0:  # a model may use operators of other domains alone
+        model.proto.opset_import.add(domain="", version=onnx_model.NEW_OPSET)
     onnx_model.infer_shapes(model)
+    fold.run(model)
+    done: set[str] = set()
+    for _ in range(_ROUNDS):
+        changed = _inline_definitions(model)
+        names = rewrites.apply(model)
+        done |= names
+        if not names and not changed:
+            break
+        onnx_model.infer_shapes(model)
+        fold.run(model)
+        onnx_model.infer_shapes(model)
+    if done:
+        model.notes.append(f"rewritten: {', '.join(sorted(done))}")
+
+
