@@ -348,6 +348,8 @@ typedef struct signature {
   const eerie_native_function_t *declared;
   ee_api_scan_t scan;
   char *letters; // where the next letter of the calling convention goes
+  const char *arguments_end;
+  ee_str_t results; // the text behind the arrow, without parentheses
   eerie_error_t *err;
 } signature_t;
 
@@ -426,15 +428,15 @@ static eerie_status_t read_list(signature_t *s) {
   return next_is(s, ")") ? EERIE_OK : bad_signature(s, s->scan.at, "',' or ')'");
 }
 
-// Reads "(...) -> type", "(...) -> (...)" or "(...)", behind "async" or not. *out_results: the text
-// behind the arrow.
-static eerie_status_t read_signature(signature_t *s, eerie_function_t *types, bool *out_async,
-                                     ee_str_t *out_results) {
+// Reads "(...) -> type", "(...) -> (...)" or "(...)", behind "async" or not.
+static eerie_status_t read_signature(signature_t *s, native_function_t *function) {
+  eerie_function_t *types = &function->types;
   *s->letters++ = '0';
   types->arguments = s->letters;
-  *out_async = next_is(s, "async");
+  function->is_async = next_is(s, "async");
   if (!next_is(s, "(")) return bad_signature(s, s->scan.at, "'('");
   EE_TRY(read_list(s));
+  s->arguments_end = s->scan.at;
   types->input_count = (size_t)(s->letters - types->arguments);
   if (types->is_async) {
     *s->letters++ = 'r';
@@ -442,12 +444,12 @@ static eerie_status_t read_signature(signature_t *s, eerie_function_t *types, bo
   }
   *s->letters++ = '_';
   types->results = s->letters;
-  *out_results = (ee_str_t){s->scan.at, 0};
+  s->results = (ee_str_t){s->scan.at, 0};
   if (next_is(s, "->")) {
     const bool listed = next_is(s, "(");
-    out_results->data = s->scan.at;
+    s->results.data = s->scan.at;
     EE_TRY(listed ? read_list(s) : read_type(s));
-    out_results->size = (size_t)(s->scan.at - out_results->data) - listed;
+    s->results.size = (size_t)(s->scan.at - s->results.data) - listed;
   }
   types->output_count = (size_t)(s->letters - types->results);
   *s->letters++ = 0;
@@ -487,7 +489,7 @@ static eerie_status_t describe_function(const natives_t *natives, const char *mo
   // A letter, and an object's type, for at most every other character; a few more for what is
   // written around them.
   size_t objects_size;
-  if (!ee_mul_size(length / 2 + 1, sizeof *function->objects, &objects_size) ||
+  if (!ee_mul_size(length / 2 + 1, sizeof(void *), &objects_size) ||
       !ee_add_size(objects_size, 2 * length + 24, &function->block_size)) {
     return EE_NO_MEMORY(err, SIZE_MAX);
   }
@@ -506,20 +508,16 @@ static eerie_status_t describe_function(const natives_t *natives, const char *mo
       .letters = convention,
       .err = err,
   };
-  ee_str_t results = {NULL, 0};
-  const eerie_status_t status = read_signature(&s, types, &function->is_async, &results);
+  const eerie_status_t status = read_signature(&s, function);
   if (status != EERIE_OK) {
     types->input_count = types->output_count = 0;
     return status;
   }
   // As compilers write it: with parentheses around one result too.
-  const char *list_end = results.data;
-  while (list_end[-1] != ')')
-    --list_end;
   char *declaration = s.letters, *at = declaration;
-  at = append(at, declared->signature, (size_t)(list_end - declared->signature));
+  at = append(at, declared->signature, (size_t)(s.arguments_end - declared->signature));
   at = append(at, " -> (", 5);
-  at = append(at, results.data, results.size);
+  at = append(at, s.results.data, s.results.size);
   *at++ = ')';
   types->declaration = declaration;
   EE_TRY(ee_api_types_describe(natives->heap, (ee_str_t){declaration, (size_t)(at - declaration)},
