@@ -166,15 +166,14 @@ static mode_t output_mode(const char *path) {
 
 // Makes a file beside `path`; the caller frees its name. The file's number, or -1 with errno set.
 static int open_beside(const char *path, char **out_name) {
-  const size_t length = strlen(path);
   static const char suffix[] = ".XXXXXX";
-  char *name = malloc(length + sizeof suffix);
+  const size_t size = strlen(path) + sizeof suffix;
+  char *name = malloc(size);
   if (!name) {
     errno = ENOMEM;
     return -1;
   }
-  memcpy(name, path, length);
-  memcpy(name + length, suffix, sizeof suffix);
+  snprintf(name, size, "%s%s", path, suffix);
   const int file = mkstemp(name);
   if (file < 0) {
     const int number = errno;

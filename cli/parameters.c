@@ -18,7 +18,7 @@ static eerie_status_t find_set(eerie_instance_t *instance, const char *scope, si
   }
   char *const name = strndup(scope, length);
   eerie_parameters_t **const sets =
-      realloc(parameters->sets, (parameters->count + 1) * sizeof *parameters->sets);
+      realloc(parameters->sets, (parameters->count + 1) * sizeof(eerie_parameters_t *));
   if (sets) parameters->sets = sets;
   const eerie_status_t status = name && sets
                                     ? eerie_parameters_create(instance, name, out_set, err)

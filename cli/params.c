@@ -226,7 +226,12 @@ static int link_observed(eerie_instance_t *instance, const options_t *options,
   const size_t count = options->modules.count;
   eerie_module_t **modules = calloc(count, sizeof(eerie_module_t *));
   observer_t *observers = calloc(parameters->count, sizeof *observers);
-  int exit_code = modules && observers ? EE_CLI_OK : out_of_memory();
+  if (!modules || !observers) {
+    free(observers);
+    free(modules);
+    return out_of_memory();
+  }
+  int exit_code = EE_CLI_OK;
   for (size_t i = 0; i < count && !exit_code; ++i)
     exit_code = ee_cli_load_module(instance, options->modules.items[i], &modules[i]);
   for (size_t i = 0; i < parameters->count && !exit_code; ++i) {
@@ -244,7 +249,7 @@ static int link_observed(eerie_instance_t *instance, const options_t *options,
     for (size_t i = 0; i < parameters->count; ++i)
       eerie_parameters_observe(parameters->sets[i], NULL, NULL);
   }
-  for (size_t i = 0; i < count && modules; ++i)
+  for (size_t i = 0; i < count; ++i)
     eerie_module_release(modules[i]);
   free(observers);
   free(modules);

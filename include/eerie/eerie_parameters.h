@@ -13,7 +13,8 @@
 //       &program, &err);
 //
 // Weights are used where they lie in the mapping when their address is a multiple of
-// EERIE_BUFFER_ALIGNMENT; others are copied, once, when the program is created.
+// EERIE_BUFFER_ALIGNMENT and the set is not writable; others are copied, once, when the program is
+// created.
 //
 // A set belongs to one thread while it is being filled; afterwards any number of programs on any
 // threads may use it.

@@ -364,11 +364,13 @@ static void release_source(void *user, ee_hal_buffer_t *buffer) {
 }
 
 // A buffer over the bytes where they are, when they are constant for the module, aligned as kernels
-// need it, and the device can use host memory; else NULL.
+// need it, and the device can use host memory; else NULL. Not those of a file that is open for
+// writing: kernels of some compilers overwrite constants, which must not reach the file.
 static eerie_status_t load_in_place(const request_t *request, const piece_t *piece, uint32_t usage,
                                     ee_hal_buffer_t **out_buffer) {
   const ee_params_entry_t *entry = piece->entry;
-  if (!entry->data || piece->size == 0 || !(usage & EE_HAL_USAGE_SHARING_IMMUTABLE)) {
+  if (!entry->data || entry->source->writable || piece->size == 0 ||
+      !(usage & EE_HAL_USAGE_SHARING_IMMUTABLE)) {
     return EERIE_OK;
   }
   uint8_t *data = entry->data + (size_t)piece->parameter_offset;

@@ -93,14 +93,14 @@ static eerie_status_t take(reader_t *reader, const char *part, uint64_t size,
 }
 
 static eerie_status_t take_u32(reader_t *reader, const char *part, uint32_t *out_value) {
-  const uint8_t *p = NULL;
+  const uint8_t *p = reader->source->data;
   EE_TRY(take(reader, part, 4, &p));
   *out_value = ee_load_u32(p);
   return EERIE_OK;
 }
 
 static eerie_status_t take_u64(reader_t *reader, const char *part, uint64_t *out_value) {
-  const uint8_t *p = NULL;
+  const uint8_t *p = reader->source->data;
   EE_TRY(take(reader, part, 8, &p));
   *out_value = ee_load_u64(p);
   return EERIE_OK;
@@ -108,7 +108,7 @@ static eerie_status_t take_u64(reader_t *reader, const char *part, uint64_t *out
 
 static eerie_status_t take_string(reader_t *reader, const char *part, ee_str_t *out_text) {
   uint64_t size = 0;
-  const uint8_t *p = NULL;
+  const uint8_t *p = reader->source->data;
   EE_TRY(take_u64(reader, part, &size));
   EE_TRY(take(reader, part, size, &p));
   *out_text = (ee_str_t){(const char *)p, (size_t)size};
@@ -156,7 +156,7 @@ static eerie_status_t skip_array(reader_t *reader) {
       }
       left[depth] = count;
     } else {
-      const uint8_t *p = NULL;
+      const uint8_t *p = reader->source->data;
       if (!ee_mul_u64(count, value_sizes[type], &size)) size = UINT64_MAX;
       EE_TRY(take(reader, "array", size, &p));
     }
@@ -174,7 +174,7 @@ static eerie_status_t read_value(reader_t *reader, ee_str_t key, uint32_t *align
   }
   if (type == VALUE_ARRAY) return skip_array(reader);
   if (type == VALUE_STRING) return skip_strings(reader, 1);
-  const uint8_t *p = NULL;
+  const uint8_t *p = reader->source->data;
   EE_TRY(take(reader, "value", value_sizes[type], &p));
   if (!is_alignment) return EERIE_OK;
   *alignment = ee_load_u32(p);
@@ -279,7 +279,7 @@ static eerie_status_t add_tensor(reader_t *reader, const tensor_t *tensor, uint3
 static eerie_status_t read_tensors(reader_t *reader, uint64_t count, uint32_t alignment,
                                    size_t data_offset) {
   for (uint64_t i = 0; i < count; ++i) {
-    tensor_t tensor;
+    tensor_t tensor = {.type = 0};
     eerie_status_t status = read_tensor(reader, &tensor);
     if (status == EERIE_OK && data_offset) {
       status = add_tensor(reader, &tensor, alignment, data_offset);

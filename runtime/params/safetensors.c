@@ -159,8 +159,7 @@ static eerie_status_t check_tensor(reader_t *reader, const tensor_t *tensor) {
 }
 
 static eerie_status_t read_tensor(reader_t *reader, ee_str_t key) {
-  tensor_t tensor;
-  tensor.members = 0;
+  tensor_t tensor = {.members = 0};
   EE_TRY(ee_json_take(&reader->json, '{'));
   if (!ee_json_try(&reader->json, '}')) {
     do {

@@ -23,8 +23,8 @@ eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_e
 // The same for reading and writing: what is written into the mapping is written to the file.
 eerie_status_t ee_port_file_map_shared(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
 void ee_port_file_unmap(ee_bytes_t bytes);
-// Tells that `bytes`, which lie in a mapping, will not be looked at soon: the memory of their pages
-// may be taken back. Their contents stay. A hint.
+// Tells that `bytes`, which lie in a mapping and were not written, will not be looked at soon: the
+// memory of whole pages among them may be taken back. Their contents stay. A hint.
 void ee_port_file_evict(ee_bytes_t bytes);
 
 // ---- Memory for code ---------------------------------------------------------------------------

@@ -30,6 +30,38 @@ static void maps_whole_files(void) {
   ee_port_file_unmap(bytes);
 }
 
+static void writes_through_a_mapping(void) {
+  char path[512];
+  path_of(path, sizeof path, "shared");
+  FILE *file = fopen(path, "wb");
+  REQUIRE(file);
+  const size_t size = 3 * ee_port_page_size() + 100;
+  for (size_t i = 0; i < size; ++i)
+    fputc((int)(i & 0x7F), file);
+  fclose(file);
+  ee_bytes_t bytes = {NULL, 0};
+  REQUIRE_OK(ee_port_file_map_shared(path, &bytes, NULL));
+  CHECK_EQ_INT(bytes.size, size);
+  ((uint8_t *)(uintptr_t)bytes.data)[size - 1] = 0xEE;
+  ee_port_file_evict(bytes); // what was written stays written
+  CHECK_EQ_INT(bytes.data[size - 1], 0xEE);
+  CHECK_EQ_INT(bytes.data[5], 5);
+  ee_port_file_unmap(bytes);
+  REQUIRE_OK(ee_port_file_map(path, &bytes, NULL));
+  CHECK_EQ_INT(bytes.data[size - 1], 0xEE);
+  // Any range may be named; contents stay.
+  for (size_t i = 0; i < 40; ++i)
+    ee_port_file_evict((ee_bytes_t){bytes.data + i * 300, size - i * 300});
+  ee_port_file_evict((ee_bytes_t){bytes.data, 0});
+  for (size_t i = 0; i + 1 < size; ++i)
+    CHECK(bytes.data[i] == (i & 0x7F));
+  ee_port_file_unmap(bytes);
+  eerie_error_t err = {.code = EERIE_OK};
+  unlink(path);
+  CHECK_STATUS(ee_port_file_map_shared(path, &bytes, &err), EERIE_NOT_FOUND);
+  CHECK_CONTAINS(err.message, path);
+}
+
 static void names_what_it_cannot_map(void) {
   char path[512];
   eerie_error_t err = {.code = EERIE_OK};
@@ -240,9 +272,9 @@ static void the_allocator_resizes(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(maps_whole_files),       RUN(names_what_it_cannot_map), RUN(pages_become_code),
-      RUN(the_clock_goes_forward), RUN(monitors_pass_the_turn),   RUN(opens_shared_libraries),
-      RUN(knows_the_processor),    RUN(the_allocator_resizes),
+      RUN(maps_whole_files),       RUN(writes_through_a_mapping), RUN(names_what_it_cannot_map),
+      RUN(pages_become_code),      RUN(the_clock_goes_forward),   RUN(monitors_pass_the_turn),
+      RUN(opens_shared_libraries), RUN(knows_the_processor),      RUN(the_allocator_resizes),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }

@@ -70,10 +70,10 @@ void ee_port_file_unmap(ee_bytes_t bytes) {
 }
 
 void ee_port_file_evict(ee_bytes_t bytes) {
-  if (bytes.size == 0) return;
-  // Whole pages, those at the ends included: what else lies there is read again from the file.
+  // Only whole pages: what else lies in those at the ends may have been written, by kernels that
+  // overwrite constants, and would be the file's again.
   const uintptr_t mask = (uintptr_t)ee_port_page_size() - 1;
-  const uintptr_t start = (uintptr_t)bytes.data & ~mask;
-  const uintptr_t end = ((uintptr_t)bytes.data + bytes.size + mask) & ~mask;
-  (void)madvise((void *)start, end - start, MADV_DONTNEED);
+  const uintptr_t start = ((uintptr_t)bytes.data + mask) & ~mask;
+  const uintptr_t end = ((uintptr_t)bytes.data + bytes.size) & ~mask;
+  if (start < end) (void)madvise((void *)start, end - start, MADV_DONTNEED);
 }
