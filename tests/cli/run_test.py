@@ -488,6 +488,25 @@ class BadInput(RunCase):
         self.refused(2, "did you mean --function?", "next", "--fucntion=x")
         self.refused(2, "--output_max_element_count", "next", "--output_max_element_count=-1")
 
+    def test_flag_files(self):
+        (self.folder / "self.txt").write_text("--flagfile=self.txt\n")
+        self.refused(2, ["self.txt", "8 levels"], "next", "--flagfile=self.txt")
+        self.refused(3, "absent.txt", "next", "--flagfile=absent.txt")
+        (self.folder / "bad.txt").write_text("  # --output=-\r\n\n \t--no_such=1  \r\n")
+        self.refused(2, "unknown option --no_such", "next", "--flagfile=bad.txt")
+        (self.folder / "end.txt").write_text("--output")
+        self.refused(2, "--output needs a value", "next", "--flagfile=end.txt")
+        (self.folder / "bytes.txt").write_bytes(bytes(range(256)) * 16)
+        self.assertIn(self.run_eerie("next", "--flagfile=bytes.txt").code, (0, 2, 3))
+        (self.folder / "good.txt").write_text("--flagfile=inner.txt\n--output_max_element_count=1")
+        (self.folder / "inner.txt").write_text("--input=2xi32=5\n")
+        done = self.run_eerie("id_i32", "--flagfile=good.txt")
+        self.assertIn("2xi32=5...", done.out, done.err)
+        for command in ("bench", "check"):
+            (self.folder / "command.txt").write_text("--function=nothing\n--task_topology_mode=x\n")
+            done = self.eerie(command, self.module, "--flagfile=command.txt", cwd=self.folder)
+            self.assertEqual(done.code, 0, done.err)
+
     def test_modules(self):
         folder = self.folder
         whole = self.module.read_bytes()
