@@ -91,12 +91,14 @@ def _inputs(body):
             i += 1
         type_text, behind = _type_after(body, i)
         literal = re.fullmatch(r"dense<(.*)>", body[found.end():i].strip(), re.S)
-        tensor = re.fullmatch(r"tensor<((?:\d+x)*(?!i1>)[a-z]+\d+)>", type_text or "")
+        tensor = re.fullmatch(r"tensor<((?:\d+x)*(?!i1>|i2>|i4>|f64>)[a-z]+\d+)>", type_text or "")
         kept = body[at:found.start()]
         at = behind
         if (literal and tensor and _LITERAL.fullmatch(literal.group(1).strip()) and
                 len(literal.group(1)) < _ARGUMENT_LIMIT):
             values = re.sub(r"[\s,]+", " ", literal.group(1)).strip()
+            # On a command line 010 is eight.
+            values = re.sub(r"(?<![\w.+])0+(?=\d)", "", values)
             arguments.append((found.group(1), type_text))
             texts.append("--input=%s=%s" % (tensor.group(1), values))
             out += kept
