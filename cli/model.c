@@ -147,7 +147,11 @@ int ee_cli_model_link(const ee_cli_model_options_t *options, ee_cli_model_t *mod
   if (!status) return EE_CLI_OK;
   // An import that nothing provides: the module is for another set of modules or release.
   const bool unlinked = status == EERIE_NOT_FOUND || status == EERIE_UNIMPLEMENTED;
-  const int exit_code = unlinked ? EE_CLI_INCOMPATIBLE : ee_cli_exit_code(status);
+  // What it misses among its parameters is wrong with their files.
+  const bool weights = strstr(err.message, "io_parameters.") != NULL;
+  const int exit_code = weights    ? EE_CLI_BAD_INPUT
+                        : unlinked ? EE_CLI_INCOMPATIBLE
+                                   : ee_cli_exit_code(status);
   // The last module stands for all: it is what the others are for.
   return ee_cli_fail(exit_code, "%s: %s (%s)", model->name, err.message, eerie_status_name(status));
 }

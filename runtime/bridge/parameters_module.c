@@ -163,6 +163,7 @@ static EE_COLD eerie_status_t missing(const request_t *request, const piece_t *f
 }
 
 static EE_COLD eerie_status_t mismatched(const request_t *request, const piece_t *piece) {
+  (void)piece; // unused in builds without texts
   return EE_FAIL(request->call->err, EERIE_OUT_OF_RANGE,
                  "parameter '" NAME_FORMAT "': the module takes %llu bytes from %llu on, the "
                  "parameter has %llu%s%s",

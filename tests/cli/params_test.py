@@ -188,7 +188,7 @@ class Run(ParamsCase):
 
     def refused(self, words, *parameters):
         result = self.eerie("run", f"--module={self.module}", "--function=scale", *parameters)
-        self.assertNotEqual(result.code, 0)
+        self.assertEqual(result.code, 3)
         for word in words:
             self.assertIn(word, result.err)
 
