@@ -23,22 +23,27 @@ PAGE = """# Conformance
 <!-- Written by tests/conformance/report.py from the results of `make test-iree` and
      `make test-onnx`: change that, not this. -->
 
-What of the tests of others passes on Eerie, beside iree-run-module of the release that compiled them.
-[testing.md](testing.md) says how to run them. A test counts when it compiles; "same bits" are
-results that are those of iree-run-module bit for bit, where a test has results and they were compared.
+What of the tests of others passes on Eerie, beside iree-run-module of the release that compiled
+them. [testing.md](testing.md) says how to run them. A test counts when it compiles; "same bits" are
+results that are those of iree-run-module bit for bit, where a test has results and they were
+compared.
 
 %s
 %s"""
 
 ABOUT = {
-    "iree": """Functions of IREE's own tests, from a tree of its sources: `tests/e2e` as far as it is for the CPU,
+    "iree": """
+Functions of IREE's own tests, from a tree of its sources: `tests/e2e` as far as it is for the CPU,
 and the tests of the virtual machine. `llvm-cpu` and `vmvx` are compiled with the flags of the BUILD
 files, and what the tests expect has to hold. The other execution models know no expectations, so
-that the tests are changed to return what they would check. `lit` are tests whose output is compared
-word for word.""",
-    "onnx": """The tests of the Python package `onnx`: imported, compiled, run, compared with what ONNX expects and
-with the answer of iree-run-module.""",
-    "generated": """Small random programs of each operation, type and shape, written by `generated.py`.""",
+that the tests are changed to return what they would check. `lit` are tests whose output is
+compared word for word. Tests that do not compile are written for another release than the one that
+is asked, or for what an execution model cannot do. iree-run-module never ends after a `vm.yield`.
+""",
+    "onnx": """
+The tests of the Python package `onnx`: imported, compiled, run, compared with what ONNX expects and
+with the answer of iree-run-module.
+""",
 }
 
 
@@ -97,7 +102,7 @@ def page_of(sections):
         first = not any(key[0].split("-")[0] == kind for key in keys[:number])
         body.append("\n## %s, compiler %s\n" % (suite, release))
         if first and kind in ABOUT:
-            body.append(ABOUT[kind] + "\n")
+            body.append(ABOUT[kind].lstrip())
         total = [sum_of(rows)] if len(rows) > 1 else []
         body.append(table(HEADS, TITLES, rows + total) + "\n")
     return PAGE % (top, "\n".join(body))
