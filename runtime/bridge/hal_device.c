@@ -87,8 +87,9 @@ eerie_status_t ee_bridge_executable_create(ee_vm_call_t *call, ee_hal_device_t *
                             call->err);
   }
   EE_TRY(ee_bridge_check_target(call, device, name));
-  return ee_hal_executable_create(device, name, bytes, &data->object, words, word_count, out,
-                                  call->err);
+  // Bytes that may change have no owner that could promise otherwise.
+  return ee_hal_executable_create(device, name, bytes, data->writable ? NULL : &data->object, words,
+                                  word_count, out, call->err);
 }
 
 // device, queue, format, data, constants

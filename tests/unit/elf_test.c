@@ -48,15 +48,15 @@ static image_t copy_image(image_t image) {
   if (!variable.bytes) SKIP("no image " arch ": run the test modules.elf_images first")
 
 static eerie_status_t load(image_t image, ee_cpu_image_t *out, eerie_error_t *err) {
-  return ee_cpu_elf_loader.load(NULL, EE_STR(NATIVE), (ee_bytes_t){image.bytes, image.size}, out,
-                                err);
+  return ee_cpu_elf_loader.load(NULL, EE_STR(NATIVE), (ee_bytes_t){image.bytes, image.size}, NULL,
+                                out, err);
 }
 
 // Loads and unloads; the status.
 static eerie_status_t try_load(image_t image, eerie_error_t *err) {
   ee_cpu_image_t loaded = {0};
   const eerie_status_t status = load(image, &loaded, err);
-  if (status == EERIE_OK) ee_cpu_elf_loader.unload(&loaded);
+  if (status == EERIE_OK) ee_cpu_elf_loader.unload(NULL, &loaded);
   return status;
 }
 
@@ -166,6 +166,65 @@ static void runs_the_kernels_of_an_image(void) {
   fixture_close(&f);
 }
 
+static atomic_int owners_destroyed;
+static void owner_destroy(ee_object_t *object) {
+  (void)object;
+  atomic_fetch_add(&owners_destroyed, 1);
+}
+static const ee_object_type_t owner_type = {"owner", owner_destroy};
+
+// Executables of the same bytes, which the same owner keeps, have one image.
+static void programs_share_images(void) {
+  REQUIRE_IMAGE(image, NATIVE);
+  image_t other = copy_image(image);
+  fixture_t f;
+  fixture_open(&f);
+  ee_object_t owner;
+  ee_object_initialize(&owner, &owner_type);
+  const ee_bytes_t bytes[3] = {
+      {image.bytes, image.size}, {image.bytes, image.size}, {other.bytes, other.size}};
+  ee_hal_executable_t *executables[3];
+  ee_cpu_kernel_t kernels[3];
+  atomic_store(&owners_destroyed, 0);
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE_OK(ee_hal_executable_create(f.device, EE_STR(FORMAT), bytes[i], &owner, NULL, 0,
+                                        &executables[i], NULL));
+    kernels[i] = ((ee_cpu_executable_t *)executables[i])->library->exports.kernels[0];
+  }
+  CHECK(kernels[0] == kernels[1]);
+  CHECK(kernels[0] != kernels[2]);
+  ee_object_release(&owner);
+  ee_object_release(&executables[0]->object);
+  ee_object_release(&executables[2]->object);
+  CHECK_EQ_INT(atomic_load(&owners_destroyed), 0); // the second executable holds it
+  ee_object_release(&executables[1]->object);
+  CHECK_EQ_INT(atomic_load(&owners_destroyed), 1);
+  // Every allocation may fail, and the limit counts the pages.
+  for (size_t n = 1;; ++n) {
+    ee_object_initialize(&owner, &owner_type);
+    f.fail_at = atomic_load(&f.allocations) + n;
+    ee_hal_executable_t *executable = NULL;
+    const eerie_status_t status = ee_hal_executable_create(f.device, EE_STR(FORMAT), bytes[0],
+                                                           &owner, NULL, 0, &executable, NULL);
+    ee_object_release(&owner);
+    if (executable) ee_object_release(&executable->object);
+    if (status == EERIE_OK) break;
+    if (!CHECK_STATUS(status, EERIE_RESOURCE_EXHAUSTED)) break;
+  }
+  f.fail_at = 0;
+  f.heap.limit = f.heap.current + 4096;
+  ee_hal_executable_t *refused = NULL;
+  ee_object_initialize(&owner, &owner_type);
+  CHECK_STATUS(
+      ee_hal_executable_create(f.device, EE_STR(FORMAT), bytes[0], &owner, NULL, 0, &refused, NULL),
+      EERIE_RESOURCE_EXHAUSTED);
+  f.heap.limit = 0;
+  ee_object_release(&owner);
+  free(other.bytes);
+  free(image.bytes);
+  fixture_close(&f);
+}
+
 static void loads_from_any_alignment(void) {
   REQUIRE_IMAGE(image, NATIVE);
   uint8_t *room = malloc(image.size + 64);
@@ -197,7 +256,7 @@ static void pages_are_never_writable_and_executable(void) {
   fclose(maps);
   CHECK(executable);
   CHECK(read_only);
-  ee_cpu_elf_loader.unload(&loaded);
+  ee_cpu_elf_loader.unload(NULL, &loaded);
   free(image.bytes);
 }
 
@@ -579,7 +638,7 @@ static size_t library_offset(image_t image) {
   const ee_cpu_library_t *library = loaded.query(EE_CPU_LIBRARY_VERSION, &environment);
   const size_t at =
       library ? file_offset(image, (uint64_t)((const uint8_t *)library - loaded.pages)) : 0;
-  ee_cpu_elf_loader.unload(&loaded);
+  ee_cpu_elf_loader.unload(NULL, &loaded);
   return at;
 }
 
@@ -663,17 +722,12 @@ static void the_machine_table_is_consistent(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(runs_the_kernels_of_an_image),
-      RUN(loads_from_any_alignment),
-      RUN(pages_are_never_writable_and_executable),
-      RUN(images_are_as_described),
-      RUN(other_machines_are_named),
-      RUN(defects_are_refused_by_name),
-      RUN(every_truncation_is_harmless),
-      RUN(every_byte_may_be_wrong),
-      RUN(every_word_may_be_extreme),
-      RUN(foreign_libraries_are_refused),
-      RUN(the_machine_table_is_consistent),
+      RUN(runs_the_kernels_of_an_image),  RUN(programs_share_images),
+      RUN(loads_from_any_alignment),      RUN(pages_are_never_writable_and_executable),
+      RUN(images_are_as_described),       RUN(other_machines_are_named),
+      RUN(defects_are_refused_by_name),   RUN(every_truncation_is_harmless),
+      RUN(every_byte_may_be_wrong),       RUN(every_word_may_be_extreme),
+      RUN(foreign_libraries_are_refused), RUN(the_machine_table_is_consistent),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }

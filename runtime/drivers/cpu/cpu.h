@@ -7,6 +7,7 @@
 //   extension.c   kernels linked into the program, functions that kernels import
 //   plugin.c      such functions in shared libraries
 //   system.c      kernels that travel as a shared library
+//   shared.c      images that several executables have
 #ifndef EE_DRIVERS_CPU_CPU_H_
 #define EE_DRIVERS_CPU_CPU_H_
 
@@ -29,8 +30,10 @@ typedef struct ee_cpu_extension {
 
 typedef struct ee_cpu_device {
   ee_hal_device_t base;
-  uint64_t features[8];           // ee_port_cpu_data
-  ee_cpu_extension_t *extensions; // newest first; the head is guarded by base.monitor
+  uint64_t features[8]; // ee_port_cpu_data
+  // Guarded by base.monitor.
+  ee_cpu_extension_t *extensions;     // newest first
+  struct ee_cpu_shared_image *images; // of loaded executables, see shared.c
 } ee_cpu_device_t;
 
 // An image that a loader has made runnable.
@@ -38,7 +41,8 @@ typedef struct ee_cpu_image {
   ee_cpu_library_query_t query;
   uint8_t *pages; // NULL: nothing to free
   size_t size;
-  ee_port_library_t library; // of the system's loader
+  ee_port_library_t library;          // of the system's loader
+  struct ee_cpu_shared_image *shared; // not NULL: the pages are others' too, and counted there
 } ee_cpu_image_t;
 
 // One way in which kernels come. `rest` is what stands behind the prefix in the name of a format.
@@ -46,11 +50,20 @@ typedef struct ee_cpu_loader {
   const char *prefix; // of the formats that it knows, "embedded-elf-"
   // Does this build, on this machine, run executables of the format?
   bool (*supports)(ee_str_t rest);
+  // `data_owner` (or NULL) keeps `data` alive, in place and unchanged.
   // INCOMPATIBLE: a format that the loader knows but does not support, and what it is.
   eerie_status_t (*load)(ee_cpu_device_t *device, ee_str_t rest, ee_bytes_t data,
-                         ee_cpu_image_t *out_image, eerie_error_t *err);
-  void (*unload)(ee_cpu_image_t *image);
+                         ee_object_t *data_owner, ee_cpu_image_t *out_image, eerie_error_t *err);
+  void (*unload)(ee_cpu_device_t *device, ee_cpu_image_t *image);
 } ee_cpu_loader_t;
+
+// Programs of one module share its code. ee_cpu_image_share hands the pages of `image`, loaded from
+// `data`, to the device; ee_cpu_image_find takes those that another program brought. What either
+// gave is given back with ee_cpu_image_release, the last of which frees.
+bool ee_cpu_image_find(ee_cpu_device_t *device, ee_bytes_t data, ee_cpu_image_t *out_image);
+eerie_status_t ee_cpu_image_share(ee_cpu_device_t *device, ee_bytes_t data, ee_object_t *data_owner,
+                                  ee_cpu_image_t *image, eerie_error_t *err);
+void ee_cpu_image_release(ee_cpu_device_t *device, ee_cpu_image_t *image);
 
 // What is in this build: loaders.c, loaders_static.c (kernels linked into the program and nothing
 // else) or loaders_bare.c (no kernels). The table of loaders ends with NULL.

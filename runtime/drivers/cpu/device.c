@@ -48,6 +48,7 @@ static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_dev
   ee_hal_device_initialize(&device->base, &ee_cpu_driver, heap, name, sizeof *device);
   ee_port_cpu_data(device->features);
   device->extensions = NULL;
+  device->images = NULL;
   *out_device = &device->base;
   return EERIE_OK;
 }

@@ -419,19 +419,27 @@ eerie_status_t ee_elf_check_arch(ee_str_t arch, eerie_error_t *err) {
 }
 
 static eerie_status_t elf_load(ee_cpu_device_t *device, ee_str_t arch, ee_bytes_t data,
-                               ee_cpu_image_t *out_image, eerie_error_t *err) {
-  (void)device;
+                               ee_object_t *data_owner, ee_cpu_image_t *out_image,
+                               eerie_error_t *err) {
   ee_elf_image_t image;
   EE_TRY(ee_elf_check_arch(arch, err));
+  if (data_owner && ee_cpu_image_find(device, data, out_image)) return EERIE_OK;
   EE_TRY(ee_elf_load(data, EE_STR(EE_CPU_LIBRARY_QUERY), &image, err));
   out_image->query = (ee_cpu_library_query_t)(uintptr_t)image.entry;
   out_image->pages = image.pages;
   out_image->size = image.size;
-  return EERIE_OK;
+  if (!data_owner) return EERIE_OK;
+  const eerie_status_t status = ee_cpu_image_share(device, data, data_owner, out_image, err);
+  if (status != EERIE_OK) ee_port_code_free(image.pages, image.size);
+  return status;
 }
 
-static void elf_unload(ee_cpu_image_t *image) {
-  ee_port_code_free(image->pages, image->size);
+static void elf_unload(ee_cpu_device_t *device, ee_cpu_image_t *image) {
+  if (image->shared) {
+    ee_cpu_image_release(device, image);
+  } else {
+    ee_port_code_free(image->pages, image->size);
+  }
 }
 
 const ee_cpu_loader_t ee_cpu_elf_loader = {"embedded-elf-", elf_supports, elf_load, elf_unload};

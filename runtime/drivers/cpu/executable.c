@@ -47,7 +47,7 @@ static eerie_status_t check_exports(const ee_cpu_library_t *library, eerie_error
 }
 
 static eerie_status_t load_image(ee_cpu_executable_t *executable, ee_str_t format, ee_bytes_t data,
-                                 eerie_error_t *err) {
+                                 ee_object_t *data_owner, eerie_error_t *err) {
   ee_hal_device_t *device = executable->base.device;
   ee_str_t rest;
   const ee_cpu_loader_t *loader = ee_cpu_loader_find(format, &rest);
@@ -55,10 +55,10 @@ static eerie_status_t load_image(ee_cpu_executable_t *executable, ee_str_t forma
     return EE_FAIL(err, EERIE_INCOMPATIBLE, "executables of format '%.*s' do not run on device %s",
                    EE_STR_ARG(format), device->name);
   }
-  EE_TRY(loader->load((ee_cpu_device_t *)device, rest, data, &executable->image, err));
+  EE_TRY(loader->load((ee_cpu_device_t *)device, rest, data, data_owner, &executable->image, err));
   // Pages of code count against the limit like all other memory.
   if (!ee_heap_charge(device->heap, executable->image.size)) {
-    loader->unload(&executable->image);
+    loader->unload((ee_cpu_device_t *)device, &executable->image);
     return EE_NO_MEMORY(err, executable->image.size);
   }
   executable->loader = loader;
@@ -101,10 +101,9 @@ eerie_status_t ee_cpu_executable_create(ee_hal_device_t *device, ee_str_t format
                                         ee_object_t *data_owner, const uint32_t *constants,
                                         size_t constant_count, ee_hal_executable_t **out_executable,
                                         eerie_error_t *err) {
-  (void)data_owner; // loaders copy what they keep
   ee_cpu_executable_t *executable = executable_new(device, constants, constant_count);
   if (!executable) return EE_NO_MEMORY(err, sizeof *executable);
-  eerie_status_t status = load_image(executable, format, data, err);
+  eerie_status_t status = load_image(executable, format, data, data_owner, err);
   if (status == EERIE_OK) {
     executable->library = executable->image.query(EE_CPU_LIBRARY_VERSION, &executable->environment);
     status = check_library(executable, constant_count, err);
@@ -125,7 +124,7 @@ void ee_cpu_executable_destroy(ee_hal_executable_t *base) {
   ee_cpu_imports_forget(executable);
   if (executable->loader) {
     ee_heap_discharge(heap, executable->image.size);
-    executable->loader->unload(&executable->image);
+    executable->loader->unload((ee_cpu_device_t *)base->device, &executable->image);
   }
   ee_heap_free(heap, executable, executable->allocation_size);
 }

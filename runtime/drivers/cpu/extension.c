@@ -85,7 +85,9 @@ static EE_COLD eerie_status_t library_missing(ee_cpu_device_t *device, ee_str_t 
 
 // The executable's data is the name of its library.
 static eerie_status_t static_load(ee_cpu_device_t *device, ee_str_t rest, ee_bytes_t data,
-                                  ee_cpu_image_t *out_image, eerie_error_t *err) {
+                                  ee_object_t *data_owner, ee_cpu_image_t *out_image,
+                                  eerie_error_t *err) {
+  (void)data_owner;
   ee_str_t name = {(const char *)data.data, data.size};
   if (rest.size) {
     return EE_FAIL(err, EERIE_INCOMPATIBLE, "static kernels of the unknown kind '%.*s'",
@@ -104,8 +106,8 @@ static bool static_supports(ee_str_t rest) {
   return rest.size == 0;
 }
 
-static void static_unload(ee_cpu_image_t *image) {
-  (void)image;
+static void static_unload(ee_cpu_device_t *device, ee_cpu_image_t *image) {
+  (void)device, (void)image;
 }
 
 const ee_cpu_loader_t ee_cpu_static_loader = {"static", static_supports, static_load,

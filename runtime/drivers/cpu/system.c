@@ -22,8 +22,9 @@ static bool system_supports(ee_str_t rest) {
 }
 
 static eerie_status_t system_load(ee_cpu_device_t *device, ee_str_t rest, ee_bytes_t data,
-                                  ee_cpu_image_t *out_image, eerie_error_t *err) {
-  (void)device;
+                                  ee_object_t *data_owner, ee_cpu_image_t *out_image,
+                                  eerie_error_t *err) {
+  (void)device, (void)data_owner;
   ee_str_t arch;
   if (!split(rest, &arch)) {
     return EE_FAIL(err, EERIE_INCOMPATIBLE,
@@ -43,7 +44,8 @@ static eerie_status_t system_load(ee_cpu_device_t *device, ee_str_t rest, ee_byt
   return EERIE_OK;
 }
 
-static void system_unload(ee_cpu_image_t *image) {
+static void system_unload(ee_cpu_device_t *device, ee_cpu_image_t *image) {
+  (void)device;
   ee_port_library_close(&image->library);
 }
 
