@@ -496,6 +496,9 @@ def main():
     common.in_parallel(arguments.jobs, corpus.run, cases, "tests")
 
     listed = read_list(tools.release)
+    if arguments.update_list:
+        write_list(tools.release, cases, listed)
+        listed = read_list(tools.release)
     lost = [(case.name, name, case.eerie.get(name, case.error or "not there"))
             for case in cases for name in listed.get(case.name, []) if name not in case.passed]
     behind = [(case.name, name, case.eerie.get(name, "not there"))
@@ -525,9 +528,6 @@ def main():
         for row in rows:
             row["note"] = "every %dth file" % arguments.share if arguments.share > 1 else ""
         common.write_results(arguments.out, "iree", tools.release, rows)
-    if arguments.update_list:
-        write_list(tools.release, cases, listed)
-        lost = []
     sys.exit(1 if lost or behind or crashed else 0)
 
 
