@@ -466,8 +466,7 @@ def report(results, options, passing):
             for kind in onnx_data.KINDS if any(result.kind == kind for result in results)]
     common.print_rows(rows + ([row("all", results, options)] if len(rows) > 1 else []))
     if options.results:
-        parts = [options.variant] if options.variant != "llvm-cpu" else []
-        parts += ["networks"] if NETWORKS in chosen_kinds else []
+        parts = ["networks" if NETWORKS in chosen_kinds else options.variant]
         parts += [options.share] if options.share != "all" else []
         suite = "-".join(["onnx"] + parts)
         common.write_results(options.results, suite, options.release, rows)
