@@ -101,8 +101,8 @@ eerie_status_t ee_cli_value_format(ee_cli_text_t *text, const eerie_value_t *val
 
 // ---- Files -------------------------------------------------------------------------------------
 
-// A scalar, host bytes or nothing as an array: rank 0, i8 of that length, i8 of length 0. It lives
-// as long as `value`.
+// A scalar, bytes or nothing as an array: rank 0, i8 of that length, i8 of length 0. It lives as
+// long as `value`.
 static bool plain_array(const eerie_value_t *value, ee_cli_array_t *out_array) {
   *out_array = (ee_cli_array_t){.count = 1};
   const void *data = &value->as;
@@ -112,15 +112,15 @@ static bool plain_array(const eerie_value_t *value, ee_cli_array_t *out_array) {
   case EERIE_KIND_F32: out_array->dtype = EERIE_F32; break;
   case EERIE_KIND_F64: out_array->dtype = EERIE_F64; break;
   case EERIE_KIND_NONE:
-  case EERIE_KIND_BUFFER: {
-    const bool bytes = value->kind == EERIE_KIND_BUFFER;
+  case EERIE_KIND_BUFFER:
+  case EERIE_KIND_OTHER:
+    if (value->kind == EERIE_KIND_OTHER && strcmp(eerie_value_type_name(value), "hal.buffer") != 0)
+      return false;
     out_array->dtype = EERIE_I8;
     out_array->rank = 1;
-    out_array->count = bytes ? eerie_buffer_size(value->as.buffer) : 0;
+    data = eerie_value_bytes(value, &out_array->count);
     out_array->shape[0] = (int64_t)out_array->count;
-    data = bytes ? eerie_buffer_data(value->as.buffer) : NULL;
     break;
-  }
   default: return false;
   }
   out_array->size = (size_t)out_array->count * (ee_cli_dtype_bits(out_array->dtype) / 8);

@@ -406,9 +406,9 @@ EERIE_API eerie_status_t eerie_call_tensors(eerie_function_t *function,
 // Starts a call that begins when `wait` is signaled (NULL: now) and signals `signal` when its
 // results are there (NULL: nobody). The results are given at once, as handles; read tensors only
 // after `signal`. A failure, now or later, fails `signal`; UNAVAILABLE, of a program that is busy,
-// leaves it as it was. Calls may be made before those that signal what they wait for. Never blocks for an asynchronous function. A
-// synchronous function (eerie_function_is_async false) is run to its end before this returns, after
-// waiting for `wait`.
+// leaves it as it was. Calls may be made before those that signal what they wait for. Never blocks
+// for an asynchronous function. A synchronous function (eerie_function_is_async false) is run to
+// its end before this returns, after waiting for `wait`.
 // DEFERRED: the function waits in its middle (shapes that depend on data); outputs are not there
 // yet: call eerie_call_resume with the same outputs later.
 EERIE_API eerie_status_t eerie_call_async(eerie_function_t *function, const eerie_value_t *inputs,
@@ -426,6 +426,9 @@ EERIE_API void eerie_value_release(eerie_value_t *value);
 // What kind of object a value refers to, as modules call it: "hal.buffer_view" for a tensor,
 // "hal.buffer", "vm.list"; "" for numbers and NONE. Static.
 EERIE_API const char *eerie_value_type_name(const eerie_value_t *value);
+// The bytes of a value that has some: a tensor, host bytes, a "hal.buffer" of kind OTHER. Borrowed
+// from it. NULL and 0: nothing of the kind, or memory that the host does not see.
+EERIE_API const void *eerie_value_bytes(const eerie_value_t *value, uint64_t *out_size);
 
 // ---- Fences ------------------------------------------------------------------------------------
 

@@ -45,6 +45,21 @@ const char *eerie_value_type_name(const eerie_value_t *value) {
   return object ? object->type->name : "";
 }
 
+const void *eerie_value_bytes(const eerie_value_t *value, uint64_t *out_size) {
+  ee_object_t *object = ee_api_value_object(value);
+  const ee_hal_buffer_t *buffer = ee_hal_buffer_cast(object);
+  const void *data = buffer ? buffer->data : NULL;
+  *out_size = data ? buffer->size : 0;
+  if (value->kind == EERIE_KIND_TENSOR) {
+    data = eerie_tensor_data(value->as.tensor);
+    *out_size = data ? eerie_tensor_size(value->as.tensor) : 0;
+  } else if (value->kind == EERIE_KIND_BUFFER) {
+    data = eerie_buffer_data(value->as.buffer);
+    *out_size = eerie_buffer_size(value->as.buffer);
+  }
+  return data;
+}
+
 // ---- Host bytes --------------------------------------------------------------------------------
 
 eerie_status_t eerie_buffer_create(eerie_instance_t *instance, const void *data, size_t size,

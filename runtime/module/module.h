@@ -93,7 +93,6 @@ typedef struct ee_module {
   ee_bytes_t bytes; // the whole file
   void (*release_bytes)(void *user, ee_bytes_t bytes);
   void *release_user;
-  bool private_bytes;
 
   ee_str_t name;
   uint32_t version;
@@ -118,6 +117,7 @@ typedef struct ee_module {
   uint32_t module_attribute_count;
   uint32_t global_bytes;
   uint32_t global_ref_count;
+  bool private_bytes; // writing to `bytes` harms nothing but what is computed from them
 } ee_module_t;
 
 typedef struct ee_module_load_options {
