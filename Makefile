@@ -50,6 +50,7 @@ SHARE ?= all
 test-releases: setup-test build ## compilers 3.11, 3.12, 3.13 beside their own runtimes: SHARE=fast is quicker
 	@tests/releases/setup.sh 3.11.0 3.12.0
 	@$(VENV)/bin/python tests/releases/run.py --share $(SHARE)
+	@$(VENV)/bin/python tests/conformance/report.py
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py

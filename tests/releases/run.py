@@ -105,7 +105,9 @@ def onnx(release, tools, options, out):
     if share == "fast" and not (TESTS / "conformance" / ("onnx_pass_%s.txt" % release)).exists():
         share = "tenth"  # the fast share is of what is known to pass
     return python(tools, "conformance/onnx_tests.py", "--share", share, "--runner",
-                  options.build / "tests/behaviour/golden_run", "--tools", tools)
+                  options.build / "tests/behaviour/golden_run", "--tools", tools,
+                  # Counts of all of them go into docs/conformance.md.
+                  *(["--results", ROOT / "build/conformance"] if share == "all" else []))
 
 
 PARTS = [imports, behaviour, backends, onnx]
