@@ -187,8 +187,22 @@ static const ee_hal_kernels_t vmvx_kernels = {
 // ---- Loading -----------------------------------------------------------------------------------
 
 static void release_data(void *user, ee_bytes_t bytes) {
-  (void)bytes;
-  ee_object_release(user);
+  ee_heap_free(user, (void *)(uintptr_t)bytes.data, bytes.size);
+}
+
+// Loads from a copy: kernels may overwrite constants where they lie, and a module could have made
+// one of the bytecode that is being run.
+static eerie_status_t load_module(ee_heap_t *heap, ee_bytes_t data, ee_module_t **out_module,
+                                  eerie_error_t *err) {
+  if (data.size == 0) return ee_module_load(heap, data, NULL, out_module, err); // which refuses it
+  uint8_t *copy = ee_heap_allocate(heap, data.size);
+  if (!copy) return EE_NO_MEMORY(err, data.size);
+  memcpy(copy, data.data, data.size);
+  const ee_bytes_t bytes = {copy, data.size};
+  const ee_module_load_options_t options = {.release_bytes = release_data, .release_user = heap};
+  const eerie_status_t status = ee_module_load(heap, bytes, &options, out_module, err);
+  if (status != EERIE_OK) release_data(heap, bytes);
+  return status;
 }
 
 // The number that an attribute of a function spells; `absent` when there is none.
@@ -275,11 +289,9 @@ static eerie_status_t vmvx_create(const ee_vm_program_t *program, ee_hal_device_
                                   ee_bytes_t data, ee_object_t *data_owner,
                                   const uint32_t *constants, size_t constant_count,
                                   ee_hal_executable_t **out_executable, eerie_error_t *err) {
+  (void)data_owner;
   ee_module_t *module = NULL;
-  const ee_module_load_options_t options = {.release_bytes = release_data,
-                                            .release_user = data_owner};
-  EE_TRY(ee_module_load(device->heap, data, &options, &module, err));
-  ee_object_retain(data_owner);
+  EE_TRY(load_module(device->heap, data, &module, err));
   size_t size = 0;
   vmvx_executable_t *executable = NULL;
   if (ee_mul_size(module->export_count, sizeof(kernel_t), &size) &&

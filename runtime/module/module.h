@@ -90,7 +90,8 @@ typedef struct ee_module {
   ee_heap_t *heap;
   size_t allocation_size; // everything below lives in one block
 
-  ee_bytes_t bytes; // the whole file
+  ee_bytes_t bytes;     // the whole file
+  ee_bytes_t structure; // its flatbuffer: all that was verified; constants may lie in it or apart
   void (*release_bytes)(void *user, ee_bytes_t bytes);
   void *release_user;
 

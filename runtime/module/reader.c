@@ -481,6 +481,7 @@ eerie_status_t ee_module_load(ee_heap_t *heap, ee_bytes_t bytes,
   EE_TRY(allocate_module(&reader, heap, &module));
   ee_object_initialize(&module->object, &module_type);
   module->bytes = bytes;
+  module->structure = reader.archive.flatbuffer;
   eerie_status_t status = fill(&reader, module);
   if (status == EERIE_OK && !(options && options->trusted)) status = verify_module(module, err);
   if (status != EERIE_OK) {

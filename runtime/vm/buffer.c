@@ -81,6 +81,10 @@ static void rodata_block_destroy(ee_object_t *object) {
 
 static const ee_object_type_t rodata_block_type = {"vm.rodata", rodata_block_destroy};
 
+static bool overlap(ee_bytes_t a, ee_bytes_t b) {
+  return a.size && b.size && a.data < b.data + b.size && b.data < a.data + a.size;
+}
+
 eerie_status_t ee_vm_rodata_create(ee_heap_t *heap, ee_module_t *module,
                                    ee_vm_buffer_t **out_buffers, eerie_error_t *err) {
   *out_buffers = NULL;
@@ -104,7 +108,10 @@ eerie_status_t ee_vm_rodata_create(ee_heap_t *heap, ee_module_t *module,
     // Never written: `writable` is false.
     buffer->data = (uint8_t *)(uintptr_t)module->rodata[i].bytes.data;
     buffer->size = module->rodata[i].bytes.size;
-    buffer->private_bytes = module->private_bytes;
+    // What was verified must stay as it is: a segment that shares a byte with it is not for
+    // kernels.
+    buffer->private_bytes =
+        module->private_bytes && !overlap(module->rodata[i].bytes, module->structure);
     buffer->owner = &block->object;
     if (i != 0) ee_object_retain(&block->object);
   }

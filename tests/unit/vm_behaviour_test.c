@@ -236,6 +236,37 @@ static void constants(void) {
   tear_down(&f);
 }
 
+// Whether a constant of the module, loaded from bytes that kernels may overwrite, is one that they
+// may; `apart` pretends that it lies outside of what was verified.
+static bool is_for_kernels(fixture_t *f, bool apart) {
+  const ee_bytes_t bytes = f->module->bytes;
+  const ee_module_load_options_t options = {.private_bytes = true};
+  ee_module_t *module = NULL;
+  ee_vm_program_t *program = NULL;
+  if (!CHECK_OK(ee_module_load(&f->memory.heap, bytes, &options, &module, NULL))) return false;
+  if (apart) module->structure.size = 0;
+  const ee_vm_module_ref_t refs[] = {{.module = module}};
+  const ee_vm_program_options_t linked = {.modules = refs, .module_count = 1};
+  CHECK_OK(ee_vm_program_create(&f->memory.heap, &linked, &program, NULL));
+  ee_vm_function_t function;
+  ee_vm_value_t result = {0};
+  CHECK(ee_vm_program_find(program, EE_STR("rodata_bytes"), &function));
+  CHECK_OK(ee_vm_invoke(program, function, NULL, &result, NULL));
+  const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(result.ref);
+  const bool writable = buffer && buffer->private_bytes;
+  ee_object_release(result.ref);
+  ee_vm_program_destroy(program);
+  ee_module_release(module);
+  return writable;
+}
+
+static void verified_bytes_are_not_for_kernels(void) {
+  SET_UP(NULL);
+  CHECK(!is_for_kernels(&f, false));
+  CHECK(is_for_kernels(&f, true));
+  tear_down(&f);
+}
+
 static void buffer_loads_and_stores(void) {
   SET_UP(NULL);
   ee_vm_value_t r[4] = {{0}};
@@ -788,6 +819,7 @@ int main(int argc, char **argv) {
       RUN(globals_have_a_limit),
       RUN(global_references),
       RUN(constants),
+      RUN(verified_bytes_are_not_for_kernels),
       RUN(buffer_loads_and_stores),
       RUN(buffer_ranges),
       RUN(buffer_blocks),
