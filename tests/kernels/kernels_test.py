@@ -4,7 +4,8 @@ their host: compiled here, run by kernels_run.c over the public interface, and c
 with iree-run-module and with NumPy.
 
     kernels_test.py --runner kernels_run --library libeerie.a --source DIR --tools .venv/bin
-                    --core core-static-sources.txt --out DIR [--cc COMPILER] [--cflags FLAGS]
+                    --core core-static-sources.txt --out DIR [--eerie COMMAND] [--cc COMPILER]
+                    [--cflags FLAGS]
 
 Exit code 1 when something differs, 77 when the compiler is not installed.
 """
@@ -220,6 +221,16 @@ class Kernels(unittest.TestCase):
                     self.assertEqual(sorted(arrays), self.calls, last)
                     self.agrees(arrays, self.calls, self.imports(), f"--executable_plugin={path}")
 
+    def test_command(self):
+        if not options.eerie:
+            self.skipTest("built without the command")
+        for path in (plugin(), f"embedded:{plugin(standalone=True)}"):
+            line = ["--device=local-sync", f"--module={self.imports()}", "--function=scaled",
+                    "--input=70xf32=2.5", "--input=70xf32=4", "--input=0.5",
+                    f"--executable_plugin={path}"]
+            self.assertEqual(run([options.eerie, "run", *line]),
+                             run([options.tools / "iree-run-module", *line]))
+
     def test_missing_function(self):
         _, answer = eerie(self.imports(), self.calls)
         self.assertRegex(answer, "NOT_FOUND: .*kernels of imports.* call the function test_scale")
@@ -275,6 +286,7 @@ def main():
     parser.add_argument("--core", required=True, type=pathlib.Path)
     parser.add_argument("--tools", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--eerie", type=pathlib.Path)
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cflags", default="")
     options, rest = parser.parse_known_args()
