@@ -48,8 +48,8 @@
 #define EERIE_VM_CALL_DEPTH_LIMIT 1024
 #endif
 
-// Bytes that the globals of one module may take, references included: a file may declare any number.
-// Compilers make a few for each constant and kernel.
+// Bytes that the globals of one module may take, references included: a file may declare any
+// number. Compilers make a few for each constant and kernel.
 #ifndef EERIE_VM_GLOBAL_BYTES_LIMIT
 #define EERIE_VM_GLOBAL_BYTES_LIMIT (16 * 1024 * 1024)
 #endif

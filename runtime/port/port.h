@@ -17,8 +17,8 @@ int64_t ee_port_time_ns(void);
 // ---- Files, mapped -----------------------------------------------------------------------------
 
 // Maps a whole file. NOT_FOUND, PERMISSION_DENIED, and so on, with the path and the system's
-// reason. A file of size 0 gives empty bytes and OK. Who writes to the bytes all the same, as kernels
-// may, changes this mapping and not the file.
+// reason. A file of size 0 gives empty bytes and OK. Who writes to the bytes all the same, as
+// kernels may, changes this mapping and not the file.
 eerie_status_t ee_port_file_map(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
 // The same for reading and writing: what is written into the mapping is written to the file.
 eerie_status_t ee_port_file_map_shared(const char *path, ee_bytes_t *out_bytes, eerie_error_t *err);
