@@ -105,10 +105,10 @@ EERIE_API eerie_status_t eerie_parameters_find(const eerie_parameters_t *paramet
                                                const char *key, eerie_parameter_info_t *out_info,
                                                eerie_error_t *err);
 
-// Tells `observe` of every piece that a module asks of this scope while a program is created, found
-// or not, before anything can fail for it: `size` bytes from byte `offset` of `key` on, which has
-// `key_size` characters and no NUL. Set before programs use the set; NULL ends it. It is called on
-// the thread that creates the program.
+// Tells `observe` of every piece that a module asks of this scope, found or not, before anything
+// can fail for it: `size` bytes from byte `offset` of `key` on, which has `key_size` characters and
+// no NUL. Modules ask while a program is created, seldom in calls; `observe` is called on that
+// thread. Set before programs use the set; NULL ends it.
 EERIE_API void eerie_parameters_observe(eerie_parameters_t *parameters,
                                         void (*observe)(void *user, const char *key,
                                                         size_t key_size, uint64_t offset,

@@ -106,7 +106,8 @@ typedef struct ee_params_set {
   ee_object_t object;
   ee_heap_t *heap;
   ee_params_entry_t *entries; // in the order of adding
-  uint32_t *sorted;           // their numbers in the order of keys
+  uint32_t *sorted;           // their numbers in the order of keys, in two runs: see set.c
+  size_t merged;              // length of the first
   size_t count;
   size_t capacity;              // of both arrays
   ee_params_holding_t *sources; // newest first

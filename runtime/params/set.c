@@ -194,6 +194,10 @@ eerie_status_t ee_params_append(ee_params_set_t *set, const ee_params_entry_t *e
 
 // ---- Order -------------------------------------------------------------------------------------
 
+// `sorted` is two runs, each in the order of keys: the first `merged` entries, and the few that
+// came one by one since; so adding one by one does not move all that is there each time.
+#define RUN_LIMIT 512u
+
 static void sift_down(uint32_t *items, size_t at, size_t count,
                       bool (*comes_before)(const void *, uint32_t, uint32_t), const void *context) {
   for (size_t child; (child = 2 * at + 1) < count; at = child) {
@@ -230,25 +234,41 @@ static bool key_before(const void *context, uint32_t a, uint32_t b) {
   return compare_keys(set->entries[a].key, set->entries[b].key) < 0;
 }
 
-// Where in the first `count` of `sorted` a key is, or belongs.
-static size_t lower_bound(const ee_params_set_t *set, size_t count, ee_str_t key) {
-  size_t low = 0, high = count;
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
+// Where between `begin` and `end` of `sorted` a key is, or belongs.
+static size_t lower_bound(const ee_params_set_t *set, size_t begin, size_t end, ee_str_t key) {
+  while (begin < end) {
+    const size_t middle = begin + (end - begin) / 2;
     if (compare_keys(set->entries[set->sorted[middle]].key, key) < 0) {
-      low = middle + 1;
+      begin = middle + 1;
     } else {
-      high = middle;
+      end = middle;
     }
   }
-  return low;
+  return begin;
+}
+
+static const ee_params_entry_t *find_between(const ee_params_set_t *set, size_t begin, size_t end,
+                                             ee_str_t key) {
+  const size_t at = lower_bound(set, begin, end, key);
+  const ee_params_entry_t *entry = at < end ? &set->entries[set->sorted[at]] : NULL;
+  return entry && ee_str_equal(entry->key, key) ? entry : NULL;
 }
 
 const ee_params_entry_t *ee_params_set_find(const ee_params_set_t *set, ee_str_t key) {
-  const size_t at = lower_bound(set, set->count, key);
-  if (at == set->count) return NULL;
-  const ee_params_entry_t *entry = &set->entries[set->sorted[at]];
-  return ee_str_equal(entry->key, key) ? entry : NULL;
+  const ee_params_entry_t *entry = find_between(set, 0, set->merged, key);
+  return entry ? entry : find_between(set, set->merged, set->count, key);
+}
+
+// Merges the second run, of RUN_LIMIT entries at most, into the first.
+static void merge(ee_params_set_t *set, size_t end) {
+  uint32_t run[RUN_LIMIT];
+  size_t first = set->merged, second = end - first, at = end;
+  memcpy(run, set->sorted + first, second * sizeof *run);
+  while (second > 0) {
+    const bool from_first = first > 0 && key_before(set, run[second - 1], set->sorted[first - 1]);
+    set->sorted[--at] = from_first ? set->sorted[--first] : run[--second];
+  }
+  set->merged = end;
 }
 
 // ---- Adding ------------------------------------------------------------------------------------
@@ -271,28 +291,44 @@ static void cut(ee_params_set_t *set, const mark_t *mark) {
     if (set->sorted[i] < mark->count) set->sorted[kept++] = set->sorted[i];
   }
   set->count = mark->count;
+  if (set->merged > kept) set->merged = kept;
   release_sources(set, mark->sources);
   free_blocks(set, mark->blocks);
   if (set->blocks) set->blocks->used = mark->used;
 }
 
+static eerie_status_t is_there(ee_str_t key, eerie_error_t *err) {
+  (void)key; // unused in builds without texts
+  return EE_FAIL(err, EERIE_ALREADY_EXISTS, "key '%.*s' is there twice", EE_STR_ARG(key));
+}
+
+// Puts entry `index`, the last one, into the second run.
+static eerie_status_t insert(ee_params_set_t *set, size_t index, eerie_error_t *err) {
+  const ee_str_t key = set->entries[index].key;
+  set->sorted[index] = (uint32_t)index;
+  if (find_between(set, 0, set->merged, key) || find_between(set, set->merged, index, key)) {
+    return is_there(key, err);
+  }
+  if (index - set->merged == RUN_LIMIT) merge(set, index);
+  const size_t at = lower_bound(set, set->merged, index, key);
+  memmove(&set->sorted[at + 1], &set->sorted[at], (index - at) * sizeof *set->sorted);
+  set->sorted[at] = (uint32_t)index;
+  return EERIE_OK;
+}
+
 // Sorts in what was appended after `mark`.
 static eerie_status_t sort_in(ee_params_set_t *set, const mark_t *mark, eerie_error_t *err) {
   const size_t old = mark->count, added = set->count - old;
-  if (added == 1) {
-    const size_t at = lower_bound(set, old, set->entries[old].key);
-    memmove(&set->sorted[at + 1], &set->sorted[at], (old - at) * sizeof *set->sorted);
-    set->sorted[at] = (uint32_t)old;
-  } else if (added > 1) {
-    for (size_t i = old; i < set->count; ++i) {
-      set->sorted[i] = (uint32_t)i;
-    }
-    ee_params_sort(set->sorted, set->count, key_before, set);
+  if (added == 1) return insert(set, old, err);
+  for (size_t i = old; i < set->count; ++i) {
+    set->sorted[i] = (uint32_t)i;
   }
-  for (size_t i = 1; added && i < set->count; ++i) {
-    const ee_params_entry_t *entry = &set->entries[set->sorted[i]];
-    if (!ee_str_equal(set->entries[set->sorted[i - 1]].key, entry->key)) continue;
-    return EE_FAIL(err, EERIE_ALREADY_EXISTS, "key '%.*s' is there twice", EE_STR_ARG(entry->key));
+  if (added == 0) return EERIE_OK;
+  ee_params_sort(set->sorted, set->count, key_before, set);
+  set->merged = set->count;
+  for (size_t i = 1; i < set->count; ++i) {
+    const ee_str_t key = set->entries[set->sorted[i]].key;
+    if (ee_str_equal(set->entries[set->sorted[i - 1]].key, key)) return is_there(key, err);
   }
   return EERIE_OK;
 }

@@ -615,7 +615,7 @@ static void finds_among_many(void) {
   REQUIRE_OK(eerie_instance_create(NULL, &w.instance, NULL));
   REQUIRE_OK(eerie_parameters_create(w.instance, NULL, &w.set, NULL));
   CHECK_STR(eerie_parameters_scope(w.set), "");
-  enum { COUNT = 500 };
+  enum { COUNT = 3000 }; // several runs of those added one by one
   eerie_parameter_info_t info;
   for (unsigned i = 0; i < COUNT; ++i) {
     char key[16];
@@ -633,7 +633,25 @@ static void finds_among_many(void) {
     CHECK_STR(info.key, key);
   }
   CHECK_STATUS(eerie_parameters_find(w.set, "k", &info, NULL), EERIE_NOT_FOUND);
-  CHECK_STATUS(eerie_parameters_find(w.set, "k500", &info, NULL), EERIE_NOT_FOUND);
+  CHECK_STATUS(eerie_parameters_find(w.set, "k3000", &info, NULL), EERIE_NOT_FOUND);
+  for (unsigned i = 0; i < COUNT; i += 7) {
+    REQUIRE(eerie_parameters_entry(w.set, i, &info));
+    info.data = &w;
+    info.size = 1;
+    CHECK_STATUS(eerie_parameters_add(w.set, &info, NULL, NULL), EERIE_ALREADY_EXISTS);
+  }
+  // An archive on top of them, refused and taken.
+  file_t file = make_irpa();
+  memcpy(file.data + IRPA_NAMES, "k", 1);
+  REQUIRE_OK(eerie_parameters_add_memory(w.set, file.data, file.size, NULL, &w.err));
+  CHECK_STATUS(eerie_parameters_add_memory(w.set, file.data, file.size, NULL, &w.err),
+               EERIE_ALREADY_EXISTS);
+  CHECK_EQ_INT(eerie_parameters_count(w.set), COUNT + 2);
+  for (unsigned i = 0; eerie_parameters_entry(w.set, i, &info); ++i) {
+    eerie_parameter_info_t found;
+    REQUIRE_OK(eerie_parameters_find(w.set, info.key, &found, NULL));
+    CHECK(found.key == info.key);
+  }
   CHECK_STATUS(eerie_parameters_find(w.set, "", &info, NULL), EERIE_NOT_FOUND);
   eerie_parameters_release(w.set);
   eerie_instance_release(w.instance);
