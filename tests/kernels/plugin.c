@@ -128,11 +128,14 @@ static status_t load(const environment_t *environment, size_t count, const void 
   state_t *state = pointer;
   if (state->loads != 0) return (status_t)13; // not zeroed
   state->loads = 77;
+  state->allocator = environment->allocator;
   status = environment->allocator.control(environment->allocator.self, 2, &large, &pointer);
-  if (status) return status;
+  if (status) {
+    unload(state);
+    return status;
+  }
   state = pointer;
   if (state->loads != 77) return (status_t)13; // not kept
-  state->allocator = environment->allocator;
   *out_self = state;
   if (LOAD_STATUS) unload(state);
   return (status_t)(uintptr_t)LOAD_STATUS;
