@@ -1,5 +1,5 @@
 // The model is part of the program.
-#include "multiply.h"
+#include <multiply.h> // written by the build
 
 int main(void) {
   eerie_error_t err = {0};

@@ -2,7 +2,7 @@
 #include <eerie/eerie.hpp>
 #include <iostream>
 
-#include "multiply.h"
+#include <multiply.h> // written by the build
 
 int main() {
   try {
