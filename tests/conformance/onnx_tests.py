@@ -304,7 +304,7 @@ def wrong_values(answer, expected, test):
         rtol = test.data["rtol"]
         if want.dtype.name == "bfloat16":
             rtol = max(rtol, 2**-6)  # two units in the last place, as the package's runner has it
-        if want.dtype.isbuiltin != 1:  # NumPy cannot calculate with such types and its own
+        if want.dtype.isbuiltin == 2:  # NumPy cannot calculate with such types and its own
             got, want = got.astype(np.float32), want.astype(np.float32)
         if want.dtype.kind == "b":
             close = np.array_equal(got, want)
