@@ -244,7 +244,8 @@
   EE_OP(0x3A, CAST_F32_SI64, "cast.f32.si64", "f=I")                                               \
   EE_OP(0x3B, CAST_F32_UI64, "cast.f32.ui64", "f=I")                                               \
   EE_OP(0x3C, CAST_SI64_F32, "cast.si64.f32", "I=f")                                               \
-  EE_OP(0x3D, CAST_UI64_F32, "cast.ui64.f32", "I=f")
+  EE_OP(0x3D, CAST_UI64_F32, "cast.ui64.f32", "I=f")                                               \
+  EE_OP(0x3E, FPOWI_F32, "fpowi.f32", "fI=f")
 
 #define EE_OPCODES_F64(EE_OP)                                                                      \
   EE_OP(0x00, GLOBAL_LOAD_F64, "global.load.f64", "g8=F")                                          \
@@ -310,6 +311,7 @@
   EE_OP(0x3C, ROUND_F64, "round.f64", "F=F")                                                       \
   EE_OP(0x3D, MIN_F64, "min.f64", "FF=F")                                                          \
   EE_OP(0x3E, MAX_F64, "max.f64", "FF=F")                                                          \
-  EE_OP(0x3F, ROUND_F64_EVEN, "round.f64.even", "F=F")
+  EE_OP(0x3F, ROUND_F64_EVEN, "round.f64.even", "F=F")                                             \
+  EE_OP(0x40, FPOWI_F64, "fpowi.f64", "FI=F")
 
 #endif // EE_MODULE_OPCODES_H_

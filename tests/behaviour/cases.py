@@ -168,6 +168,9 @@ for t, scalar in (("f32", f32), ("f64", f64)):
         s.call("round_%s_even" % t, scalar(x), want=[scalar(float(np.rint(scalar(x).value)))])
         s.call("cmp_nan_" + t, scalar(x), want=[i32(int(x != x))])
         s.call("cmp_nz_" + t, scalar(x))
+        # An exponent counts by its lower 32 bits.
+        for n in (0, 1, -1, 2, 3, -5, 7, 64, -149, 2**31, 2**31 + 1, -2**31, 2**63 - 1, -2**63):
+            s.call("fpowi_" + t, scalar(x), i64(n))
         for y in FLOATS:
             for op in ("add", "sub", "mul", "div", "min", "max", "atan2", "pow", "rem"):
                 s.call("%s_%s" % (op, t), scalar(x), scalar(y))

@@ -368,6 +368,11 @@ vm.module @opcodes {
     %r = vm.max.f32 %a, %b : f32
     vm.return %r : f32
   }
+  vm.export @fpowi_f32
+  vm.func @fpowi_f32(%a: f32, %n: i64) -> f32 {
+    %r = vm.fpowi.f32 %a, %n : f32
+    vm.return %r : f32
+  }
   vm.export @atan2_f32
   vm.func @atan2_f32(%a: f32, %b: f32) -> f32 {
     %r = vm.atan2.f32 %a, %b : f32
@@ -591,6 +596,11 @@ vm.module @opcodes {
   vm.export @max_f64
   vm.func @max_f64(%a: f64, %b: f64) -> f64 {
     %r = vm.max.f64 %a, %b : f64
+    vm.return %r : f64
+  }
+  vm.export @fpowi_f64
+  vm.func @fpowi_f64(%a: f64, %n: i64) -> f64 {
+    %r = vm.fpowi.f64 %a, %n : f64
     vm.return %r : f64
   }
   vm.export @atan2_f64

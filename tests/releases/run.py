@@ -26,7 +26,10 @@ RELEASES = ["3.11.0", "3.12.0", "3.13.0"]
 # What a release's compiler cannot lower, and what stands in for it there.
 SUBSTITUTES = {
     # It knows vm.abs, but not how to get there from math.absi.
-    "3.11.0": [("scalars", "math.absi %a", "arith.maxsi %a, %b")],
+    "3.11.0": [("scalars", "math.absi %a", "arith.maxsi %a, %b"),
+               # Integer powers are an instruction from 3.12 on.
+               ("opcodes", "vm.fpowi.f32 %a, %n : f32", "vm.cast.si64.f32 %n : i64 -> f32"),
+               ("opcodes", "vm.fpowi.f64 %a, %n : f64", "vm.cast.si64.f64 %n : i64 -> f64")],
     # It folds the empty tensor to a cast that it cannot lower.
     "3.12.0": [("state", "%c0 = arith.constant 0 : index\n  %empty",
                 "%c0 = util.unfoldable_constant 0 : index\n  %empty")],
