@@ -6,6 +6,7 @@ import json
 import pathlib
 import sys
 
+from . import quiet
 from .route import Dim, ImportFailed, Options, import_model
 from .source import SourceError, find_source
 
@@ -24,6 +25,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
                         help="a dimension by name: a size, LEAST:MOST, or ? for any")
     parser.add_argument("--input", action="append", default=[], metavar="SHAPExDTYPE",
                         help="an example input for Python files: 1x784xf32")
+    parser.add_argument("--weights", action="append", default=[], metavar="ARGUMENT",
+                        help="of a JAX function: this argument, by name or position, is the "
+                        "parameters of the model and no input of the function")
     parser.add_argument("--function", help="what the function is called in the module")
     parser.add_argument("--parameters", type=pathlib.Path, metavar="FILE",
                         help="write weights to this .irpa or .safetensors instead of into the MLIR")
@@ -37,6 +41,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep-f64", action="store_true",
                         help="leave 64-bit floats as they are")
     parser.add_argument("--route", help="take this route only")
+    parser.add_argument("--verbose", action="store_true",
+                        help="show what the frameworks themselves say too")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     return parser.parse_args(argv)
 
@@ -64,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         source = find_source(arguments.source)
         options = Options(
             dims=dict(Dim.parse(text) for text in arguments.dim), inputs=arguments.input,
-            function=arguments.function, parameters=arguments.parameters,
+            weights=arguments.weights, function=arguments.function, parameters=arguments.parameters,
             parameter_scope=arguments.parameter_scope, inline_weights=arguments.inline_weights,
             opset=arguments.opset, trust_pickle=arguments.trust_pickle,
             demote_f64=not arguments.keep_f64, route=arguments.route)
@@ -72,7 +78,9 @@ def main(argv: list[str] | None = None) -> int:
             from . import check
             return check.run(source, options, arguments.json)
         output = arguments.output or source.path.with_suffix(".mlir")
-        _report(import_model(source, output, options), arguments.json)
+        with quiet.command(arguments.verbose):
+            imported = import_model(source, output, options)
+        _report(imported, arguments.json)
         return 0
     except (SourceError, ValueError) as error:
         print(f"error: INVALID_ARGUMENT: {error}", file=sys.stderr)

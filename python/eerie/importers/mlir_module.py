@@ -32,6 +32,7 @@ class Weights:
         self._module = module
         self._scope = scope
         self._types: dict[str, object] = {}
+        self.bytes_inside = 0
         self.entries: list[tuple[str, numpy.ndarray]] = []  # (key, bytes) of parameters
 
     def type_of(self, shape, element):
@@ -42,8 +43,16 @@ class Weights:
                 element = ir.IntegerType.get_signless(element.width)
             return ir.RankedTensorType.get(tuple(shape), element)
 
-    def define(self, key: str, kind, array: numpy.ndarray, mutable: bool = False) -> str:
-        """A global of type `kind` that starts as `array`; returns its symbol."""
+    def location(self):
+        """Somewhere in the module, for what has no place of its own."""
+        return self._ir.Location.unknown(context=self._module.context)
+
+    def define(self, key: str, kind, array: numpy.ndarray, mutable: bool = False,
+               apart: bool = True) -> str:
+        """A global of type `kind` that starts as `array`; returns its symbol.
+
+        Without `apart` the value lies in the module, whatever the others do.
+        """
         ir = self._ir
         symbol = f"__weight_{len(self._types)}"
         with self._module.context, ir.Location.name(key):
@@ -51,7 +60,7 @@ class Weights:
                 "sym_name": ir.StringAttr.get(symbol),
                 "sym_visibility": ir.StringAttr.get("private"),
                 "type": ir.TypeAttr.get(kind),
-                "initial_value": self._value(key, kind, array),
+                "initial_value": self._value(key, kind, array, apart),
             }
             if mutable:
                 attributes["is_mutable"] = ir.UnitAttr.get()
@@ -60,17 +69,22 @@ class Weights:
         self._types[symbol] = kind
         return symbol
 
-    def _value(self, key, kind, array):
+    def _value(self, key, kind, array, apart):
         ir = self._ir
         raw = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
-        if self._scope is not None:
+        if self._scope is not None and apart:
             self.entries.append((key, raw))
             scope, name = ir.StringAttr.get(self._scope), ir.StringAttr.get(key)
             return ir.Attribute.parse(f"#stream.parameter.named<{scope}::{name}> : {kind}")
+        self.bytes_inside += raw.size
         if raw.size <= 16 or len(kind.shape) == 0:  # resources of scalars are not understood
             return ir.DenseElementsAttr.get(raw, type=kind)
         return ir.DenseResourceElementsAttr.get_from_buffer(
             raw, f"weight_{len(self._types)}", kind)
+
+    def kind_of(self, symbol: str):
+        """The type of a global."""
+        return self._types[symbol]
 
     def load(self, symbol: str):
         """The global's value, at the current insertion point."""

@@ -27,6 +27,10 @@ class Refusal(Exception):
     """A route says why it cannot import this source. Another one may."""
 
 
+class Inapplicable(Refusal):
+    """The route is for sources of another make; told only where no route could."""
+
+
 class MissingPackage(Refusal):
     """A framework is not installed; the message has the command that brings it."""
 
@@ -50,6 +54,7 @@ class Options:
 
     dims: dict[str, "Dim"] = dataclasses.field(default_factory=dict)
     inputs: list[str] = dataclasses.field(default_factory=list)  # "2x3xf32", for Python files
+    weights: list[str] = dataclasses.field(default_factory=list)  # arguments that are parameters
     function: str | None = None  # its name in the module; default: the source's own
     parameters: pathlib.Path | None = None  # an archive for weights; None: by their size
     parameter_scope: str = "model"
@@ -129,12 +134,16 @@ def import_model(text: str | Source, output: str | pathlib.Path,
         if not routes:
             raise SourceError(f"no route '{options.route}' for {source.kind} files; there is {names}")
     refused: list[tuple[str, str]] = []
+    foreign: list[tuple[str, str]] = []
     for route in routes:
         try:
             imported = route.run(source, pathlib.Path(output), options)
+        except Inapplicable as refusal:
+            foreign.append((route.name, str(refusal)))
+            continue
         except Refusal as refusal:
             refused.append((route.name, str(refusal)))
             continue
         imported.refused = refused
         return imported
-    raise ImportFailed(source, refused)
+    raise ImportFailed(source, refused or foreign)

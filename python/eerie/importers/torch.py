@@ -1,150 +1,56 @@
 """PyTorch: programs of torch.export, and modules out of Python files.
 
-Routes: `fx` imports the exported graph with the importer of the compiler's wheel. Weights keep the
-names that state_dict gives them, so that they can be swapped without compiling again; buffers that
-the model changes become state of the module. `onnx` goes through torch.onnx.export.
+Routes: `fx` (torch_graph.py) imports the exported graph with the importer of the compiler's wheel;
+`onnx` goes through torch.onnx.export.
 """
 from __future__ import annotations
 
 import pathlib
 import tempfile
 
-import numpy
-
-from ..parameters import write_parameters
-from . import lowering, mlir_module
+from . import mlir_module
+from .inputs import Example
 from .route import Imported, MissingPackage, Options, Refusal, Route
-from .source import Source
+from .source import Source, SourceError
 
 
 def _torch():
     try:
         import torch
+        import torch.export
     except ImportError:
         raise MissingPackage("torch", "torch") from None
     return torch
 
 
-def _array(tensor) -> numpy.ndarray:
-    """A tensor's bytes, of types that NumPy does not know too."""
-    torch = _torch()
-    whole = tensor.detach().cpu().contiguous()
-    return whole.reshape(-1).view(torch.uint8).numpy()
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
 
 
-# ---- The graph importer's hooks ----------------------------------------------------------------
-
-def _hooks(fx_importer, ir, weights: mlir_module.Weights):
-    class Hooks(fx_importer.FxImporterHooks):
-        """Parameters and buffers as globals, named as in state_dict."""
-
-        def __init__(self):
-            self.symbols: dict[str, str] = {}
-
-        def _symbol(self, importer, value, info):
-            target = info.input_spec.target
-            if target not in self.symbols:
-                element = fx_importer.TORCH_DTYPE_TO_MLIR_TYPE[value.dtype]
-                with ir.Location.unknown(context=weights._module.context):
-                    kind = weights.type_of(value.shape, element())
-                self.symbols[target] = weights.define(
-                    target, kind, _array(value), mutable=info.store_producer_node is not None)
-            return self.symbols[target]
-
-        def resolve_input(self, gni, value, info):
-            torch = _torch()
-            mutable = info.store_producer_node is not None
-            if not isinstance(value, torch.Tensor) or value.dtype == torch.bool or \
-                    (value.numel() <= 1 and not mutable):
-                return None
-            symbol = self._symbol(gni, value, info)
-            return ir.Operation.create("torch_c.from_builtin_tensor", results=[info.ir_type],
-                                       operands=[weights.load(symbol)]).result
-
-        def store_produced_value(self, gni, py_value, produced_ir_value, info):
-            symbol = self._symbol(gni, py_value, info)
-            kind = weights._types[symbol]
-            builtin = ir.Operation.create("torch_c.to_builtin_tensor", results=[kind],
-                                          operands=[produced_ir_value]).result
-            weights.store(symbol, builtin)
-
-    return Hooks()
-
-
-_ELEMENTS = {
-    "bool": "i1", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "ui8",
-    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64",
-    "complex64": "complex<f32>", "complex128": "complex<f64>",
-}
-
-
-def _typed(program, specs, kind, demote_f64: bool):
-    """(name, shape, element) of the user's inputs or outputs, or None where one is no tensor."""
-    nodes = {node.name: node for node in program.graph.nodes}
-    typed = []
-    for spec in specs:
-        if spec.kind != kind:
-            continue
-        value = nodes[spec.arg.name].meta.get("val") if hasattr(spec.arg, "name") else None
-        if value is None or not hasattr(value, "shape"):
-            return None
-        element = _ELEMENTS.get(str(value.dtype).removeprefix("torch."))
-        if element is None:
-            return None
-        element = "f32" if element == "f64" and demote_f64 else element
-        typed.append((spec.arg.name, [size if isinstance(size, int) else None
-                                      for size in value.shape], element))
-    return typed
-
-
-def _declare(module, program, function: str, demote_f64: bool) -> None:
-    from torch.export.graph_signature import InputKind, OutputKind
-    signature = program.graph_signature
-    inputs = _typed(program, signature.input_specs, InputKind.USER_INPUT, demote_f64)
-    outputs = _typed(program, signature.output_specs, OutputKind.USER_OUTPUT, demote_f64)
-    if inputs is None or outputs is None:
-        return
-    outputs = [("", shape, element) for _, shape, element in outputs]
-    for operation in module.regions[0].blocks[0].operations:
-        if operation.operation.name == "func.func" and operation.name.value == function:
-            mlir_module.declare(operation.operation,
-                                mlir_module.declaration(function, inputs, outputs))
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__
 
 
 # ---- Routes ------------------------------------------------------------------------------------
 
 def import_program(program, output: pathlib.Path, options: Options) -> Imported:
     """The route `fx`, of a torch.export.ExportedProgram."""
-    ir = mlir_module.compiler_ir()
-    from iree.compiler.extras import fx_importer
-    notes: list[str] = []
-    program = program.run_decompositions({})
-    total = sum(value.numel() * value.element_size() for value in program.state_dict.values())
-    archive = mlir_module.archive_for(total, output, options, notes)
-    function = options.function or "main"
-    context = ir.Context()
-    module = ir.Module.create(ir.Location.unknown(context))
-    weights = mlir_module.Weights(module.operation, options.parameter_scope if archive else None)
-    importer = fx_importer.FxImporter(module=module, hooks=_hooks(fx_importer, ir, weights))
-    try:
-        importer.import_program(program, func_name=function)
-        _declare(module.operation, program, function, options.demote_f64)
-        module.operation.verify()
-    except (NotImplementedError, TypeError, ValueError, KeyError, AssertionError,
-            ir.MLIRError) as error:
-        raise Refusal(f"{type(error).__name__}: {error}") from None
-    mlir_module.write(module.operation, output, total > 4096 and archive is None)
-    lowering.require(output, "torch")
-    if archive:
-        write_parameters(archive, weights.entries)
-    return Imported(output, "torch", "fx", parameters=archive,
-                    parameter_scope=options.parameter_scope if archive else "", notes=notes)
+    mlir_module.compiler_ir()
+    from . import torch_graph
+    return torch_graph.import_program(program, output, options)
 
 
 def program_by_onnx(program, output: pathlib.Path, options: Options) -> Imported:
     """The route `onnx`, of a torch.export.ExportedProgram."""
     torch = _torch()
     from .onnx import import_onnx
+    signature = program.run_decompositions({}).graph_signature
+    changed = sorted({*signature.buffers_to_mutate.values(),
+                      *signature.user_inputs_to_mutate.values()})
+    if changed:
+        raise Refusal(f"the model changes {', '.join(changed)}, which ONNX has no way to say")
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.onnx"
         try:
@@ -158,57 +64,134 @@ def program_by_onnx(program, output: pathlib.Path, options: Options) -> Imported
     return imported
 
 
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__
-
-
-def _load(source: Source):
+def _load(source: Source, options: Options):
     torch = _torch()
     try:
-        return torch.export.load(str(source.path))
+        program = torch.export.load(str(source.path))
     except Exception as error:  # of zip files, JSON, versions
-        raise Refusal(f"{source.path} is no program of torch.export: {_last_line(error)}") from None
+        raise SourceError(f"{source.path} is no program of torch.export: {_last_line(error)}"
+                          ) from None
+    if options.dims:
+        raise SourceError(f"{source.path}: no dimension '{next(iter(options.dims))}': an exported "
+                          "program keeps the sizes that it was exported with, and no names; say what "
+                          "is dynamic in torch.export.export(dynamic_shapes=...)")
+    return program
 
 
 def routes(kind: str) -> list[Route]:
     del kind
     return [
-        Route("fx", lambda source, output, options: import_program(_load(source), output, options)),
-        Route("onnx",
-              lambda source, output, options: program_by_onnx(_load(source), output, options)),
+        Route("fx", lambda source, output, options: import_program(
+            _load(source, options), output, options)),
+        Route("onnx", lambda source, output, options: program_by_onnx(
+            _load(source, options), output, options)),
     ]
 
 
-def export(module, arguments, options: Options):
+# ---- Modules -----------------------------------------------------------------------------------
+
+def module_of(value):
+    """`value`, a module, a class of them or a function, as a torch.nn.Module.
+
+    Modules that a function uses keep their names, so that their weights have keys.
+    """
+    torch = _torch()
+    if isinstance(value, type):
+        value = value()
+    if isinstance(value, torch.nn.Module):
+        return value
+    used = {name: entry for name, entry in _variables(value).items()
+            if isinstance(entry, torch.nn.Module)}
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, module in used.items():
+                self.add_module(name, module)
+
+        def forward(self, *args, **keywords):
+            return value(*args, **keywords)
+    return Wrapped()
+
+
+def _variables(function) -> dict[str, object]:
+    """Globals and variables of an outer function that `function` uses, by name."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return {}
+    found = {name: function.__globals__[name] for name in code.co_names
+             if name in function.__globals__}
+    for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return found
+
+
+def _symbols(examples, options: Options) -> dict[str, object]:
+    """A dimension of torch.export for each name in `examples`."""
+    torch = _torch()
+    from torch.utils import _pytree
+    symbols: dict[str, object] = {}
+    for example in _pytree.tree_leaves(examples):
+        for name in example.names.values() if isinstance(example, Example) else ():
+            wanted = options.dims.get(name)
+            limits = {}
+            if wanted is not None and wanted.most is not None:
+                limits = {"min": max(wanted.least, 1), "max": wanted.most}
+            symbols.setdefault(name, torch.export.Dim(name, **limits))
+    return symbols
+
+
+def _dynamic(examples, symbols):
+    """What torch.export takes as dynamic shapes, in the form of `examples`."""
+    from torch.utils import _pytree
+    return _pytree.tree_map(
+        lambda example: {index: symbols[name] for index, name in example.names.items()} or None
+        if isinstance(example, Example) else None, examples)
+
+
+def _values(examples):
+    torch = _torch()
+    from torch.utils import _pytree
+
+    def value(example):
+        if isinstance(example, Example):
+            return example.torch()
+        if hasattr(example, "__array__") and not isinstance(example, torch.Tensor):
+            return torch.as_tensor(example.__array__())
+        return example
+    return _pytree.tree_map(value, examples)
+
+
+def export(module, arguments, options: Options, keywords: dict | None = None):
     """A module of PyTorch as an exported program; named dimensions of `arguments` stay dynamic."""
     torch = _torch()
-    from .inputs import Example
-    shapes = []
-    symbols: dict[str, object] = {}
-    for example in arguments:
-        if not isinstance(example, Example):
-            shapes.append(None)
-            continue
-        dims = {}
-        for index, name in example.names.items():
-            wanted = options.dims.get(name)
-            if name not in symbols:
-                limits = {}
-                if wanted is not None and wanted.most is not None:
-                    limits = {"min": max(wanted.least, 1), "max": wanted.most}
-                symbols[name] = torch.export.Dim(name, **limits)
-            dims[index] = symbols[name]
-        shapes.append(dims or None)
-    values = tuple(example.torch() if isinstance(example, Example) else example
-                   for example in arguments)
+    arguments, keywords = tuple(arguments), dict(keywords or {})
+    symbols = _symbols((arguments, keywords), options)
+    shapes = None
+    if symbols:
+        shapes = _dynamic(arguments, symbols)
+        if keywords:
+            import inspect
+            names = list(inspect.signature(module.forward).parameters)
+            shapes = {**dict(zip(names, shapes)), **_dynamic(keywords, symbols)}
+    training = module.training
     try:
-        return torch.export.export(module.eval(), values,
-                                   dynamic_shapes=tuple(shapes) if any(shapes) else None)
+        return torch.export.export(module.eval(), _values(arguments), _values(keywords) or None,
+                                   dynamic_shapes=shapes)
     except Exception as error:  # what cannot be traced comes as many classes
-        raise Refusal(f"torch.export: {_first_line(error)}") from None
+        raise Refusal(f"torch.export: {_reason(error)}") from None
+    finally:
+        module.train(training)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what torch.export says, and the line of the model that it is about."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for index, line in enumerate(lines):
+        if line.startswith("The following call raised this error") and index + 2 < len(lines):
+            return f"{_first_line(error)} {lines[index + 1]}: {lines[index + 2]}"
+    return _first_line(error)
+
