@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +27,7 @@ typedef struct compile_options {
   ee_cli_strings_t targets, raw, inputs;
   double time_limit;
   uint64_t memory_limit_mb;
+  ee_cli_import_options_t import;
   bool split_input, no_verify, list_targets, list_phases, list_plugins, no_isolated, isolated,
       mlir_bytecode, json, quiet, reproducible, no_stamp;
 } compile_options_t;
@@ -39,18 +42,24 @@ typedef struct compile_run {
   int64_t time;
   char source_sha256[65];
   ee_cli_text_t source; // of a pipe, which can be read only once
+  bool imported;
+  ee_cli_import_result_t import;
   char static_path[4096], static_temporary[4096];
 } compile_run_t;
 
 static const char compile_notes[] =
-    "INPUT is MLIR as text or bytecode, an ONNX model, or - for standard input. Without --output "
-    "a\n"
-    "module goes to NAME.vmfb in the current folder, IR to standard output.\n"
+    "INPUT is MLIR as text or bytecode, - for standard input, or any model that `eerie import` "
+    "takes:\n"
+    ".onnx, .pt2, model.py:net, a SavedModel folder, .keras, .tflite, .pkl; its options (--dim,\n"
+    "--input, --parameters, ...) are understood here too. Without --output a module goes to "
+    "NAME.vmfb\n"
+    "in the current folder, IR to standard output.\n"
     "Flags of the compiler (--iree-..., --mlir-...) can stand anywhere, others after --.\n"
     "\n"
     "Examples:\n"
     "  eerie compile mul.mlir -o mul.vmfb\n"
     "  eerie compile mul.mlir -o mul.vmfb --target x86-64-v3 --target aarch64 --target vulkan\n"
+    "  eerie compile model.onnx -o model.vmfb --dim batch=8\n"
     "  eerie compile mul.mlir --dump-phase flow\n"
     "  eerie compile model.mlir -o model.vmfb -O3 --input-type stablehlo \\\n"
     "    --iree-input-demote-f64-to-f32=false\n"
@@ -410,6 +419,11 @@ static int compile_report(const compile_run_t *run, const char *input, const cha
       ee_cli_json_string(&json, NULL, run->options->targets.items[i]);
     ee_cli_json_close(&json, ']');
     if (run->static_path[0]) ee_cli_json_string(&json, "static_library", run->static_path);
+    if (run->imported) ee_cli_json_string(&json, "route", run->import.route);
+    if (run->import.parameters[0]) {
+      ee_cli_json_string(&json, "parameters", run->import.parameters);
+      ee_cli_json_string(&json, "parameter_scope", run->import.parameter_scope);
+    }
     ee_cli_json_string(&json, "compiler", info.path);
     ee_cli_json_string(&json, "release", info.release);
     ee_cli_json_close(&json, '}');
@@ -529,26 +543,120 @@ static int compile_source(compile_run_t *run, const char *input, const char *out
   return exit_code;
 }
 
-// An ONNX model goes through the importer first, into a folder of its own.
-static int compile_onnx(compile_run_t *run, const char *input, const char *output_path,
-                        eerie_compile_options_t *what) {
-  const char *folder = getenv("TMPDIR");
-  char temporary[4096], mlir[4096 + 64];
-  const int length = snprintf(temporary, sizeof temporary, "%s/eerie-onnx-XXXXXX",
-                              folder && *folder ? folder : "/tmp");
-  if (length < 0 || (size_t)length >= sizeof temporary || !mkdtemp(temporary))
-    return ee_cli_fail(EE_CLI_OUTPUT, "cannot create a folder like %s: %s", temporary,
+// ---- Models that are imported first
+// --------------------------------------------------------------
+
+// What lies between the two steps: a folder of its own, and weights on their way to their place.
+typedef struct compile_between {
+  char folder[4096], mlir[4096 + 64], result[4096 + 64];
+  char archive[4096 + 64], archive_temporary[4096 + 64];
+} compile_between_t;
+
+// The signal handler sees this one, which does not change while handlers are there.
+static const compile_between_t *compile_kept;
+
+static void compile_on_signal(int number) {
+  unlink(compile_kept->mlir);
+  unlink(compile_kept->result);
+  unlink(compile_kept->archive_temporary);
+  rmdir(compile_kept->folder);
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+static void compile_watch(const compile_between_t *between) {
+  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  if (between) compile_kept = between;
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; ++i)
+    if (signal(signals[i], between ? compile_on_signal : SIG_DFL) == SIG_IGN)
+      signal(signals[i], SIG_IGN);
+  if (!between) compile_kept = NULL;
+}
+
+static int compile_remove_entry(const char *path, const struct stat *info, int kind,
+                                struct FTW *place) {
+  (void)info;
+  (void)kind;
+  (void)place;
+  remove(path);
+  return 0;
+}
+
+static int compile_begin_between(compile_between_t *between, const char *output_path) {
+  const char *temporary = getenv("TMPDIR");
+  const int length = snprintf(between->folder, sizeof between->folder, "%s/eerie-import-XXXXXX",
+                              temporary && *temporary ? temporary : "/tmp");
+  if (length < 0 || (size_t)length >= sizeof between->folder || !mkdtemp(between->folder))
+    return ee_cli_fail(EE_CLI_OUTPUT, "cannot create a folder like %s: %s", between->folder,
                        strerror(errno));
-  snprintf(mlir, sizeof mlir, "%s/model.mlir", temporary);
-  int exit_code = ee_cli_import_onnx(
-      &(ee_cli_import_t){.model = input, .output = mlir, .compiler = run->options->compiler});
+  snprintf(between->mlir, sizeof between->mlir, "%s/model.mlir", between->folder);
+  snprintf(between->result, sizeof between->result, "%s/result", between->folder);
+  // Weights that are too large for the module go beside it, or beside nothing: into this folder.
+  char extension[64];
+  snprintf(extension, sizeof extension, ".%ld.tmp.irpa", (long)getpid());
+  const bool standard = strcmp(output_path, "-") == 0;
+  if (!compile_derive(standard ? "model" : output_path, ".irpa", true, between->archive,
+                      sizeof between->archive) ||
+      !compile_derive(between->archive, extension, true, between->archive_temporary,
+                      sizeof between->archive_temporary))
+    return ee_cli_fail(EE_CLI_USAGE, "the name of the output is too long");
+  return EE_CLI_OK;
+}
+
+static int compile_import(compile_run_t *run, const char *input, const compile_between_t *between) {
+  const compile_options_t *options = run->options;
+  int exit_code = ee_cli_import_model(&(ee_cli_import_t){.model = input,
+                                                         .output = between->mlir,
+                                                         .compiler = options->compiler,
+                                                         .archive = between->archive_temporary,
+                                                         .result = between->result,
+                                                         .scratch = between->folder,
+                                                         .program = "compile",
+                                                         .quiet = options->quiet,
+                                                         .options = &options->import});
+  ee_cli_import_result_t *result = &run->import;
+  if (!exit_code) exit_code = ee_cli_import_read_result(between->result, result);
+  // What is told of it from here on is where it will be.
+  if (strcmp(result->parameters, between->archive_temporary) == 0)
+    snprintf(result->parameters, sizeof result->parameters, "%s", between->archive);
+  return exit_code;
+}
+
+// The archive takes its place when the module has its own.
+static int compile_end_import(const compile_run_t *run, const compile_between_t *between) {
+  const ee_cli_import_result_t *import = &run->import;
+  if (!import->parameters[0]) return EE_CLI_OK;
+  if (strcmp(import->parameters, between->archive) == 0 &&
+      rename(between->archive_temporary, between->archive) != 0)
+    return ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", between->archive, strerror(errno));
+  if (!run->options->quiet)
+    fprintf(stderr,
+            "eerie compile: the weights are in %s: run the module with --parameters=%s%s%s\n",
+            import->parameters, import->parameter_scope, *import->parameter_scope ? "=" : "",
+            import->parameters);
+  return EE_CLI_OK;
+}
+
+// A framework's model goes through the importer first, into a folder of its own.
+static int compile_model(compile_run_t *run, const char *input, const char *output_path,
+                         eerie_compile_options_t *what) {
+  compile_between_t *between = calloc(1, sizeof *between);
+  if (!between) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  int exit_code = compile_begin_between(between, output_path);
+  if (!exit_code) exit_code = compile_import(run, input, between);
   if (!exit_code) {
-    what->source_path = mlir;
-    if (!what->input_type) what->input_type = "onnx";
+    run->imported = true;
+    what->source_path = between->mlir;
+    if (!what->input_type) what->input_type = run->import.input_type;
+    compile_watch(between);
     exit_code = compile_source(run, input, output_path, what);
+    compile_watch(NULL);
   }
-  unlink(mlir);
-  rmdir(temporary);
+  if (!exit_code) exit_code = compile_end_import(run, between);
+  if (exit_code) unlink(between->archive_temporary);
+  if (between->mlir[0]) nftw(between->folder, compile_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  free(between);
+  if (ee_cli_import_signal()) raise(ee_cli_import_signal());
   return exit_code;
 }
 
@@ -574,6 +682,25 @@ static bool compile_has_static_target(const compile_options_t *options) {
   return false;
 }
 
+// The importer and the compiler must have one mind on 64-bit floats.
+static bool compile_agree_on_f64(compile_options_t *options) {
+  static const char flag[] = "--iree-input-demote-f64-to-f32=false";
+  for (size_t i = 0; i < options->raw.count; ++i)
+    if (strcmp(options->raw.items[i], flag) == 0) options->import.keep_f64 = true;
+  return !options->import.keep_f64 || compile_add(&options->raw, flag);
+}
+
+// MLIR has nothing that options of an import could be about.
+static const char *compile_import_option(const ee_cli_import_options_t *o) {
+  if (o->dims.count) return "dim";
+  if (o->inputs.count || o->weights.count) return o->inputs.count ? "input" : "weights";
+  if (o->parameters || o->inline_weights) return o->parameters ? "parameters" : "inline-weights";
+  if (o->parameter_scope) return "parameter-scope";
+  if (o->function || o->route) return o->function ? "function" : "route";
+  if (o->opset || o->trust_pickle) return o->opset ? "opset" : "trust-pickle";
+  return NULL;
+}
+
 // Turns the command line into the library's options. Strings are borrowed.
 static bool compile_fill(compile_options_t *options, eerie_compile_options_t *what) {
   if (options->dump_phase) {
@@ -593,6 +720,10 @@ static bool compile_fill(compile_options_t *options, eerie_compile_options_t *wh
   if (eerie_compiler_target_flags(options->targets.items, options->targets.count, "x.o",
                                   compile_ignore_flag, NULL, &err)) {
     ee_cli_fail(EE_CLI_USAGE, "--target: %s", err.message);
+    return false;
+  }
+  if (!compile_agree_on_f64(options)) {
+    ee_cli_fail(EE_CLI_FAILED, "out of memory");
     return false;
   }
   what->input_type = options->input_type;
@@ -630,10 +761,12 @@ static int compile_hash_source(compile_run_t *run, const char *input,
   struct stat info;
   const bool standard = strcmp(input, "-") == 0;
   eerie_status_t status;
-  if (!standard && stat(input, &info) == 0 && S_ISREG(info.st_mode)) {
-    status = ee_cli_stamp_hash_file(input, run->source_sha256, &err);
-  } else if (ee_cli_has_extension(input, ".onnx")) {
-    status = EERIE_OK; // the importer's, and read once
+  char path[4096];
+  ee_cli_import_path(input, path, sizeof path);
+  if (!standard && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+    status = ee_cli_stamp_hash_file(path, run->source_sha256, &err);
+  } else if (ee_cli_import_takes(input)) {
+    status = EERIE_OK; // a folder, or the importer's, and read once
   } else {
     status = ee_cli_read_file(input, &run->source, &err);
     if (!status) {
@@ -653,7 +786,12 @@ static int compile_hash_source(compile_run_t *run, const char *input,
 static int compile_input(compile_run_t *run, compile_options_t *options,
                          eerie_compile_options_t *what) {
   const char *input = options->inputs.items[0];
-  int exit_code = compile_check_input(input);
+  const bool import = strcmp(input, "-") != 0 && ee_cli_import_takes(input);
+  const char *stray = import ? NULL : compile_import_option(&options->import);
+  if (stray)
+    return ee_cli_fail(EE_CLI_USAGE, "--%s is for models that are imported; %s is not one", stray,
+                       input);
+  int exit_code = import ? EE_CLI_OK : compile_check_input(input);
   if (exit_code) return exit_code;
   // Modules in pieces, one behind the other, have no end that a stamp could be at.
   run->stamped = !options->no_stamp && !compile_makes_ir(what) && !what->split_input &&
@@ -667,8 +805,9 @@ static int compile_input(compile_run_t *run, compile_options_t *options,
   if (!output && (compile_makes_ir(what) || strcmp(input, "-") == 0)) {
     output = "-";
   } else if (!output) {
-    if (!compile_derive(input, what->pipeline == EERIE_COMPILER_HAL_EXECUTABLE ? ".bin" : ".vmfb",
-                        false, derived, sizeof derived))
+    const char *extension = what->pipeline == EERIE_COMPILER_HAL_EXECUTABLE ? ".bin" : ".vmfb";
+    if (!(import ? ee_cli_import_derive(input, extension, derived, sizeof derived)
+                 : compile_derive(input, extension, false, derived, sizeof derived)))
       return ee_cli_fail(EE_CLI_USAGE, "the name of the input is too long; give --output");
     output = derived;
   }
@@ -691,8 +830,8 @@ static int compile_input(compile_run_t *run, compile_options_t *options,
   what->on_diagnostic = compile_on_diagnostic;
   what->on_output = compile_on_output;
   what->user = run;
-  return ee_cli_has_extension(input, ".onnx") ? compile_onnx(run, input, output, what)
-                                              : compile_source(run, input, output, what);
+  return import ? compile_model(run, input, output, what)
+                : compile_source(run, input, output, what);
 }
 
 static int compile_command(compile_options_t *options) {
@@ -768,6 +907,7 @@ static bool compile_parse(compile_options_t *o, int argc, char **argv, int *out_
        "leave the time out of the stamp: the same source\nand flags give the same bytes"},
       {"no_stamp", NULL, EE_CLI_SWITCH, &o->no_stamp,
        "exactly the compiler's bytes, without a stamp of\ncompiler, flags, source and time"},
+      EE_CLI_IMPORT_OPTIONS(&o->import),
       {"json", NULL, EE_CLI_SWITCH, &o->json, "print facts as JSON"},
       {"quiet", NULL, EE_CLI_SWITCH, &o->quiet, "no closing line on a terminal"},
   };
@@ -794,6 +934,7 @@ int eerie_cli_compile(int argc, char **argv) {
   ee_cli_strings_free(&options.targets);
   ee_cli_strings_free(&options.raw);
   ee_cli_strings_free(&options.inputs);
+  ee_cli_import_options_free(&options.import);
   free(rest);
   return ee_cli_flush_stdout(exit_code);
 }

@@ -1,4 +1,4 @@
-"""`eerie compile` and `eerie import`: results, messages, exit codes, what is left behind."""
+"""`eerie compile`: results, messages, exit codes, what is left behind."""
 import datetime
 import glob
 import hashlib
@@ -339,55 +339,6 @@ class Missing(CompileCase):
         self.refuses(4, "compile", self.source, "--compiler", self.folder, says="pip install")
         self.refuses(4, "compile", self.source, "--compiler", self.source, says="cannot open")
         self.assertEqual(self.left(), ["mul.mlir", "wrong.mlir"])
-
-
-@needs_iree
-class Import(CompileCase):
-    def setUp(self):
-        super().setUp()
-        self.model = self.folder / "model.onnx"
-
-    def test_bad_input(self):
-        self.refuses(3, "import", "absent.onnx", says="absent.onnx")
-        self.model.touch()
-        self.refuses(3, "import", self.model, says=["model.onnx", "empty"])
-        self.refuses(2, "import", self.source, says=["mul.mlir", ".onnx"])
-        self.refuses(2, "import", says="no model")
-        self.model.write_text("no model")
-        self.refuses(5, "import", self.model, "-o", "no/such/folder/x.mlir", says="no/such/folder")
-
-    def test_model(self):
-        python = pathlib.Path(library()) / "bin" / "python3"
-        if not python.exists():
-            python = sys.executable
-        make = (
-            "import onnx, sys\n"
-            "from onnx import helper as h, TensorProto as t\n"
-            "v = lambda n: h.make_tensor_value_info(n, t.FLOAT, [4])\n"
-            "g = h.make_graph([h.make_node('Mul', ['a', 'b'], ['c'])], 'mul', [v('a'), v('b')], "
-            "[v('c')])\n"
-            "m = h.make_model(g, opset_imports=[h.make_opsetid('', 17)], ir_version=9)\n"
-            "onnx.save(m, sys.argv[1])\n"
-        )
-        # Without the Python package onnx, what there is to test is what that is answered.
-        if harness.execute([python, "-c", make, self.model]).code:
-            self.model.write_text("no model")
-            for command in ("import", "compile"):
-                self.refuses(4, command, self.model,
-                             says=["pip install", "iree-base-compiler[onnx]"])
-            return
-        done = self.eerie("import", self.model, "-o", "imported.mlir", "--opset=18")
-        self.assertEqual((done.code, done.err), (0, ""))
-        self.assertIn("onnx.Mul", (self.folder / "imported.mlir").read_text())
-        done = self.eerie("compile", self.model)
-        self.assertEqual((done.code, done.err), (0, ""))
-        done = self.eerie("run", "--module=model.vmfb", "--function=mul", "--input=4xf32=1 2 3 4",
-                          "--input=4xf32=3")
-        self.assertIn("4xf32=3 6 9 12", done.out)
-        self.model.write_bytes(self.model.read_bytes()[:20])
-        self.refuses(3, "import", self.model, "-o", "broken.mlir", says="model.onnx")
-        self.assertEqual(
-            self.left(), ["imported.mlir", "model.onnx", "model.vmfb", "mul.mlir", "wrong.mlir"])
 
 
 if __name__ == "__main__":

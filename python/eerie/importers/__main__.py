@@ -1,14 +1,21 @@
-"""The command: python -m eerie.importers, which is what `eerie import` runs."""
+"""The command: python -m eerie.importers, which is what `eerie import` and `eerie compile` run."""
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
+import shutil
+import signal
 import sys
+import tempfile
 
 from . import quiet
-from .route import Dim, ImportFailed, Options, import_model
-from .source import SourceError, find_source
+from .route import Dim, Imported, ImportFailed, Options, import_model
+from .source import Source, SourceError, find_source
+
+# The exit codes of the eerie command; `eerie help exit-codes` has them all.
+_OK, _REFUSED, _USAGE, _BAD_INPUT, _MISSING, _OUTPUT = range(6)
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -43,51 +50,142 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--route", help="take this route only")
     parser.add_argument("--verbose", action="store_true",
                         help="show what the frameworks themselves say too")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but what is wrong")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    # For programs: who complains, where weights go that are too large for the module, and a file
+    # that is told what was done.
+    parser.add_argument("--program", default="import", help=argparse.SUPPRESS)
+    parser.add_argument("--archive", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--result", type=pathlib.Path, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
-def _report(imported, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({
-            "output": str(imported.path), "input_type": imported.input_type,
-            "route": imported.route,
-            "parameters": str(imported.parameters) if imported.parameters else None,
-            "parameter_scope": imported.parameter_scope, "notes": imported.notes,
-            "refused": [{"route": route, "reason": why} for route, why in imported.refused]}))
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        dims=dict(Dim.parse(text) for text in arguments.dim), inputs=arguments.input,
+        weights=arguments.weights, function=arguments.function, parameters=arguments.parameters,
+        archive=arguments.archive, parameter_scope=arguments.parameter_scope,
+        inline_weights=arguments.inline_weights, opset=arguments.opset,
+        trust_pickle=arguments.trust_pickle, demote_f64=not arguments.keep_f64,
+        route=arguments.route)
+
+
+# ---- Telling -----------------------------------------------------------------------------------
+
+def _say(program: str, text: str) -> None:
+    """One line on standard error, whatever the text has in it."""
+    print(f"eerie {program}: {' '.join(text.split())}", file=sys.stderr)
+
+
+def _report_json(imported: Imported) -> None:
+    print(json.dumps({
+        "output": str(imported.path), "input_type": imported.input_type, "route": imported.route,
+        "parameters": str(imported.parameters) if imported.parameters else None,
+        "parameter_scope": imported.parameter_scope, "notes": imported.notes,
+        "refused": [{"route": route, "reason": why} for route, why in imported.refused]}))
+
+
+def _report(imported: Imported, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        _report_json(imported)
+    if arguments.result:
+        arguments.result.write_text(
+            f"input_type={imported.input_type}\nroute={imported.route}\n"
+            f"parameters={imported.parameters or ''}\n"
+            f"parameter_scope={imported.parameter_scope}\n", encoding="utf-8")
+    if arguments.quiet or arguments.json:
         return
     for route, why in imported.refused:
-        print(f"route {route} could not: {why}", file=sys.stderr)
+        _say(arguments.program, f"route {route} could not: {why}")
     for note in imported.notes:
-        print(note, file=sys.stderr)
-    weights = f", weights in {imported.parameters}" if imported.parameters else ""
-    print(f"{imported.path}: by route {imported.route}{weights}", file=sys.stderr)
+        _say(arguments.program, note)
+    if not arguments.result:
+        weights = f", weights in {imported.parameters}" if imported.parameters else ""
+        _say(arguments.program, f"{imported.path}: {imported.input_type} by route "
+             f"{imported.route}{weights}")
+
+
+# ---- The import --------------------------------------------------------------------------------
+
+def _default_output(source: Source) -> pathlib.Path:
+    stem = source.path.resolve() if source.path.name in ("", "..") else source.path
+    return stem.with_name(f"{source.name or stem.stem}.mlir")
+
+
+def _import(source: Source, output: pathlib.Path, options: Options, verbose: bool) -> Imported:
+    """Imports into a folder beside the output; files take their places when all is done."""
+    to_stdout = str(output) == "-"
+    with tempfile.TemporaryDirectory(dir=None if to_stdout else output.parent,
+                                     prefix=".eerie-import-") as folder:
+        made = pathlib.Path(folder) / ("model.mlir" if to_stdout else output.name)
+        with quiet.command(verbose):
+            imported = import_model(source, made, options)
+        if imported.parameters and imported.parameters.parent == made.parent:
+            place = output.parent / imported.parameters.name
+            os.replace(imported.parameters, place)
+            imported.parameters = place
+        if to_stdout:
+            with made.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+        else:
+            os.replace(made, output)
+        imported.path = output
+    return imported
+
+
+class _Ended(KeyboardInterrupt):
+    """SIGTERM: no code on the way catches this one."""
+
+
+def _end(number: int, frame) -> None:
+    del number, frame
+    raise _Ended
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    source = find_source(arguments.source)
+    options = _options(arguments)
+    if arguments.check:
+        from . import check
+        return check.run(source, options, arguments.json)
+    output = arguments.output or _default_output(source)
+    folder = pathlib.Path(output).parent
+    if not os.access(folder, os.W_OK):
+        why = "permission denied" if folder.exists() else "no such folder"
+        _say(arguments.program, f"cannot write {output}: {why}")
+        return _OUTPUT
+    imported = _import(source, output, options, arguments.verbose)
+    _report(imported, arguments)
+    return _OK
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    signal.signal(signal.SIGTERM, _end)  # so that temporary files go
     try:
-        source = find_source(arguments.source)
-        options = Options(
-            dims=dict(Dim.parse(text) for text in arguments.dim), inputs=arguments.input,
-            weights=arguments.weights, function=arguments.function, parameters=arguments.parameters,
-            parameter_scope=arguments.parameter_scope, inline_weights=arguments.inline_weights,
-            opset=arguments.opset, trust_pickle=arguments.trust_pickle,
-            demote_f64=not arguments.keep_f64, route=arguments.route)
-        if arguments.check:
-            from . import check
-            return check.run(source, options, arguments.json)
-        output = arguments.output or source.path.with_suffix(".mlir")
-        with quiet.command(arguments.verbose):
-            imported = import_model(source, output, options)
-        _report(imported, arguments.json)
-        return 0
-    except (SourceError, ValueError) as error:
-        print(f"error: INVALID_ARGUMENT: {error}", file=sys.stderr)
-        return 2
+        return _run(arguments)
+    except _Ended:
+        return 128 + signal.SIGTERM
+    except SourceError as error:
+        _say(arguments.program, str(error))
+        return _BAD_INPUT
     except ImportFailed as error:
-        print(f"error: UNIMPLEMENTED: {error}", file=sys.stderr)
-        return 1
+        _say(arguments.program, str(error))
+        return _MISSING if error.missing else _REFUSED
+    except ValueError as error:
+        if arguments.verbose:
+            raise
+        _say(arguments.program, str(error))
+        return _USAGE
+    except OSError as error:
+        _say(arguments.program, str(error))
+        return _OUTPUT
+    except Exception as error:  # a framework's own defect must not end in a page of its frames
+        if arguments.verbose:
+            raise
+        _say(arguments.program, f"{arguments.source}: {type(error).__name__}: {error}; --verbose "
+             "shows where")
+        return _REFUSED
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def archive_for(total: int, output: pathlib.Path, options: Options,
         return None
     notes.append(f"{total >> 20} MB of weights are written apart; --inline-weights keeps them in the "
                  "module")
-    return output.with_suffix(".irpa")
+    return options.archive or output.with_suffix(".irpa")
 
 
 def declaration(function: str, inputs, outputs) -> str:

@@ -11,7 +11,7 @@ import runpy
 import sys
 
 from . import inputs
-from .route import Imported, Inapplicable, Options, Refusal, Route
+from .route import Imported, Inapplicable, MissingPackage, Options, Refusal, Route
 from .source import Source, SourceError
 
 
@@ -22,9 +22,10 @@ def _load(source: Source, options: Options):
         names = runpy.run_path(str(source.path), run_name="eerie_import")
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        advice = f": pip install 'eerie[{package}]'" if package in ("jax", "torch") else ""
-        raise SourceError(f"{source.path}: it needs the Python package {package}, which is missing"
-                          f"{advice}") from None
+        if package in ("jax", "torch"):
+            raise MissingPackage(package, package) from None
+        raise SourceError(f"{source.path}: it needs the Python package {package}, which is "
+                          "missing") from None
     except (Exception, SystemExit) as error:
         raise SourceError(f"{source.path}: {type(error).__name__} while it ran: {error}") from error
     finally:

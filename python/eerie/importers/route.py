@@ -6,6 +6,7 @@ import importlib
 import pathlib
 import typing
 
+from . import extras
 from .source import Source, SourceError, find_source
 
 # Where the routes of each kind are; a module is imported only when its kind is asked for, because
@@ -35,17 +36,28 @@ class MissingPackage(Refusal):
     """A framework is not installed; the message has the command that brings it."""
 
     def __init__(self, package: str, extra: str):
-        super().__init__(f"the Python package {package} is missing: pip install 'eerie[{extra}]'")
+        super().__init__(f"the Python package {package} is missing; install it with "
+                         f"`{extras.command(extra)}`")
 
 
 class ImportFailed(Exception):
-    """No route could; `reasons` are (route, why) in the order of trying."""
+    """No route could; `reasons` are (route, why) in the order of trying.
 
-    def __init__(self, source: Source, reasons: list[tuple[str, str]]):
+    `missing`: a package that is not there is among the reasons.
+    """
+
+    def __init__(self, source: Source, reasons: list[tuple[str, str]], missing: bool = False):
         self.source = source
         self.reasons = reasons
-        lines = "\n".join(f"  {route}: {why}" for route, why in reasons)
-        super().__init__(f"{source.path}: no route could import this {source.kind} file\n{lines}")
+        self.missing = missing
+        whys = list(dict.fromkeys(why for _, why in reasons))
+        if len(whys) == 1:
+            text = whys[0]
+        else:
+            text = "no route could import it: " + "; ".join(
+                f"{route}: {why}" for route, why in reasons)
+        path = str(source.path)
+        super().__init__(text if text.startswith(path) else f"{path}: {text}")
 
 
 @dataclasses.dataclass
@@ -57,6 +69,7 @@ class Options:
     weights: list[str] = dataclasses.field(default_factory=list)  # arguments that are parameters
     function: str | None = None  # its name in the module; default: the source's own
     parameters: pathlib.Path | None = None  # an archive for weights; None: by their size
+    archive: pathlib.Path | None = None  # where they go by their size; None: beside the output
     parameter_scope: str = "model"
     inline_weights: bool = False  # keep weights inside however large
     opset: int | None = None
@@ -135,6 +148,7 @@ def import_model(text: str | Source, output: str | pathlib.Path,
             raise SourceError(f"no route '{options.route}' for {source.kind} files; there is {names}")
     refused: list[tuple[str, str]] = []
     foreign: list[tuple[str, str]] = []
+    missing = False
     for route in routes:
         try:
             imported = route.run(source, pathlib.Path(output), options)
@@ -142,8 +156,9 @@ def import_model(text: str | Source, output: str | pathlib.Path,
             foreign.append((route.name, str(refusal)))
             continue
         except Refusal as refusal:
+            missing = missing or isinstance(refusal, MissingPackage)
             refused.append((route.name, str(refusal)))
             continue
         imported.refused = refused
         return imported
-    raise ImportFailed(source, refused or foreign)
+    raise ImportFailed(source, refused or foreign, missing)
