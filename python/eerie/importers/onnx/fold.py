@@ -16,6 +16,8 @@ _MOST = 1024
 # Operators whose value is not a function of their inputs, or that bring graphs of their own.
 _NEVER = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial",
           "Bernoulli", "Dropout", "If", "Loop", "Scan"}
+# Operators whose results may be larger than their inputs.
+_GROWING = {"ConstantOfShape", "Expand", "Tile", "Range"}
 
 
 def _constant(name: str, array: numpy.ndarray) -> onnx.NodeProto:
@@ -77,6 +79,19 @@ def run(model: onnx_model.Model) -> None:
                 graph.node.append(_constant(name, array))
 
 
+def _is_small(node, known, shapes) -> bool:
+    """Whether a result that may be larger than its inputs is worth computing."""
+    expected = shapes.get(node.output[0])
+    if expected is not None:
+        return numpy.prod(expected, dtype=numpy.int64) <= _MOST
+    if node.op_type == "Range":
+        start, limit, delta = (float(known[name].reshape(-1)[0]) for name in node.input)
+        return delta != 0 and abs((limit - start) / delta) <= _MOST
+    if node.op_type == "ConstantOfShape":
+        return numpy.prod(known[node.input[0]], dtype=numpy.int64) <= _MOST
+    return False
+
+
 def _fold(node, known, shapes, opsets) -> list[numpy.ndarray] | None:
     if node.domain not in ("", "ai.onnx"):
         return None
@@ -94,10 +109,8 @@ def _fold(node, known, shapes, opsets) -> list[numpy.ndarray] | None:
         return None
     if any(attribute.type == onnx.AttributeProto.GRAPH for attribute in node.attribute):
         return None
-    if node.op_type in ("ConstantOfShape", "Expand", "Tile", "Range"):
-        expected = shapes.get(node.output[0])
-        if expected is None or numpy.prod(expected, dtype=numpy.int64) > _MOST:
-            return None
+    if node.op_type in _GROWING and not _is_small(node, known, shapes):
+        return None
     found = _evaluate(node, [known[name] if name else None for name in node.input], opsets)
     if found is None or any(not isinstance(array, numpy.ndarray | numpy.generic) or
                             numpy.asarray(array).size > _MOST or
