@@ -8,7 +8,7 @@ by `eerie import`'s ONNX route, compiled, run with Eerie, and its answers are co
 expects, by ONNX's own tolerance. Those that once passed stand in onnx_import_pass.txt: one of them that
 does not pass any more fails the run. Modules are kept in the cache by what they are made from.
 
-Element types that a module does not have (four and two bits) cross as bytes, one for each element.
+Element types that a module does not have (four and two bits, E8M0) cross as bytes, one for each element.
 
 Exit code 1: something failed, 77: the compiler, onnx or the built package is missing.
 """
@@ -48,7 +48,7 @@ TIMEOUT = 120
 
 # What narrow numbers are as bytes.
 BYTES = {"int4": np.int8, "uint4": np.uint8, "int2": np.int8, "uint2": np.uint8}
-BITS = {"float4_e2m1fn": np.uint8}
+BITS = {"float4_e2m1fn": np.uint8, "float8_e8m0fnu": np.uint8}
 
 
 # ---- Importing and compiling, in servers -----------------------------------------------------------

@@ -55,14 +55,15 @@ def _evaluate(node: onnx.NodeProto, inputs: list[numpy.ndarray], opsets) -> list
         return None
 
 
-def run(model: onnx_model.Model) -> None:
-    """Replaces nodes of the main graph whose results are known by constants."""
+def run(model: onnx_model.Model) -> bool:
+    """Replaces nodes of the main graph whose results are known by constants; whether any were."""
     graph = model.proto.graph
     shapes = _shapes(model)
     known: dict[str, numpy.ndarray] = {}
     for initializer in graph.initializer:
         if initializer.name not in model.weights:
             known[initializer.name] = numpy_helper.to_array(initializer)
+    changed = False
     results = {value.name for value in graph.output}
     nodes = list(graph.node)
     del graph.node[:]
@@ -73,10 +74,12 @@ def run(model: onnx_model.Model) -> None:
             graph.node.append(node)
             if folded is None:
                 continue
+        changed = changed or node.op_type != "Constant"
         for name, array in zip(outputs, folded):
             known[name] = array
             if not results.intersection(outputs):
                 graph.node.append(_constant(name, array))
+    return changed
 
 
 def _is_small(node, known, shapes) -> bool:

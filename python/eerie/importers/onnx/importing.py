@@ -62,6 +62,26 @@ def _importer():
             self._nv_map[extern_name or initializer.name] = value
             return value
 
+        def _handle_node_Bits(self, node):
+            """An operator of ours; an operation of the compiler that ONNX has no name for."""
+            if node.domain != onnx_model.BITS_DOMAIN:
+                return False
+            source = self._nv_map[node.input[0]]
+            result = self._gi.find_type_proto_for_name(node.output[0])
+            kinds = []
+            for proto in (self._gi.find_type_proto_for_name(node.input[0]), result):
+                shape = [dim.dim_value if dim.HasField("dim_value")
+                         else ir.ShapedType.get_dynamic_size() for dim in proto.tensor_type.shape.dim]
+                kinds.append(self.weights.type_of(
+                    shape, self._cc.tensor_element_type(proto.tensor_type.elem_type)))
+            plain = ir.Operation.create("torch_c.to_builtin_tensor", results=[kinds[0]],
+                                        operands=[source]).result
+            same = ir.Operation.create("arith.bitcast", results=[kinds[1]], operands=[plain]).result
+            self._nv_map[node.output[0]] = ir.Operation.create(
+                "torch_c.from_builtin_tensor", results=[self._cc.type_proto_to_type(result)],
+                operands=[same]).result
+            return True
+
     return ir, onnx_importer, GraphImporter
 
 
@@ -108,6 +128,10 @@ def run(model: onnx_model.Model, output: pathlib.Path, options: Options) -> Impo
     ir, onnx_importer, graph_importer = _importer()
     onnx_model.prepare(model, options)
     rewrite.run(model)
+    for entry in model.proto.opset_import:
+        if entry.domain == onnx_model.BITS_DOMAIN:  # it becomes operations of the compiler
+            model.proto.opset_import.remove(entry)
+            break
     total = sum(weight.size for weight in model.weights.values())
     archive = mlir_module.archive_for(total, output, options, model.notes)
     info = onnx_importer.ModelInfo(model.proto)

@@ -213,12 +213,73 @@ def apply_dims(model: Model, dims: dict[str, Dim]) -> None:
                                f"{dim.most} are not refused by the module")
 
 
+# An operator of our own: the same bits as elements of another type (attribute `to`) of that size.
+BITS_DOMAIN = "eerie"
+# Operators whose result has the shape of their only input.
+_SHAPE_KEEPING = {"Abs", "Cast", "Ceil", "Erf", "Exp", "Floor", "Identity", "Log", "Neg", "Not",
+                  "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sqrt", "Tanh"}
+
+
 def infer_shapes(model: Model) -> None:
     """Fills in the types of values; what cannot be inferred stays open."""
     try:
         model.proto = onnx.shape_inference.infer_shapes(model.proto, data_prop=True)
+        while _declare_bits(model) or _infer_backwards(model):
+            model.proto = onnx.shape_inference.infer_shapes(model.proto, data_prop=True)
     except Exception as error:  # as above
         model.notes.append(f"shape inference stopped: {_first_line(error)}")
+
+
+def _types(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
+    types = {value.name: value.type for value in (*graph.input, *graph.value_info, *graph.output)}
+    for initializer in graph.initializer:
+        types.setdefault(initializer.name, onnx.helper.make_tensor_type_proto(
+            initializer.data_type, initializer.dims))
+    return types
+
+
+def allow_bits(model: Model) -> None:
+    """Declares the domain of our own operator."""
+    if all(entry.domain != BITS_DOMAIN for entry in model.proto.opset_import):
+        model.proto.opset_import.add(domain=BITS_DOMAIN, version=1)
+
+
+def _declare_bits(model: Model) -> bool:
+    """Declares the results of our own operator, which inference does not know."""
+    graph = model.proto.graph
+    if not any(node.domain == BITS_DOMAIN for node in graph.node):
+        return False
+    types = _types(graph)
+    changed = False
+    for node in graph.node:
+        source = types.get(node.input[0]) if node.domain == BITS_DOMAIN else None
+        if source is None or not source.tensor_type.HasField("shape"):
+            continue
+        known = types.get(node.output[0])
+        if known is None or not known.tensor_type.HasField("shape"):
+            declared = graph.value_info.add(name=node.output[0])
+            declared.type.CopyFrom(source)
+            declared.type.tensor_type.elem_type = onnx.helper.get_node_attr_value(node, "to")
+            types[node.output[0]] = declared.type
+            changed = True
+    return changed
+
+
+def _infer_backwards(model: Model) -> bool:
+    """Shapes of inputs from declared shapes of results, where an operator keeps them."""
+    graph = model.proto.graph
+    types = _types(graph)
+    changed = False
+    for node in reversed(graph.node):
+        if node.op_type not in _SHAPE_KEEPING or node.domain not in ("", "ai.onnx"):
+            continue
+        result, source = types.get(node.output[0]), types.get(node.input[0])
+        if result is None or source is None or not result.tensor_type.HasField("shape") or \
+                not source.HasField("tensor_type") or source.tensor_type.HasField("shape"):
+            continue
+        source.tensor_type.shape.CopyFrom(result.tensor_type.shape)
+        changed = True
+    return changed
 
 
 def prepare(model: Model, options: Options) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from onnx import inliner
 
-from . import fold, rewrites
+from . import fold, narrow, rewrites
 from . import model as onnx_model
 
 # Operators that ONNX itself defines by others, and that do not lower, or not in all forms.
@@ -35,8 +35,9 @@ def run(model: onnx_model.Model) -> None:
         model.proto = inliner.inline_local_functions(model.proto)
     if model.opset == 0:  # a model may use operators of other domains alone
         model.proto.opset_import.add(domain="", version=onnx_model.NEW_OPSET)
-    onnx_model.infer_shapes(model)
-    fold.run(model)
+    _refine(model)
+    if narrow.run(model):
+        _refine(model)
     done: set[str] = set()
     for _ in range(_ROUNDS):
         changed = _inline_definitions(model)
@@ -44,10 +45,17 @@ def run(model: onnx_model.Model) -> None:
         done |= names
         if not names and not changed:
             break
-        onnx_model.infer_shapes(model)
-        fold.run(model)
-        onnx_model.infer_shapes(model)
+        _refine(model)
+        if narrow.run(model):
+            _refine(model)
     if done:
         model.notes.append(f"rewritten: {', '.join(sorted(done))}")
 
 
+def _refine(model: onnx_model.Model) -> None:
+    """Types and constants, until one brings nothing more for the other."""
+    onnx_model.infer_shapes(model)
+    for _ in range(_ROUNDS):
+        if not fold.run(model):
+            break
+        onnx_model.infer_shapes(model)

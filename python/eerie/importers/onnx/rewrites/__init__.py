@@ -9,7 +9,7 @@ import onnx
 
 from .. import model as onnx_model
 from .graph import Graph, registered
-from . import optimizers, products, reductions  # noqa: F401  register themselves
+from . import optimizers, products, reductions, types  # noqa: F401  register themselves
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:

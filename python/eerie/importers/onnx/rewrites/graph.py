@@ -8,6 +8,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from .. import model as onnx_model
+from ..model import BITS_DOMAIN
 
 Rewrite = typing.Callable[["Graph", onnx.NodeProto], "list[str | None] | None"]
 registered: dict[tuple[str, str], Rewrite] = {}
@@ -61,6 +62,11 @@ class Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), outputs,
                                            name=self._name(operator), domain=domain, **attributes))
         return outputs
+
+    def bits(self, x: str, to: int) -> str:
+        """The same bits as elements of another type of that size."""
+        onnx_model.allow_bits(self.model)
+        return self.add("Bits", x, domain=BITS_DOMAIN, to=to)
 
     def constant(self, value, dtype=None) -> str:
         array = numpy.asarray(value, dtype=dtype)
