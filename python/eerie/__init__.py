@@ -8,7 +8,8 @@
 Arguments are NumPy arrays, anything that speaks DLPack (PyTorch, JAX), numbers and nested lists;
 results are NumPy arrays over the library's own memory (``eerie.Tensor`` where NumPy is missing or
 has no such type). Arrays whose memory is aligned to ``eerie.ALIGNMENT`` bytes go in without a copy;
-``eerie.empty`` makes such arrays.
+``eerie.empty`` makes such arrays. ``eerie.compile`` goes from a model of a framework to this in one
+step, where the compiler is installed.
 """
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ from ._native import (AbortedError, AlreadyExistsError, CancelledError, DataLoss
 
 __version__ = _native.version
 __all__ = [
-    "ALIGNMENT", "Error", "Function", "Model", "Tensor", "devices", "empty", "load", "memory",
-    "to_numpy", "AbortedError", "AlreadyExistsError", "CancelledError", "DataLossError",
+    "ALIGNMENT", "Error", "Function", "Model", "Tensor", "compile", "devices", "empty", "load",
+    "memory", "to_numpy", "AbortedError", "AlreadyExistsError", "CancelledError", "DataLossError",
     "DeadlineExceededError", "DeferredError", "FailedPreconditionError", "IncompatibleError",
     "InternalError", "InvalidArgumentError", "NotFoundError", "OutOfRangeError",
     "PermissionDeniedError", "ResourceExhaustedError", "UnavailableError", "UnimplementedError",
@@ -125,3 +126,6 @@ def devices() -> list[tuple[str, str, str]]:
 def memory() -> tuple[int, int]:
     """Bytes that the library has in use: now, and at most so far."""
     return _native.memory()
+
+
+from .compile import compile  # noqa: E402  it needs what is above

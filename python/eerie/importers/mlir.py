@@ -4,7 +4,7 @@ from __future__ import annotations
 import pathlib
 import shutil
 
-from . import mlir_module
+from . import mlir_module, stablehlo
 from .route import Imported, Options, Refusal, Route
 from .source import Source, SourceError
 
@@ -24,20 +24,40 @@ def _dialects(operation, found: set[str]) -> None:
                 _dialects(child.operation, found)
 
 
+# Bytes with which MLIR bytecode begins; what jax.export serialises has some of it inside.
+_BYTECODE = b"ML\xefR"
+
+
 def import_mlir(source: Source, output: pathlib.Path, options: Options) -> Imported:
+    content = source.path.read_bytes()
+    if b"\0" in content and not content.startswith(_BYTECODE) and _BYTECODE in content:
+        from . import jax
+        return jax.import_exported(jax.load_exported(content, source.path), output, options)
+    if options.dims:
+        raise SourceError(f"{source.path}: no dimension '{next(iter(options.dims))}': MLIR has no "
+                          "named dimensions")
     ir = mlir_module.compiler_ir()
     with ir.Context() as context:
         context.allow_unregistered_dialects = True
         try:
-            module = ir.Module.parse(source.path.read_bytes())
+            module = ir.Module.parse(content)
         except ir.MLIRError as error:
-            raise SourceError(f"{source.path}: no MLIR that this compiler reads: {error}") from None
+            lines = [line.strip() for line in str(error).splitlines() if "error:" in line]
+            raise SourceError(f"{source.path}: no MLIR that this compiler reads: "
+                              f"{lines[0] if lines else error}") from None
         found: set[str] = set()
         _dialects(module.operation, found)
+        # Of JAX, with dynamic dimensions, and not yet in a form that it is kept in for long.
+        polymorphic = "jax.uses_shape_polymorphism" in module.operation.attributes and \
+            "vhlo" not in found
+        if polymorphic:
+            stablehlo.drop_assertions(module)
+            stablehlo.settle_broadcasts(module)
+            mlir_module.write(module.operation, output, False)
     names = [_INPUT_TYPES[dialect] for dialect in sorted(found) if dialect in _INPUT_TYPES]
     if len(set(names)) > 1:
         raise Refusal(f"the module mixes the dialects {', '.join(sorted(set(names)))}")
-    if source.path.resolve() != output.resolve():
+    if not polymorphic and source.path.resolve() != output.resolve():
         shutil.copyfile(source.path, output)
     return Imported(output, names[0] if names else "none", "mlir")
 

@@ -111,24 +111,40 @@ def archive_for(total: int, output: pathlib.Path, options: Options,
     return options.archive or output.with_suffix(".irpa")
 
 
+def _spelled(name: str, otherwise: str) -> str:
+    """`name` as a declaration can have it."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", name) or otherwise
+
+
 def declaration(function: str, inputs, outputs) -> str:
     """What a module tells of a function: `inputs` and `outputs` are (name, shape, element), a
     dynamic size None."""
     def texts(values, prefix):
         for index, (name, shape, element) in enumerate(values):
-            spelled = re.sub(r"[^A-Za-z0-9_]", "_", name) or f"{prefix}{index}"
             dims = "".join("?x" if size is None else f"{size}x" for size in shape)
-            yield f"%{spelled}: tensor<{dims}{element}>"
+            yield f"%{_spelled(name, f'{prefix}{index}')}: tensor<{dims}{element}>"
     return (f"sync func @{function}({', '.join(texts(inputs, 'input'))}) -> "
             f"({', '.join(texts(outputs, 'output'))})")
 
 
 def declare(operation, text: str) -> None:
-    """Leaves a declaration on a function, from where the compiler carries it into the module."""
+    """Leaves a declaration on a function whose dialect brings an interface of its own (torch), from
+    where the compiler carries it into the module."""
     ir = compiler_ir()
     with operation.context:
         operation.attributes["iree.reflection"] = ir.DictAttr.get(
             {"iree.abi.declaration": ir.StringAttr.get(text)})
+
+
+def name_values(operation, inputs: list[str], outputs: list[str]) -> None:
+    """Names the arguments and results of a function whose interface the compiler makes."""
+    ir = compiler_ir()
+    with operation.context:
+        for attribute, names, prefix in (("arg_attrs", inputs, "input"),
+                                         ("res_attrs", outputs, "output")):
+            operation.attributes[attribute] = ir.ArrayAttr.get([
+                ir.DictAttr.get({"iree.abi.name": ir.StringAttr.get(
+                    _spelled(name, f"{prefix}{index}"))}) for index, name in enumerate(names)])
 
 
 def write(module, output: pathlib.Path, heavy: bool) -> None:

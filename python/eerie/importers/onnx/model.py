@@ -156,9 +156,9 @@ def convert_opset(model: Model, wanted: int | None) -> None:
     except Exception as error:  # what the converter cannot do comes as a RuntimeError of many kinds
         if wanted is not None:
             raise SourceError(f"{model.path}: opset {opset} does not convert to {target}: "
-                              f"{_first_line(error)}") from None
+                              f"{first_line(error)}") from None
         model.notes.append(f"opset {opset} did not convert to {target} and stays as it is: "
-                           f"{_first_line(error)}")
+                           f"{first_line(error)}")
         return
     model.notes.append(f"opset {opset} converted to {target}")
     model.proto = converted
@@ -179,7 +179,7 @@ def _whole(model: Model) -> onnx.ModelProto:
     return whole
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
@@ -227,7 +227,7 @@ def infer_shapes(model: Model) -> None:
         while _declare_bits(model) or _infer_backwards(model):
             model.proto = onnx.shape_inference.infer_shapes(model.proto, data_prop=True)
     except Exception as error:  # as above
-        model.notes.append(f"shape inference stopped: {_first_line(error)}")
+        model.notes.append(f"shape inference stopped: {first_line(error)}")
 
 
 def _types(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:

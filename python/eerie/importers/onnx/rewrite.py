@@ -1,8 +1,10 @@
 """Which rewrites an ONNX graph goes through before it is imported, and in which order."""
 from __future__ import annotations
 
+import onnx
 from onnx import inliner
 
+from ..route import Refusal
 from . import fold, narrow, rewrites
 from . import model as onnx_model
 
@@ -23,8 +25,18 @@ def _inline_definitions(model: onnx_model.Model) -> bool:
     used = {(node.domain, node.op_type) for node in model.proto.graph.node}
     if not used.intersection(wanted):
         return False
-    model.proto = inliner.inline_selected_functions(
-        model.proto, wanted, exclude=False, inline_schema_functions=True)
+    # The inliner wants the type of inputs that were left out as well.
+    absent = model.proto.graph.value_info.add(name="")
+    absent.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    try:
+        model.proto = inliner.inline_selected_functions(
+            model.proto, wanted, exclude=False, inline_schema_functions=True)
+    except Exception as error:  # its assertions are RuntimeErrors
+        raise Refusal(f"the definition of an operator of the standard could not be taken: "
+                      f"{onnx_model.first_line(error)}") from None
+    kept = [value for value in model.proto.graph.value_info if value.name]
+    del model.proto.graph.value_info[:]
+    model.proto.graph.value_info.extend(kept)
     onnx_model.infer_shapes(model)
     return True
 

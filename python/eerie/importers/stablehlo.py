@@ -1,0 +1,91 @@
+"""StableHLO as JAX writes it, made into what the compiler takes."""
+from __future__ import annotations
+
+import re
+
+from . import mlir_module
+from .route import Refusal
+
+# Calls that say nothing of the values: where an array is to be, and checks of JAX's own runtime.
+_IGNORED_CALLS = {"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "shape_assertion"}
+
+
+def walk(operation) -> list:
+    """Every operation inside of `operation`, outer ones first."""
+    found = []
+    for region in operation.regions:
+        for block in region:
+            for child in block:
+                found.append(child.operation)
+                found += walk(child.operation)
+    return found
+
+
+def check_calls(text: str) -> None:
+    """Refusal: the module calls code of JAX's own backend. Its text may not even be readable then."""
+    called = set(re.findall(r"stablehlo\.custom_call @([\w.]+)", text)) - _IGNORED_CALLS
+    if called:
+        raise Refusal(f"the function calls {', '.join(sorted(called))}, which is code of JAX's own "
+                      "backend")
+
+
+def drop_assertions(module) -> None:
+    """Takes out checks of shapes, which call JAX's own runtime."""
+    for operation in walk(module.operation):
+        if operation.name == "stablehlo.custom_call" and \
+                operation.attributes["call_target_name"].value == "shape_assertion":
+            operation.erase()
+
+
+def settle_broadcasts(module) -> None:
+    """Says of each dynamic broadcast which dimensions it repeats.
+
+    JAX broadcasts a dimension only where its size is 1 in the type, a dynamic one never. The compiler
+    wants that said, and forgets it where it joins two broadcasts: so they are joined here.
+    """
+    ir = mlir_module.compiler_ir()
+    for operation in walk(module.operation):
+        if operation.name != "stablehlo.dynamic_broadcast_in_dim":
+            continue
+        source = operation.operands[0]
+        dims = _integers(operation.attributes["broadcast_dimensions"])
+        with operation.context, operation.location, ir.InsertionPoint(operation):
+            inner = source.owner
+            while isinstance(inner, ir.Operation | ir.OpView) and \
+                    inner.name == "stablehlo.dynamic_broadcast_in_dim":
+                dims = [dims[dim] for dim in _integers(inner.attributes["broadcast_dimensions"])]
+                source = inner.operands[0]
+                inner = source.owner
+            kind = ir.RankedTensorType(source.type)
+            single = [not kind.is_dynamic_dim(dim) and kind.get_dim_size(dim) == 1
+                      for dim in range(kind.rank)]
+            settled = ir.Operation.create(
+                operation.name, results=[operation.results[0].type],
+                operands=[source, operation.operands[1]],
+                attributes={
+                    "broadcast_dimensions": ir.DenseI64ArrayAttr.get(dims),
+                    "known_expanding_dimensions": ir.DenseI64ArrayAttr.get(
+                        [dim for dim in range(kind.rank) if single[dim]]),
+                    "known_nonexpanding_dimensions": ir.DenseI64ArrayAttr.get(
+                        [dim for dim in range(kind.rank) if not single[dim]]),
+                })
+        operation.results[0].replace_all_uses_with(settled.results[0])
+        operation.erase()
+
+
+def settle_reshapes(module) -> None:
+    """Says dynamic reshapes with an operation of tensors that the compiler takes."""
+    ir = mlir_module.compiler_ir()
+    for operation in walk(module.operation):
+        if operation.name != "stablehlo.dynamic_reshape":
+            continue
+        with operation.context, operation.location, ir.InsertionPoint(operation):
+            settled = ir.Operation.create("tensor.reshape", results=[operation.results[0].type],
+                                          operands=list(operation.operands))
+        operation.results[0].replace_all_uses_with(settled.results[0])
+        operation.erase()
+
+
+def _integers(attribute) -> list[int]:
+    ir = mlir_module.compiler_ir()
+    return list(ir.DenseI64ArrayAttr(attribute))
