@@ -101,7 +101,7 @@ class ImportJob(onnx_compile.Job):
 
 
 def serve() -> None:
-    import eerie.importers  # noqa: F401  loaded before the first fork
+    import eerie.importers.onnx.importing  # noqa: F401  loaded before the first fork
     from iree.compiler import ir  # noqa: F401
     from iree.compiler.extras import onnx_importer  # noqa: F401
     import onnx.reference  # noqa: F401

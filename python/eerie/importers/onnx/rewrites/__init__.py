@@ -8,19 +8,8 @@ from __future__ import annotations
 import onnx
 
 from .. import model as onnx_model
-from .graph import Graph, registered
-from . import optimizers, products, reductions, types  # noqa: F401  register themselves
-
-
-def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    """Uses of the old names become uses of the new ones, in the bodies of loops too."""
-    for node in graph.node:
-        for index, name in enumerate(node.input):
-            if name in names:
-                node.input[index] = names[name]
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                _rename(attribute.g, names)
+from .graph import Graph, registered, rename_node
+from . import control, optimizers, products, reductions, types  # noqa: F401  register themselves
 
 
 def apply(model: onnx_model.Model) -> set[str]:
@@ -54,5 +43,6 @@ def apply(model: onnx_model.Model) -> set[str]:
         for old in renamed:
             while renamed[old] in renamed:
                 renamed[old] = renamed[renamed[old]]
-        _rename(proto, renamed)
+        for node in proto.node:
+            rename_node(node, renamed)
     return done

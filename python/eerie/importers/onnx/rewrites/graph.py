@@ -75,6 +75,24 @@ class Graph:
             "Constant", [], [name], value=numpy_helper.from_array(array, name)))
         return name
 
+    def inline(self, body: onnx.GraphProto, arguments: list[str]) -> list[str]:
+        """The nodes of a graph with `arguments` as its inputs; the names of its results."""
+        names = {value.name: argument for value, argument in zip(body.input, arguments)}
+        for initializer in body.initializer:
+            names[initializer.name] = name = self._name(initializer.name)
+            self.nodes.append(helper.make_node("Constant", [], [name], value=initializer))
+        for node in body.node:
+            for output in node.output:
+                if output:
+                    names[output] = self._name(output)
+        for node in body.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = self._name(node.name or node.op_type)
+            rename_node(copy, names)
+            self.nodes.append(copy)
+        return [names.get(value.name, value.name) for value in body.output]
+
     # ---- What is known ---------------------------------------------------------------------------
 
     def element(self, name: str) -> int:
@@ -100,6 +118,24 @@ class Graph:
     @property
     def opset(self) -> int:
         return self.model.opset
+
+
+def rename_node(node: onnx.NodeProto, names: dict[str, str]) -> None:
+    """Old names become new ones: in a node, and where graphs within it look at names outside."""
+    for values in (node.input, node.output):
+        for index, name in enumerate(values):
+            values[index] = names.get(name, name)
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            inner = attribute.g
+            own = {value.name for value in (*inner.input, *inner.initializer)}
+            own.update(name for child in inner.node for name in child.output)
+            outside = {old: new for old, new in names.items() if old not in own}
+            for child in inner.node:
+                rename_node(child, outside)
+            # A result that is passed through from outside.
+            for value in inner.output:
+                value.name = outside.get(value.name, value.name)
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, typing.Any]:
