@@ -10,7 +10,7 @@ from . import model as onnx_model
 
 # Operators that ONNX itself defines by others, and that do not lower, or not in all forms.
 _BY_DEFINITION = {
-    "": ["AffineGrid", "Attention", "CausalConvWithState", "LinearAttention",
+    "": ["Attention", "CausalConvWithState", "LinearAttention",
          "NegativeLogLikelihoodLoss", "RMSNormalization", "RotaryEmbedding",
          "SoftmaxCrossEntropyLoss"],
     "ai.onnx.preview": ["FlexAttention"],

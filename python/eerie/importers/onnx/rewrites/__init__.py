@@ -9,7 +9,8 @@ import onnx
 
 from .. import model as onnx_model
 from .graph import Graph, registered, rename_node
-from . import control, optimizers, products, reductions, types  # noqa: F401  register themselves
+from . import (activations, control, gathers, optimizers, products, reductions,  # noqa: F401
+               resizing, sampling, types)
 
 
 def apply(model: onnx_model.Model) -> set[str]:
