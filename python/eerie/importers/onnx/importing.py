@@ -12,7 +12,7 @@ from . import model as onnx_model
 from . import rewrite
 
 
-def _importer():
+def load_importer():
     """The importer's module and our class; made when first needed: it is in the compiler's wheel."""
     ir = mlir_module.compiler_ir()
     try:
@@ -125,7 +125,7 @@ def _declare(module, info, function: str, demote_f64: bool) -> None:
 # ---- The import --------------------------------------------------------------------------------
 
 def run(model: onnx_model.Model, output: pathlib.Path, options: Options) -> Imported:
-    ir, onnx_importer, graph_importer = _importer()
+    ir, onnx_importer, graph_importer = load_importer()
     onnx_model.prepare(model, options)
     rewrite.run(model)
     for entry in model.proto.opset_import:
