@@ -49,7 +49,7 @@ class Model:
     @property
     def functions(self) -> tuple[str, ...]:
         """Names of what can be called."""
-        return tuple(self._program.names)
+        return tuple(name for name in self._program.names if not name.endswith("$async"))
 
     def find(self, name: str | None = None) -> Function:
         """The function of that name; without one, the only function there is."""

@@ -45,6 +45,12 @@ def to_numpy(tensor):
     return raw.view(getattr(ml_dtypes, ml_name)).reshape(tensor.shape)
 
 
+def with_dtype(array):
+    """(array,), or (integers, name of the type) of an array whose type buffers have no format for."""
+    name, integer = _BY_ML_NAME.get(getattr(getattr(array, "dtype", None), "name", ""), ("", None))
+    return (numpy.ascontiguousarray(array).view(integer), name) if integer else (array,)
+
+
 def _from_other(value, dtype_name):
     """(an object with a buffer, dtype name or "") for an argument that has no buffer of its own."""
     if numpy is None:

@@ -20,6 +20,8 @@ from ._native import (FailedPreconditionError, InvalidArgumentError, NotFoundErr
 _HOST_FLAGS = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",
                "--iree-llvmcpu-target-cpu=host"]
 _COMPILE_SECONDS = 3600
+# So much of what a compiler says is told on.
+_LINES, _LINE = 8, 400
 _STATUS = {FailedPreconditionError: "FAILED_PRECONDITION", InvalidArgumentError: "INVALID_ARGUMENT",
            NotFoundError: "NOT_FOUND", UnimplementedError: "UNIMPLEMENTED"}
 
@@ -206,7 +208,9 @@ def _run(command: list[str]) -> None:
         return
     from .importers.lowering import judge
     problem = judge(done.stderr)
-    said = done.stderr.strip() or f"it ended with {done.returncode}"
+    lines = [line[:_LINE] for line in done.stderr.splitlines() if "error: " in line][:_LINES] or \
+        done.stderr.strip().splitlines()[-_LINES:] or [f"it ended with {done.returncode}"]
+    said = "\n".join(lines)
     raise _error(UnimplementedError, f"{problem}\n{said}" if problem else said)
 
 

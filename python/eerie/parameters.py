@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 
 from . import _native
+from ._arrays import with_dtype
 
 
 def write_parameters(path, entries, format: str | None = None) -> None:
@@ -15,7 +16,7 @@ def write_parameters(path, entries, format: str | None = None) -> None:
     chosen = format or ("safetensors" if path.endswith(".safetensors") else "irpa")
     partial = f"{path}.partial"
     try:
-        _native.write_parameters(partial, list(entries), chosen)
+        _native.write_parameters(partial, [(key, *with_dtype(array)) for key, array in entries], chosen)
         os.replace(partial, path)
     except BaseException:
         if os.path.exists(partial):

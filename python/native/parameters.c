@@ -11,11 +11,12 @@ static void release_buffer(void *user, const void *data, size_t size) {
   PyMem_Free(user);
 }
 
-// Adds (key, array): its bytes in row-major order, which the set borrows.
+// Adds (key, array) or (key, array, dtype): bytes in row-major order, which the set borrows. The
+// name of a type is for those that buffers have no format for.
 static bool add_entry(eerie_parameters_t *parameters, PyObject *pair) {
-  const char *key = NULL;
+  const char *key = NULL, *dtype = NULL;
   PyObject *array = NULL;
-  if (!PyArg_ParseTuple(pair, "sO", &key, &array)) return false;
+  if (!PyArg_ParseTuple(pair, "sO|s", &key, &array, &dtype)) return false;
   Py_buffer *view = PyMem_Calloc(1, sizeof *view);
   if (!view) {
     PyErr_NoMemory();
@@ -34,7 +35,7 @@ static bool add_entry(eerie_parameters_t *parameters, PyObject *pair) {
       .key = key,
       .size = (uint64_t)view->len,
       .data = view->buf,
-      .dtype = binding_dtype_of_buffer(view),
+      .dtype = dtype ? eerie_dtype_parse(dtype, strlen(dtype)) : binding_dtype_of_buffer(view),
       .rank = shaped ? (size_t)view->ndim : SIZE_MAX,
       .shape = shaped ? shape : NULL,
   };

@@ -21,6 +21,27 @@ def compiler_ir():
     return ir
 
 
+_FLOATS_OF_ML_DTYPES = {"bf16": "bfloat16", "f8E5M2": "float8_e5m2", "f8E4M3FN": "float8_e4m3fn",
+                        "f8E5M2FNUZ": "float8_e5m2fnuz", "f8E4M3FNUZ": "float8_e4m3fnuz",
+                        "f8E8M0FNU": "float8_e8m0fnu"}
+_DTYPES = {"f16": "float16", "f32": "float32", "f64": "float64", "complex<f32>": "complex64",
+           "complex<f64>": "complex128", "i8": "int8", "i16": "int16", "i32": "int32",
+           "i64": "int64"}
+
+
+def _typed(raw: numpy.ndarray, kind) -> numpy.ndarray:
+    """Bytes as an array of a tensor type, or as they are where NumPy knows no such type."""
+    element = str(kind.element_type)
+    dtype = _DTYPES.get(element)
+    if element in _FLOATS_OF_ML_DTYPES:
+        try:
+            import ml_dtypes
+        except ImportError:
+            return raw
+        dtype = getattr(ml_dtypes, _FLOATS_OF_ML_DTYPES[element])
+    return raw if dtype is None else raw.view(dtype).reshape(tuple(kind.shape))
+
+
 class Weights:
     """Weights of a module: globals whose values are parameters, or lie in the module.
 
@@ -73,11 +94,12 @@ class Weights:
         ir = self._ir
         raw = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
         if self._scope is not None and apart:
-            self.entries.append((key, raw))
+            self.entries.append((key, _typed(raw, kind)))
             scope, name = ir.StringAttr.get(self._scope), ir.StringAttr.get(key)
             return ir.Attribute.parse(f"#stream.parameter.named<{scope}::{name}> : {kind}")
         self.bytes_inside += raw.size
-        if raw.size <= 16 or len(kind.shape) == 0:  # resources of scalars are not understood
+        # Resources of scalars and of small floats are not understood everywhere in the compiler.
+        if raw.size <= 16 or len(kind.shape) == 0 or str(kind.element_type) in _FLOATS_OF_ML_DTYPES:
             return ir.DenseElementsAttr.get(raw, type=kind)
         return ir.DenseResourceElementsAttr.get_from_buffer(
             raw, f"weight_{len(self._types)}", kind)

@@ -131,6 +131,101 @@ def _hooks(fx_importer, ir, weights: mlir_module.Weights):
     return Hooks()
 
 
+# ---- Assignments to parts of buffers -----------------------------------------------------------
+
+_ATEN = torch.ops.aten
+# Operators whose result is the memory of their first argument, or a copy of it.
+_VIEWS = {_ATEN.clone.default, _ATEN.slice.Tensor, _ATEN.select.int, _ATEN.view.default,
+          _ATEN.reshape.default, _ATEN.squeeze.dim, _ATEN.squeeze.dims, _ATEN.squeeze.default,
+          _ATEN.unsqueeze.default, _ATEN.permute.default, _ATEN.transpose.int, _ATEN.alias.default,
+          _ATEN.expand.default, _ATEN.contiguous.default, _ATEN.detach.default,
+          _ATEN._to_copy.default, _ATEN._unsafe_view.default}
+_SCATTERS = {_ATEN.slice_scatter.default, _ATEN.select_scatter.default}
+
+
+def _origin(node):
+    """What a chain of views and copies is of."""
+    while isinstance(node, torch.fx.Node):
+        if node.target is _ATEN.copy.default:
+            node = node.args[1]
+        elif node.target in _VIEWS:
+            node = node.args[0]
+        else:
+            break
+    return node
+
+
+def _versions(node) -> set:
+    """A tensor and what it was before parts of it were assigned."""
+    found = {node, _origin(node)}
+    while isinstance(node, torch.fx.Node) and node.target in _SCATTERS:
+        node = node.args[0]
+        found |= {node, _origin(node)}
+    return found
+
+
+def _settle_scatters(program) -> None:
+    """Mends assignments to parts of a tensor that the compiler gets wrong.
+
+    It counts negative positions of select_scatter from the wrong end, and copies in place where a part
+    of a tensor goes to another, overlapping part of it: those are put together anew.
+    """
+    graph = program.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target not in _SCATTERS:
+            continue
+        tensor, source = node.args[:2]
+        dim = _argument(node, 2, "dim", 0)
+        size = tensor.meta["val"].shape[dim]
+        if node.target is _ATEN.select_scatter.default:
+            start = _argument(node, 3, "index", 0)
+            if isinstance(size, int) and isinstance(start, int) and start < 0:
+                start += size
+                node.args = (tensor, source, dim, start)
+            end, step = start + 1 if isinstance(start, int) else None, 1
+        else:
+            start = _argument(node, 3, "start", None) or 0
+            end = _argument(node, 4, "end", None)
+            step = _argument(node, 5, "step", 1)
+        if not isinstance(size, int) or not isinstance(start, int) or step != 1 or \
+                not isinstance(end, int | None) or _origin(source) not in _versions(tensor):
+            continue
+        start, end, _ = slice(start, end).indices(size)
+        _concatenate(program, node, start, end, size)
+
+
+def _argument(node, position: int, name: str, default):
+    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+
+
+def _concatenate(program, node, start: int, end: int, size: int) -> None:
+    """Says a scatter over `start` to `end` of `size` as a concatenation."""
+    graph = program.graph_module.graph
+    tensor, source = node.args[:2]
+    dim = _argument(node, 2, "dim", 0)
+
+    def call(operator, *arguments):
+        made = graph.call_function(operator, arguments)
+        made.meta = {key: node.meta[key] for key in ("stack_trace", "nn_module_stack")
+                     if key in node.meta}
+        values = torch.fx.node.map_arg(arguments, lambda argument: argument.meta["val"])
+        made.meta["val"] = operator(*values)
+        return made
+
+    with graph.inserting_before(node), torch.no_grad():
+        if node.target is _ATEN.select_scatter.default:
+            source = call(_ATEN.unsqueeze.default, source, dim)
+        parts = [source]
+        if start > 0:
+            parts.insert(0, call(_ATEN.slice.Tensor, tensor, dim, 0, start))
+        if end < size:
+            parts.append(call(_ATEN.slice.Tensor, tensor, dim, end, size))
+        whole = call(_ATEN.cat.default, parts, dim)
+    node.replace_all_uses_with(whole)
+    program.graph_signature.replace_all_uses(node.name, whole.name)
+    graph.erase_node(node)
+
+
 # ---- The function's interface ------------------------------------------------------------------
 
 def _keep_tensors(program) -> list[str]:
@@ -267,6 +362,7 @@ def import_program(program, output: pathlib.Path, options: Options) -> Imported:
             raise Refusal(reasons[0] if reasons else
                           f"torch.export: {type(error).__name__}: {_one_line(str(error))}") from None
         _refuse_changes(decomposed)
+        _settle_scatters(decomposed)
         refused = None
         try:
             weights = _build(decomposed, output, options, archive, notes)
