@@ -167,14 +167,6 @@ def neighbour_values(graph: Graph, model, x: str) -> str:
     return graph.flatten(average) if targets.ndim == 1 else average
 
 
-@predicts("NearestCentroid")
-def centroid(graph: Graph, model, x: str) -> Classified:
-    if model.metric != "euclidean" or getattr(model, "priors", "uniform") != "uniform":
-        raise Refusal("NearestCentroid is converted for Euclidean distances and even priors")
-    distances = _distances(graph, x, model.centroids_)
-    return best(graph, graph.add("Neg", distances), "scores")
-
-
 # ---- Centres -----------------------------------------------------------------------------------
 
 @predicts("KMeans", "MiniBatchKMeans")

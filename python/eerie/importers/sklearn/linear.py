@@ -113,6 +113,12 @@ def perceptron_values(graph: Graph, model, x: str) -> str:
 
 # ---- Naive Bayes -------------------------------------------------------------------------------
 
+def _relative(coefficients: numpy.ndarray) -> numpy.ndarray:
+    """[classes, features] against their mean, which changes no probability: smaller numbers have
+    smaller errors."""
+    return coefficients - coefficients.mean(axis=0)
+
+
 def _bayes(graph: Graph, likelihoods: str) -> Classified:
     return best(graph, graph.add("Softmax", likelihoods, axis=1), "probabilities")
 
@@ -131,7 +137,8 @@ def gaussian(graph: Graph, model, x: str) -> Classified:
 
 @predicts("MultinomialNB")
 def multinomial(graph: Graph, model, x: str) -> Classified:
-    return _bayes(graph, graph.affine(x, model.feature_log_prob_.T, model.class_log_prior_))
+    return _bayes(graph, graph.affine(x, _relative(model.feature_log_prob_).T,
+                                     model.class_log_prior_))
 
 
 @predicts("BernoulliNB")
@@ -139,5 +146,5 @@ def bernoulli(graph: Graph, model, x: str) -> Classified:
     if model.binarize is not None:
         x = graph.add("Cast", graph.add("Greater", x, graph.floats(model.binarize)), to=1)
     absent = numpy.log(1.0 - numpy.exp(model.feature_log_prob_))
-    offset = model.class_log_prior_ + absent.sum(axis=1)
-    return _bayes(graph, graph.affine(x, (model.feature_log_prob_ - absent).T, offset))
+    offset = _relative(model.class_log_prior_ + absent.sum(axis=1))
+    return _bayes(graph, graph.affine(x, _relative(model.feature_log_prob_ - absent).T, offset))

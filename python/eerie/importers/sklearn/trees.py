@@ -50,7 +50,7 @@ class _Table:
         self.left.append(left + self.size)
         self.right.append(right + self.size)
         self.missing_left.append(numpy.zeros(count, bool) if missing_left is None
-                                 else numpy.asarray(missing_left, bool))
+                                 else numpy.asarray(missing_left, bool) & ~leaves)
         self.values.append(values)
         self.size += count
         self.depth = max(self.depth, _depth(left, right, leaves))
@@ -68,18 +68,18 @@ def _depth(left, right, leaves) -> int:
             raise Refusal(f"a tree with more than {_DEEPEST} levels is not converted")
 
 
-def _leaves(graph: Graph, table: _Table, x: str, with_missing: bool = False) -> str:
+def _leaves(graph: Graph, table: _Table, x: str) -> str:
     """The values of the leaves that a row ends in, [n, trees, outputs]."""
+    missing_left = numpy.concatenate(table.missing_left)
     features = graph.ints(numpy.concatenate(table.features), "features")
     thresholds = graph.floats(_below(numpy.concatenate(table.thresholds)), "thresholds")
     children = graph.ints(numpy.stack([numpy.concatenate(table.left),
                                        numpy.concatenate(table.right)], axis=1), "children")
-    missing = graph.truths(numpy.concatenate(table.missing_left)) if with_missing else None
-    # Every row starts at the roots: zeros of the batch's size, and the roots.
-    first = graph.add("Cast", graph.add("Mul", graph.columns(x, [0]), graph.floats([[0.0]])), to=7)
-    if with_missing:  # nothing times NaN
-        first = graph.add("Cast", graph.add("And", graph.add("IsNaN", graph.columns(x, [0])),
-                                            graph.truths([[False]])), to=7)
+    # A comparison with NaN is false, which leads to the right.
+    missing = graph.truths(missing_left) if missing_left.any() else None
+    # Every row starts at the roots: zeros of the batch's size, whatever is in it, and the roots.
+    nothing = graph.add("And", graph.add("IsNaN", graph.columns(x, [0])), graph.truths([[False]]))
+    first = graph.add("Cast", nothing, to=7)
     at = graph.add("Add", first, graph.ints([table.roots], "roots"))
     for _ in range(table.depth):
         seen = graph.add("GatherElements", x, graph.add("Gather", features, at, axis=0), axis=1)
@@ -99,23 +99,13 @@ def _leaves(graph: Graph, table: _Table, x: str, with_missing: bool = False) -> 
 def _add_tree(table: _Table, estimator, values: numpy.ndarray) -> None:
     tree = estimator.tree_
     table.add(tree.feature, tree.threshold, tree.children_left, tree.children_right, values,
-              tree.children_left < 0)
-
-
-def _check_missing(estimator) -> None:
-    mask = getattr(estimator, "missing_values_in_feature_mask_", None)
-    if mask is not None and numpy.any(mask):
-        raise Refusal(f"{type(estimator).__name__} that has learnt from missing values is not "
-                      "converted")
+              tree.children_left < 0, tree.missing_go_to_left)
 
 
 def _members(model) -> list:
     """The trees of a forest, or the tree itself."""
     members = getattr(model, "estimators_", None)
-    members = [model] if members is None else list(members)
-    for member in members:
-        _check_missing(member)
-    return members
+    return [model] if members is None else list(members)
 
 
 # ---- Trees and forests -------------------------------------------------------------------------
@@ -152,7 +142,6 @@ def _boosted(graph: Graph, model, x: str) -> str:
     outputs = model.estimators_.shape[1]
     for stage in model.estimators_:
         for member in stage:
-            _check_missing(member)
             _add_tree(table, member, member.tree_.value[:, 0, :] * model.learning_rate)
     start = model._raw_predict_init(numpy.zeros((1, model.n_features_in_), numpy.float32))
     if type(model.init_).__name__ not in ("DummyClassifier", "DummyRegressor", "str"):
@@ -195,7 +184,7 @@ def _histogram(graph: Graph, model, x: str) -> str:
                       nodes["left"].astype(numpy.int64), nodes["right"].astype(numpy.int64),
                       nodes["value"][:, None], nodes["is_leaf"].astype(bool),
                       nodes["missing_go_to_left"])
-    return _summed(graph, _leaves(graph, table, x, with_missing=True), outputs,
+    return _summed(graph, _leaves(graph, table, x), outputs,
                    model._baseline_prediction)
 
 
