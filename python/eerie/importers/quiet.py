@@ -6,16 +6,34 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
+
+
+class _Muted:
+    """A stream that drops what one thread writes."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._thread = threading.get_ident()
+
+    def write(self, text):
+        if threading.get_ident() == self._thread:
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
 def library():
-    """Within a program of somebody else: no warnings and no logs of the frameworks."""
+    """Within a program of somebody else: this thread shows no warnings, logs and prints."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(_Muted(sys.stdout)), \
+                contextlib.redirect_stderr(_Muted(sys.stderr)):
             warnings.simplefilter("ignore")
             yield
     finally:
