@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan test-onnx test-releases test-iree bench install size lint soak clean
+.PHONY: help setup build demo test test-asan test-onnx test-onnx-import test-releases test-iree bench install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,11 @@ test-onnx: setup-test build ## ONNX's backend tests, all of them, beside iree-ru
 	@$(ONNX_TESTS) --kinds real
 	@$(ONNX_TESTS) --variant vmvx --share tenth
 	@$(ONNX_TESTS) --variant f64
+	@$(VENV)/bin/python tests/conformance/report.py
+
+test-onnx-import: setup-test build ## ONNX's tests that only our importer gets through the compiler
+	@$(VENV)/bin/python tests/conformance/onnx_import.py --results build/conformance \
+	  --runner build/release/tests/behaviour/golden_run --package build/release/python
 	@$(VENV)/bin/python tests/conformance/report.py
 
 test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOURCE=/path/to/iree

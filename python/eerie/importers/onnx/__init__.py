@@ -1,6 +1,9 @@
 """ONNX to MLIR, through the importer that comes with the IREE compiler.
 
     model.py       loading, weights apart, opsets, dimensions
+    narrow.py      numbers of eight bits and fewer, as bytes
+    fold.py        constants computed now
+    checking.py    which nodes do not lower
     rewrite.py     which rewrites are done, in which order
     rewrites/      operators that do not lower, said with those that do; one file a family
     importing.py   from the graph to MLIR, weights inside or as parameters
@@ -10,7 +13,7 @@ from __future__ import annotations
 import pathlib
 
 from ..route import Imported, MissingPackage, Options, Refusal, Route
-from ..source import Source
+from ..source import Source, SourceError
 
 
 def import_onnx(source: Source, output: pathlib.Path, options: Options) -> Imported:
@@ -19,7 +22,14 @@ def import_onnx(source: Source, output: pathlib.Path, options: Options) -> Impor
     except ImportError:
         raise MissingPackage("onnx", "onnx") from None
     from . import importing, model
-    return importing.run(model.load(source.path), output, options)
+    loaded = model.load(source.path)
+    try:
+        return importing.run(loaded, output, options)
+    except (Refusal, SourceError):
+        raise
+    except Exception as error:  # a graph that is none can break anything that looks at it
+        model.validate(source.path)
+        raise Refusal(f"{type(error).__name__}: {model.first_line(error)}") from error
 
 
 def routes(kind: str) -> list[Route]:

@@ -138,6 +138,14 @@ def load(path: pathlib.Path) -> Model:
     return Model(path, proto, weights, [])
 
 
+def validate(path: pathlib.Path) -> None:
+    """SourceError: what is written there breaks a rule of ONNX."""
+    try:
+        onnx.checker.check_model(str(path))
+    except Exception as error:  # as above
+        raise SourceError(f"{path}: not a valid ONNX model: {first_line(error)}") from None
+
+
 # ---- Opsets ------------------------------------------------------------------------------------
 
 def convert_opset(model: Model, wanted: int | None) -> None:

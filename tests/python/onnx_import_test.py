@@ -1,0 +1,198 @@
+"""The ONNX importer's rewrites: small models imported, compiled, run, against onnx.reference.
+
+Expected values are those of the package `onnx`: of its backend tests (each name below is one), or of
+its reference for models made here. Exit code 77: the compiler or onnx is missing.
+"""
+from __future__ import annotations
+
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+import warnings
+
+try:
+    import numpy as np
+    import onnx
+    from iree.compiler import compile_file
+    from onnx import TensorProto, helper, numpy_helper
+    from onnx.backend.test.loader import load_model_tests
+    from onnx.reference import ReferenceEvaluator
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+import eerie
+from eerie.importers import ImportFailed, Options, check, find_source, import_model
+from eerie.importers.source import SourceError
+
+FLAGS = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",
+         "--iree-llvmcpu-target-cpu=host", "--iree-input-demote-f64-to-f32=false"]
+
+# By family, tests of ONNX that do not pass by the compiler's own importer.
+FAMILIES = {
+    "reductions": ["reduce_l2_keep_dims_example", "reduce_sum_do_not_keepdims_random",
+                   "reduce_log_sum_exp_negative_axes_keepdims_random", "rms_normalization_3d_axis1_epsilon"],
+    "narrow numbers": ["cast_FLOAT_to_FLOAT8E4M3FN", "cast_FLOAT16_to_FLOAT8E5M2FNUZ",
+                       "cast_FLOAT8E4M3FNUZ_to_FLOAT16", "castlike_FLOAT_to_FLOAT8E5M2",
+                       "cast_no_saturate_FLOAT_to_FLOAT8E4M3FN", "cast_FLOAT_to_INT4"],
+    "bits": ["bitcast_float32_to_int32", "bitcast_bool_to_uint8"],
+    "control flow": ["loop11", "linear_attention_gated_delta", "range_float_type_positive_delta_expanded"],
+    "definitions": ["attention_4d_causal", "attention_3d_gqa", "causal_conv_with_state_basic"],
+    "places": ["slice_neg_steps", "wrap_pad", "compress_1", "cumsum_1d_reverse_exclusive"],
+    "sampling": ["gridsample_bicubic", "affine_grid_2d", "resize_downsample_sizes_cubic_antialias",
+                 "resize_tf_crop_and_resize"],
+    "functions": ["swiglu_alpha", "ai_onnx_ml_binarizer", "nesterov_momentum"],
+}
+BITS = {"int4": np.int8, "uint4": np.uint8}
+
+
+def as_array(item):
+    return numpy_helper.to_array(item) if isinstance(item, TensorProto) else np.asarray(item)
+
+
+class Importing(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def load(self, models):
+        """The models as one loaded module, as functions f0, f1, ..."""
+        loaded = []
+        for number, model in enumerate(models):
+            path = self.folder / f"{number}.onnx"
+            path.write_bytes(model.SerializeToString())
+            imported = import_model(path.as_posix(), self.folder / f"{number}.mlir",
+                                    Options(function="main", inline_weights=True, demote_f64=False))
+            module = compile_file(str(imported.path), input_type=imported.input_type,
+                                  extra_args=FLAGS)
+            loaded.append(eerie.load(module))
+        return loaded
+
+    def compare(self, got, expected, rtol, atol):
+        got = got if isinstance(got, tuple) else (got,)
+        self.assertEqual(len(got), len(expected))
+        for result, want in zip(got, expected):
+            result = np.asarray(result)
+            self.assertEqual(result.shape, want.shape)
+            if want.dtype.name in BITS:
+                want = want.astype(BITS[want.dtype.name])
+            if want.dtype.isbuiltin != 1:
+                result, want = result.astype(np.float32), want.astype(np.float32)
+            np.testing.assert_allclose(result, want, rtol=rtol, atol=atol)
+
+
+class BackendTests(Importing):
+    """Families of rewrites, on ONNX's own tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cls.cases = {case.name: case for case in load_model_tests(kind="node")}
+
+    def family(self, name):
+        cases = [self.cases["test_" + case] for case in FAMILIES[name]]
+        for case, model in zip(cases, self.load([case.model for case in cases])):
+            with self.subTest(case.name):
+                for inputs, outputs in case.data_sets:
+                    self.compare(model(*map(as_array, inputs)), list(map(as_array, outputs)),
+                                 case.rtol, case.atol)
+
+
+def _test_of(name):
+    return lambda self: self.family(name)
+
+
+for family in FAMILIES:
+    setattr(BackendTests, "test_" + family.replace(" ", "_"), _test_of(family))
+
+
+def a_model(nodes, inputs, outputs, opset=20, domains=()):
+    """A model of float tensors, given as (name, shape)."""
+    values = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+               for name, shape in side] for side in (inputs, outputs)]
+    opsets = [helper.make_opsetid("", opset)] + [helper.make_opsetid(name, 1) for name in domains]
+    return helper.make_model(helper.make_graph(nodes, "small", *values), opset_imports=opsets,
+                             ir_version=10)
+
+
+class Models(Importing):
+    def test_every_8_bit_float(self):
+        """Each code to a number and back, and numbers between and beyond."""
+        rng = np.random.default_rng(3)
+        x = np.concatenate([rng.normal(0, 10.0 ** scale, 200) for scale in range(-9, 7)])
+        x = np.append(x, [0.0, -0.0, np.inf, -np.inf, np.nan, 448, 464, 480, 57344, 61440])
+        x = x.astype(np.float32)
+        kinds = (TensorProto.FLOAT8E4M3FN, TensorProto.FLOAT8E4M3FNUZ, TensorProto.FLOAT8E5M2,
+                 TensorProto.FLOAT8E5M2FNUZ)
+        models = [a_model([helper.make_node("Cast", ["x"], ["n"], to=kind, saturate=saturate),
+                           helper.make_node("Cast", ["n"], ["y"], to=TensorProto.FLOAT)],
+                          [("x", x.shape)], [("y", x.shape)])
+                  for kind in kinds for saturate in (0, 1)]
+        for model, loaded in zip(models, self.load(models)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                want = ReferenceEvaluator(model).run(None, {"x": x})
+            self.compare(loaded(x), want, 0, 0)
+
+    def test_unknown_operator_is_named(self):
+        model = a_model([helper.make_node("Frobnicate", ["x"], ["y"], name="odd", domain="made.up")],
+                        [("x", [2])], [("y", [2])], domains=["made.up"])
+        path = self.folder / "odd.onnx"
+        path.write_bytes(model.SerializeToString())
+        done = subprocess.run(
+            [sys.executable, "-m", "eerie.importers", "--check", "--json", str(path)],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        problems = json.loads(done.stdout)["problems"]
+        self.assertEqual([(p["operator"], p["nodes"]) for p in problems],
+                         [("made.up.Frobnicate", ["odd"])])
+
+    def test_all_that_does_not_lower_is_listed(self):
+        nodes = [helper.make_node("Relu", ["x"], ["r"], name="fine"),
+                 helper.make_node("Cast", ["r"], ["c"], to=TensorProto.UINT8),
+                 helper.make_node("ImageDecoder", ["c"], ["i"], name="decode"),
+                 helper.make_node("Cast", ["i"], ["y"], to=TensorProto.FLOAT),
+                 helper.make_node("RandomUniformLike", ["x"], ["d"], name="drawn", seed=1.0)]
+        path = self.folder / "two.onnx"
+        path.write_bytes(a_model(nodes, [("x", [9])], [("d", [9]), ("y", [1, 2, 3])]
+                                 ).SerializeToString())
+        found = check.check(find_source(str(path)), Options()).problems
+        named = {problem.operator: problem.nodes for problem in found}
+        self.assertEqual(named, {"ImageDecoder": ["decode"], "RandomUniformLike": ["drawn"]})
+
+    def test_spoilt_files(self):
+        """Cut and flipped files are refused with a reason, never with another exception."""
+        model = a_model([helper.make_node("Gemm", ["x", "w"], ["h"], transB=1),
+                         helper.make_node("Relu", ["h"], ["y"])],
+                        [("x", [2, 3]), ("w", [4, 3])], [("y", [2, 4])])
+        whole = model.SerializeToString()
+        draw = random.Random(5)
+        path = self.folder / "bad.onnx"
+        for _ in range(60):
+            data = bytearray(whole)
+            if draw.random() < 0.3:
+                data = data[:draw.randrange(len(data))]
+            else:
+                data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            path.write_bytes(data)
+            try:
+                import_model(str(path), self.folder / "bad.mlir")
+            except (SourceError, ImportFailed) as error:
+                self.assertTrue(str(error))
+
+    def test_opsets_out_of_range(self):
+        path = self.folder / "new.onnx"
+        path.write_bytes(a_model([helper.make_node("Relu", ["x"], ["y"])], [("x", [2])],
+                                 [("y", [2])]).SerializeToString())
+        with self.assertRaisesRegex(SourceError, "opset 99"):
+            import_model(str(path), self.folder / "new.mlir", Options(opset=99))
+
+
+if __name__ == "__main__":
+    unittest.main()
