@@ -10,7 +10,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## install everything that build, test and demo need
-	@tools/setup.sh build test demo
+	@tools/setup.sh build test demo frameworks
 
 setup-%:
 	@tools/setup.sh build $*
@@ -24,7 +24,7 @@ demo: setup-demo ## train on digits in JAX, compile, classify from the CLI and f
 	@cmake --build --preset release --target eerie eerie_cli classify
 	@$(VENV)/bin/python demo/run.py
 
-test: setup-test ## every check this machine can run; all under ASan and UBSan too, threads under TSan
+test: setup-test setup-frameworks ## every check this machine can run; all under ASan and UBSan too, threads under TSan
 	@tools/check_all.sh release asan-ubsan tsan
 
 test-asan: setup-test ## the tests under ASan and UBSan alone

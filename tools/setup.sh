@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what Eerie's build, tests and demo need and nothing that is already there.
 #
-#   tools/setup.sh [build] [test] [demo]     (build when none is named)
+#   tools/setup.sh [build] [test] [demo] [frameworks]     (build when none is named)
 #
 # System packages come from apt on Debian (12 or newer) and Ubuntu (24.04 or newer); on other systems
 # the missing commands are named. Python packages go to .venv, pinned by requirements*.txt. When all
@@ -29,8 +29,10 @@ for group in "$@"; do
       ;;
     demo)
       requirements="$requirements requirements-demo.txt" ;;
+    frameworks)
+      requirements="$requirements requirements-demo.txt requirements-frameworks.txt" ;;
     *)
-      echo "setup: no such group '$group': expected build, test or demo" >&2
+      echo "setup: no such group '$group': expected build, test, demo or frameworks" >&2
       exit 2
       ;;
   esac
