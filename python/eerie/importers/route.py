@@ -51,6 +51,8 @@ class ImportFailed(Exception):
         self.reasons = reasons
         self.missing = missing
         whys = list(dict.fromkeys(why for _, why in reasons))
+        if all("is missing; install it with" in why for why in whys):
+            whys = whys[:1]  # one command brings them all
         if len(whys) == 1:
             text = whys[0]
         else:

@@ -6,15 +6,16 @@ transformers of fixed shape.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-from . import tools
+from . import lowering, tools
 from .route import Imported, MissingPackage, Options, Refusal, Route
-from .source import Source
+from .source import Source, SourceError
 
 
 @contextlib.contextmanager
@@ -26,41 +27,93 @@ def _saved_model(source: Source):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import keras
+        import tensorflow  # noqa: F401  keras works on other frameworks too
     except ImportError:
         raise MissingPackage("tensorflow-cpu", "tf") from None
     with tempfile.TemporaryDirectory() as folder:
         try:
             keras.models.load_model(str(source.path), compile=False).export(folder, verbose=False)
         except Exception as error:  # of HDF5, JSON, layers that are not known
-            raise Refusal(f"{source.path}: {type(error).__name__}: {error}") from None
+            raise SourceError(f"{source.path}: not a Keras model that this Keras loads: "
+                              f"{type(error).__name__}: {error}") from None
         yield pathlib.Path(folder)
+
+
+def _without_erfc(path: pathlib.Path) -> None:
+    """tf2onnx leaves Erfc as it is, which is no operator of ONNX; it is 1 - Erf."""
+    import numpy
+    import onnx
+    from onnx import helper, numpy_helper
+    proto = onnx.load(str(path))
+    nodes = list(proto.graph.node)
+    if all(node.op_type != "Erfc" for node in nodes):
+        return
+    del proto.graph.node[:]
+    proto.graph.initializer.append(
+        numpy_helper.from_array(numpy.ones((), numpy.float32), "eerie/one"))
+    for node in nodes:
+        if node.op_type != "Erfc":
+            proto.graph.node.append(node)
+            continue
+        middle = f"{node.output[0]}/erf"
+        proto.graph.node.append(helper.make_node("Erf", node.input, [middle], name=middle))
+        proto.graph.node.append(helper.make_node("Sub", ["eerie/one", middle], node.output,
+                                                 name=node.name))
+    del proto.graph.value_info[:]  # what follows Erfc has no types in it
+    onnx.save(proto, str(path))
+
+
+def _to_onnx(folder: pathlib.Path, path: pathlib.Path, options: Options) -> None:
+    command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(folder), "--output",
+               str(path), "--opset", str(options.opset or 18)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0 or not path.exists():
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise Refusal(f"tf2onnx: {lines[-1] if lines else 'it failed without a word'}")
 
 
 def by_onnx(source: Source, output: pathlib.Path, options: Options) -> Imported:
     from .onnx import import_onnx
-    try:
-        import tf2onnx  # noqa: F401
-    except ImportError:
-        raise MissingPackage("tf2onnx", "tf") from None
+    if importlib.util.find_spec("tf2onnx") is None:
+        raise MissingPackage("tf2onnx", "tf")
+    if importlib.util.find_spec("tensorflow") is None:
+        raise MissingPackage("tensorflow-cpu", "tf")
     with _saved_model(source) as folder, tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "model.onnx"
-        command = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(folder), "--output",
-                   str(path), "--opset", str(options.opset or 18)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0 or not path.exists():
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            raise Refusal(f"tf2onnx: {lines[-1] if lines else 'it failed without a word'}")
+        _to_onnx(folder, path, options)
+        _without_erfc(path)
         imported = import_onnx(Source(path, "onnx"), output, options)
+    lowering.require(output, imported.input_type)
     imported.route = "tf2onnx"
     return imported
 
 
+def _exported(folder: pathlib.Path) -> str:
+    """The function of a SavedModel: Keras calls it `serve`."""
+    try:
+        import tensorflow
+        loaded = tensorflow.saved_model.load(str(folder))
+    except ImportError:
+        raise MissingPackage("tensorflow-cpu", "tf") from None
+    except Exception as error:  # of protocol buffers, checkpoints, operators
+        raise SourceError(f"{folder}: not a SavedModel: {type(error).__name__}: {error}") from None
+    names = [name for name in dir(loaded) if not name.startswith("_") and
+             getattr(getattr(loaded, name, None), "concrete_functions", None)]
+    if "serve" in names:
+        return "serve"
+    if len(names) != 1:
+        raise Refusal(f"the SavedModel has the functions {', '.join(names) or 'none'}; "
+                      "--function tells which")
+    return names[0]
+
+
 def by_saved_model(source: Source, output: pathlib.Path, options: Options) -> Imported:
     with _saved_model(source) as folder:
-        tools.run("iree-import-tf",
-                  ["--tf-import-type=savedmodel_v2",
-                   f"--tf-savedmodel-exported-names={options.function or 'serving_default'}",
-                   str(folder), "-o", str(output)], "iree-tools-tf", "tf")
+        name = options.function or _exported(folder)
+        tools.run("iree-import-tf", ["--tf-import-type=savedmodel_v2",
+                                     f"--tf-savedmodel-exported-names={name}", str(folder), "-o",
+                                     str(output)], "iree-tools-tf", "tf")
+    lowering.require(output, "stablehlo")
     return Imported(output, "stablehlo", "savedmodel")
 
 
