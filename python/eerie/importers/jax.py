@@ -172,9 +172,8 @@ def _finish(text: str, name: str, leaves, output: pathlib.Path, options: Options
             module = ir.Module.parse(text)
         except ir.MLIRError as error:
             raise Refusal(f"the compiler does not read what this JAX writes: {error}") from None
-        stablehlo.drop_assertions(module)
-        stablehlo.settle_broadcasts(module)
-        stablehlo.settle_reshapes(module)
+        if "jax.uses_shape_polymorphism" in module.operation.attributes:
+            stablehlo.settle_dynamic(module)
         weights = mlir_module.Weights(module.operation,
                                       options.parameter_scope if archive else None)
         with ir.Location.unknown():

@@ -51,8 +51,7 @@ def import_mlir(source: Source, output: pathlib.Path, options: Options) -> Impor
         polymorphic = "jax.uses_shape_polymorphism" in module.operation.attributes and \
             "vhlo" not in found
         if polymorphic:
-            stablehlo.drop_assertions(module)
-            stablehlo.settle_broadcasts(module)
+            stablehlo.settle_dynamic(module)
             mlir_module.write(module.operation, output, False)
     names = [_INPUT_TYPES[dialect] for dialect in sorted(found) if dialect in _INPUT_TYPES]
     if len(set(names)) > 1:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 
-from . import mlir_module
+from . import mlir_module, stablehlo_dynamic
 from .route import Refusal
 
 # Calls that say nothing of the values: where an array is to be, and checks of JAX's own runtime.
@@ -37,40 +37,11 @@ def drop_assertions(module) -> None:
             operation.erase()
 
 
-def settle_broadcasts(module) -> None:
-    """Says of each dynamic broadcast which dimensions it repeats.
-
-    JAX broadcasts a dimension only where its size is 1 in the type, a dynamic one never. The compiler
-    wants that said, and forgets it where it joins two broadcasts: so they are joined here.
-    """
-    ir = mlir_module.compiler_ir()
-    for operation in walk(module.operation):
-        if operation.name != "stablehlo.dynamic_broadcast_in_dim":
-            continue
-        source = operation.operands[0]
-        dims = _integers(operation.attributes["broadcast_dimensions"])
-        with operation.context, operation.location, ir.InsertionPoint(operation):
-            inner = source.owner
-            while isinstance(inner, ir.Operation | ir.OpView) and \
-                    inner.name == "stablehlo.dynamic_broadcast_in_dim":
-                dims = [dims[dim] for dim in _integers(inner.attributes["broadcast_dimensions"])]
-                source = inner.operands[0]
-                inner = source.owner
-            kind = ir.RankedTensorType(source.type)
-            single = [not kind.is_dynamic_dim(dim) and kind.get_dim_size(dim) == 1
-                      for dim in range(kind.rank)]
-            settled = ir.Operation.create(
-                operation.name, results=[operation.results[0].type],
-                operands=[source, operation.operands[1]],
-                attributes={
-                    "broadcast_dimensions": ir.DenseI64ArrayAttr.get(dims),
-                    "known_expanding_dimensions": ir.DenseI64ArrayAttr.get(
-                        [dim for dim in range(kind.rank) if single[dim]]),
-                    "known_nonexpanding_dimensions": ir.DenseI64ArrayAttr.get(
-                        [dim for dim in range(kind.rank) if not single[dim]]),
-                })
-        operation.results[0].replace_all_uses_with(settled.results[0])
-        operation.erase()
+def settle_dynamic(module) -> None:
+    """Whatever is needed for modules with dynamic dimensions."""
+    drop_assertions(module)
+    settle_reshapes(module)
+    stablehlo_dynamic.settle(walk(module.operation))
 
 
 def settle_reshapes(module) -> None:
@@ -84,8 +55,3 @@ def settle_reshapes(module) -> None:
                                           operands=list(operation.operands))
         operation.results[0].replace_all_uses_with(settled.results[0])
         operation.erase()
-
-
-def _integers(attribute) -> list[int]:
-    ir = mlir_module.compiler_ir()
-    return list(ir.DenseI64ArrayAttr(attribute))
