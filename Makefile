@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan test-onnx test-onnx-import test-releases test-iree bench install size lint soak clean
+.PHONY: help setup build demo test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -51,6 +51,9 @@ test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOU
 
 # How much of ONNX's tests each release runs: all, tenth, fast or none.
 SHARE ?= all
+
+test-frameworks: build ## models of TensorFlow and TFLite, each with its packages in build/frameworks
+	@tests/python/frameworks.sh build/release
 
 test-releases: setup-test build ## compilers 3.11, 3.12, 3.13 beside their own runtimes: SHARE=fast is quicker
 	@tests/releases/setup.sh 3.11.0 3.12.0
