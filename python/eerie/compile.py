@@ -48,8 +48,8 @@ def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = 
 
     Weights go into the module up to 64 MB; `parameters` names an archive (.irpa, .safetensors) to
     write them to instead, `inline_weights` keeps them inside however many they are. `weights` names
-    arguments of a JAX function that are parameters. `output` keeps the module at that path. `target` and
-    `flags` are those of `eerie compile`; `device` is that of ``eerie.load``.
+    arguments of a JAX function that are parameters. `output` keeps the module at that path. `target`
+    and `flags` are those of `eerie compile`; `device` is that of ``eerie.load``.
 
     Raises InvalidArgumentError for what is no model, or dimensions that do not exist;
     UnimplementedError where no way leads from the model to a module, with the compiler's words;
@@ -156,7 +156,8 @@ def _try_routes(torch, program, mlir: pathlib.Path, options):
 def _surroundings(model, args) -> dict[str, object]:
     """What tells of the framework of a function whose own globals do not: its arguments."""
     from .importers import inputs
-    arguments = {str(index): type(leaf) for index, leaf in enumerate(inputs.leaves(list(args or ())))}
+    leaves = inputs.leaves(list(args or ()))
+    arguments = {str(index): type(leaf) for index, leaf in enumerate(leaves)}
     wrapped = getattr(model, "__wrapped__", None) or getattr(model, "func", None)
     return {**getattr(wrapped, "__globals__", {}), **arguments}
 

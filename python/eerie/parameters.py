@@ -16,7 +16,8 @@ def write_parameters(path, entries, format: str | None = None) -> None:
     chosen = format or ("safetensors" if path.endswith(".safetensors") else "irpa")
     partial = f"{path}.partial"
     try:
-        _native.write_parameters(partial, [(key, *with_dtype(array)) for key, array in entries], chosen)
+        typed = [(key, *with_dtype(array)) for key, array in entries]
+        _native.write_parameters(partial, typed, chosen)
         os.replace(partial, path)
     except BaseException:
         if os.path.exists(partial):

@@ -34,10 +34,15 @@ def reason(error: BaseException) -> str:
     operator = re.search(r"operator (?:torch\.)?(\S+) does not lower", text) or \
         re.search(r"failed to legalize operation '(?:torch\.operator)?([^']+)'", text)
     named = re.search(r'name = "([^"]+)"', text)
+    verified = re.search(r"'(stablehlo\.\w+)' op ", text)
     if "torch.operator" in text and named:
         return f"`{named.group(1).removeprefix('torch.')}`"
     if operator:
         return f"`{operator.group(1)}`"
+    if text.startswith("stablehlo."):
+        return f"`{text.partition(' ')[0]}`"
+    if verified:
+        return f"`{verified.group(1)}`"
     line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     return re.sub(r"\s+", " ", line).replace("|", "/")[:60]
 

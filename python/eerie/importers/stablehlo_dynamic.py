@@ -177,14 +177,15 @@ def broadcast(operation):
 
 # ---- Slices ------------------------------------------------------------------------------------
 
-def _clamped(start, most):
-    """A scalar tensor as an index between 0 and `most`."""
+def _clamped(start, most, place=()):
+    """An element of a tensor as an index between 0 and `most`; None where it is unsigned."""
     ir = mlir_module.compiler_ir()
     element = ir.RankedTensorType(start.type).element_type
     index = ir.IndexType.get()
     if not element.is_signless:
         return None
-    scalar = ir.Operation.create("tensor.extract", results=[element], operands=[start]).result
+    scalar = ir.Operation.create("tensor.extract", results=[element],
+                                 operands=[start, *place]).result
     value = ir.Operation.create("arith.index_cast", results=[index], operands=[scalar]).result
     for operator, limit in (("arith.maxsi", _index(0)), ("arith.minsi", most)):
         value = ir.Operation.create(operator, results=[index], operands=[value, limit]).result
@@ -256,10 +257,70 @@ def _static(sizes) -> dict:
             "static_strides": ir.DenseI64ArrayAttr.get([1] * len(sizes))}
 
 
+# ---- Gathers -----------------------------------------------------------------------------------
+
+def gather(operation):
+    """gather as a copy by index; None where its slices are of dynamic sizes."""
+    ir = mlir_module.compiler_ir()
+    tensor, starts = operation.operands
+    kind, result = (ir.RankedTensorType(value.type) for value in (tensor, operation.results[0]))
+    starts_kind = ir.RankedTensorType(starts.type)
+    text = str(operation.attributes["dimension_numbers"])
+    numbers = _lists(text)
+    vector = re.search(r"index_vector_dim = (\d+)", text)
+    vector = int(vector.group(1)) if vector else 0
+    offset_dims = numbers.get("offset_dims", [])
+    batching = numbers.get("operand_batching_dims", [])
+    left_out = numbers.get("collapsed_slice_dims", []) + batching
+    sliced = [dim for dim in range(kind.rank) if dim not in left_out]
+    batch_dims = [dim for dim in range(result.rank) if dim not in offset_dims]
+    slice_sizes = list(ir.DenseI64ArrayAttr(operation.attributes["slice_sizes"]))
+    if any(result.is_dynamic_dim(dim) for dim in offset_dims) or not starts_kind.has_static_shape \
+            and vector < starts_kind.rank and starts_kind.is_dynamic_dim(vector) or \
+            not starts_kind.element_type.is_signless:
+        return None
+    places = [dim for dim in range(starts_kind.rank) if dim != vector]
+    sizes = [_size(starts, places[batch_dims.index(dim)]) for dim in range(result.rank)
+             if result.is_dynamic_dim(dim)]
+    most = {dim: ir.Operation.create("arith.subi", results=[ir.IndexType.get()],
+                                     operands=[_size(tensor, dim), _index(slice_sizes[dim])]).result
+            for dim in numbers.get("start_index_map", [])}
+    empty = ir.Operation.create("tensor.empty", results=[result], operands=sizes).result
+
+    def at(dim):
+        return ir.Operation.create("linalg.index", results=[ir.IndexType.get()],
+                                   attributes={"dim": ir.IntegerAttr.get(
+                                       ir.IntegerType.get_signless(64), dim)}).result
+
+    def body(arguments):
+        del arguments
+        loops = [at(dim) for dim in range(result.rank)]
+        batch = [loops[dim] for dim in batch_dims]
+        where = {dim: loops[offset] for dim, offset in zip(sliced, offset_dims)}
+        for dim, place in zip(batching, numbers.get("start_indices_batching_dims", [])):
+            where[dim] = batch[places.index(place)]
+        for entry, dim in enumerate(numbers.get("start_index_map", [])):
+            index = batch[:vector] + [_index(entry)] + batch[vector:]
+            start = _clamped(starts, most[dim], index[:starts_kind.rank])
+            if dim in where:
+                start = ir.Operation.create("arith.addi", results=[ir.IndexType.get()],
+                                            operands=[start, where[dim]]).result
+            where[dim] = start
+        found = [where[dim] if dim in where else _index(0) for dim in range(kind.rank)]
+        return ir.Operation.create("tensor.extract", results=[kind.element_type],
+                                   operands=[tensor, *found]).result
+    return _generic("linalg.generic", [], empty, {
+        "indexing_maps": ir.ArrayAttr.get(
+            [ir.AffineMapAttr.get(ir.AffineMap.get_identity(result.rank))]),
+        "iterator_types": ir.ArrayAttr.get(
+            [ir.Attribute.parse("#linalg.iterator_type<parallel>")] * result.rank),
+    }, body)
+
+
 # ---- All of them -------------------------------------------------------------------------------
 
 _WAYS = {"stablehlo.dynamic_broadcast_in_dim": broadcast, "stablehlo.dot_general": product,
-         "stablehlo.dynamic_update_slice": update_slice,
+         "stablehlo.dynamic_update_slice": update_slice, "stablehlo.gather": gather,
          "stablehlo.real_dynamic_slice": slice_between}
 
 
