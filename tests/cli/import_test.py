@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import unittest
 
 import harness
@@ -83,6 +84,18 @@ class ImportCase(harness.Case):
         self.assertEqual(list(self.temporary.iterdir()), [])
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()),
                          sorted(["temporary", *names]))
+
+
+class Extras(unittest.TestCase):
+    def test_same(self):
+        """What messages tell to install is what the package's extras are."""
+        package = harness.ROOT / "python"
+        names = {}
+        exec((package / "eerie/importers/extras.py").read_text(), names)
+        project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+        told = {name: sorted(packages) for name, packages in names["EXTRAS"].items()}
+        self.assertEqual(told, {name: sorted(packages) for name, packages in
+                                project["optional-dependencies"].items() if name in told})
 
 
 @unittest.skipUnless(library(), "iree-compile is not there")

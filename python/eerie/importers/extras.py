@@ -15,7 +15,7 @@ EXTRAS = {
     "numpy": ["numpy>=1.26"],
     "onnx": _ONNX,
     "torch": [*_ONNX, "torch==2.13.0", "onnxscript", "safetensors"],
-    "jax": [_COMPILER, "jax==0.10.2", "jaxlib==0.10.2"],
+    "jax": [_COMPILER, "jax==0.10.2", "jaxlib==0.10.2", "flatbuffers"],
     "tf": [_ONNX[0], "tensorflow-cpu==2.21.0", "tf2onnx==1.17.0", "iree-tools-tf==20260316.1567"],
     "tflite": [_COMPILER, "tosa-converter-for-tflite==2026.2.0"],
     "sklearn": [*_ONNX, "scikit-learn"],
