@@ -208,6 +208,12 @@ class Functions(Case):
                 self.check(model, jax_models.mlp, (x,), params, x, tolerance=tolerance)
 
 
+try:
+    import flatbuffers
+except ImportError:
+    flatbuffers = None
+
+
 class Artifacts(Case):
     def exported(self, size):
         params = jax_models.params("mlp")
@@ -215,6 +221,7 @@ class Artifacts(Case):
         function = jax.jit(lambda x: jax_models.mlp(params, x))
         return params, jax.export.export(function)(jax.ShapeDtypeStruct(shape, jnp.float32))
 
+    @unittest.skipUnless(flatbuffers, "flatbuffers is not installed")
     def test_exported(self):
         params, exported = self.exported("batch")
         path = self.folder / "mlp.stablehlo"
@@ -238,6 +245,7 @@ class Artifacts(Case):
                 path.write_bytes(content)
                 self.check(eerie.compile(path), jax_models.mlp, (x,), params, x)
 
+    @unittest.skipUnless(flatbuffers, "flatbuffers is not installed")
     def test_damaged(self):
         _, exported = self.exported(2)
         path = self.folder / "mlp.stablehlo"
