@@ -15,7 +15,7 @@ bool ee_bridge_share_constants(const ee_hal_operation_t *operation, ee_hal_fence
   const ee_hal_file_t *file = operation->file;
   const ee_vm_buffer_t *bytes = ee_vm_buffer_cast(file->owner);
   ee_hal_buffer_t *buffer = operation->target.buffer;
-  const bool constant = bytes && !bytes->writable &&
+  const bool constant = bytes && !bytes->writable && !bytes->verified &&
                         (buffer->usage & EE_HAL_USAGE_SHARING_IMMUTABLE) && !buffer->storage &&
                         !buffer->release && !buffer->device->driver->buffer_allocate;
   const bool whole = operation->target.offset == 0 && operation->target.size == buffer->size &&

@@ -108,10 +108,9 @@ eerie_status_t ee_vm_rodata_create(ee_heap_t *heap, ee_module_t *module,
     // Never written: `writable` is false.
     buffer->data = (uint8_t *)(uintptr_t)module->rodata[i].bytes.data;
     buffer->size = module->rodata[i].bytes.size;
-    // What was verified must stay as it is: a segment that shares a byte with it is not for
-    // kernels.
-    buffer->private_bytes =
-        module->private_bytes && !overlap(module->rodata[i].bytes, module->structure);
+    // What was verified must stay as it is.
+    buffer->verified = overlap(module->rodata[i].bytes, module->structure);
+    buffer->private_bytes = module->private_bytes && !buffer->verified;
     buffer->owner = &block->object;
     if (i != 0) ee_object_retain(&block->object);
   }

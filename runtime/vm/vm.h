@@ -162,6 +162,7 @@ typedef struct ee_vm_buffer {
   ee_object_t *owner;
   bool writable;
   bool private_bytes; // a constant that kernels may overwrite: ee_module_load_options_t
+  bool verified;      // shares bytes with what the verifier read: kernels get a copy
 } ee_vm_buffer_t;
 
 extern const ee_object_type_t ee_vm_buffer_type;

@@ -176,6 +176,24 @@ def power(a, b):
         return NAN
 
 
+def power_of_integer(round_to):
+    """Squares, each product rounded, the reciprocal last. The instruction reads 32 bits of the
+    exponent."""
+    def compute(base, exponent):
+        exponent = wrap(exponent, 32)
+        left, result = abs(exponent), 1.0
+        while True:
+            if left & 1:
+                result = round_to(result * base)
+            left >>= 1
+            if left == 0:
+                break
+            base = round_to(base * base)
+        return round_to(divide_float(1.0, result)) if exponent < 0 else result
+
+    return compute
+
+
 # What stands for instructions without an operation in the dialect, and the bytes of both.
 PATCHED = {
     f"cast.{sign}32.f64": (f"e115 e1{number}", ["%t = vm.bitcast.i32.f32 %v0 : i32 -> f32",
@@ -268,6 +286,8 @@ def define_floats(bits):
     two("max", lambda a, b: b if a < b else a)
     two("atan2", math.atan2, 4)
     two("pow", power, 4)
+    op(f"fpowi.{t}", f"{t} i64", t, power_of_integer(r),
+       list(itertools.product(values, [0, 1, -1, 2, 3, -3, 7, 10, 31, -200, 2**32 + 2])), ": " + t)
     op(f"fma.{t}", f"{t} {t} {t}", t, fma(bits),
        list(itertools.product(values[2:10], values[4:12], values[6:13])) + [(NAN, 1.0, 1.0)])
     one("abs", abs)
