@@ -17,14 +17,15 @@
 #endif
 
 // clang-format off
+// The lists are in the order of the numbers, so that an END is one more than the highest.
 #define EE_OP(number, NAME, mnemonic, operands) EE_VM_OP_##NAME = (number),
 typedef enum ee_vm_opcode { EE_OPCODES_CORE(EE_OP) } ee_vm_opcode_t;
 #undef EE_OP
 #define EE_OP(number, NAME, mnemonic, operands) EE_VM_F32_##NAME = (number),
-typedef enum ee_vm_opcode_f32 { EE_OPCODES_F32(EE_OP) } ee_vm_opcode_f32_t;
+typedef enum ee_vm_opcode_f32 { EE_OPCODES_F32(EE_OP) EE_VM_F32_OPCODE_END } ee_vm_opcode_f32_t;
 #undef EE_OP
 #define EE_OP(number, NAME, mnemonic, operands) EE_VM_F64_##NAME = (number),
-typedef enum ee_vm_opcode_f64 { EE_OPCODES_F64(EE_OP) } ee_vm_opcode_f64_t;
+typedef enum ee_vm_opcode_f64 { EE_OPCODES_F64(EE_OP) EE_VM_F64_OPCODE_END } ee_vm_opcode_f64_t;
 #undef EE_OP
 // clang-format on
 
@@ -172,8 +173,8 @@ void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc, eeri
 
 // Float instructions that only move bits are instructions of the integer set with another number:
 // the tables give that number plus one, or 0 for all others.
-extern const uint8_t ee_vm_f32_aliases[0x3E];
-extern const uint8_t ee_vm_f64_aliases[0x40];
+extern const uint8_t ee_vm_f32_aliases[EE_VM_F32_OPCODE_END];
+extern const uint8_t ee_vm_f64_aliases[EE_VM_F64_OPCODE_END];
 // Does one instruction. `pc` is at its number, behind the prefix; *out_size is the number of bytes
 // from there to the next instruction.
 eerie_status_t ee_vm_step_f32(const uint8_t *pc, uint32_t *regs, ee_object_t **refs,
