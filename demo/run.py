@@ -152,7 +152,7 @@ def main():
     good &= compare("examples/classify.c", from_c, expected, labels)
 
     timing = json.loads(run([eerie, "bench", f"--module={module}", "--function=main",
-                             "--input=1x8x8x1xf32=0.5", "--json"]))
+                             "--input=1x8x8x1xf32=0.5", "--json"]))[0]
     print("\nNumbers:")
     print(f"  one image             {timing['median_ns'] / 1000:.1f} us (median of {timing['calls']} "
           f"calls, fastest {timing['min_ns'] / 1000:.1f} us)")

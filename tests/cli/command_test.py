@@ -121,13 +121,12 @@ class Modules(harness.Case):
             "--warmup=1",
             "--json",
         )
-        facts = json.loads(done.out)
+        facts, = json.loads(done.out)
         self.assertEqual(facts["function"], "mul")
         self.assertEqual(facts["warmup"], 1)
         self.assertGreaterEqual(facts["calls"] * facts["mean_ns"], 0.01e9)
         order = [facts[k] for k in ("min_ns", "median_ns", "p90_ns", "p99_ns", "max_ns")]
         self.assertEqual(order, sorted(order))
-        self.refuses(2, "bench", self.module, "--function=mul", says="got 0 inputs, expected 2")
         self.refuses(2, "bench", "--warmup=x", says="--warmup")
         self.refuses(1, "bench", self.module, "--function=fails", "--input=-1", says="positive")
 
