@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench install size lint soak clean
+.PHONY: help setup build demo test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench bench-import install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -62,6 +62,9 @@ test-releases: setup-test build ## compilers 3.11, 3.12, 3.13 beside their own r
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py
+
+bench-import: setup-test build ## time from ONNX to a module beside the compiler's own importer
+	@$(VENV)/bin/python bench/import.py
 
 install: build ## into PREFIX (default /usr/local), below DESTDIR when that is set
 	@cmake --install build/release --prefix "$(PREFIX)"

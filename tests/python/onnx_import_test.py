@@ -186,6 +186,31 @@ class Models(Importing):
             except (SourceError, ImportFailed) as error:
                 self.assertTrue(str(error))
 
+    def test_weights_beside(self):
+        """Read from there; a file that is missing or short is named."""
+        weights = [numpy_helper.from_array(np.arange(size, dtype=np.float32), f"w{size}")
+                   for size in (4, 4000)]
+        model = a_model([helper.make_node("Add", ["x", "w4"], ["y"]),
+                         helper.make_node("Add", ["z", "w4000"], ["v"])],
+                        [("x", [4]), ("z", [4000])], [("y", [4]), ("v", [4000])])
+        model.graph.initializer.extend(weights)
+        path, beside = self.folder / "net.onnx", self.folder / "net.bin"
+        onnx.save(model, path, save_as_external_data=True, location=beside.name, size_threshold=0)
+        archive = self.folder / "net.irpa"
+        imported = import_model(str(path), self.folder / "net.mlir", Options(parameters=archive))
+        module = eerie.load(compile_file(str(imported.path), input_type="onnx", extra_args=FLAGS),
+                            parameters={"model": archive})
+        y, v = module(np.ones(4, np.float32), np.ones(4000, np.float32))
+        np.testing.assert_array_equal(y, np.arange(4) + 1)
+        np.testing.assert_array_equal(v, np.arange(4000) + 1)
+        whole = beside.read_bytes()
+        for content in (whole[:10000], whole[:10], None):
+            beside.unlink()
+            if content is not None:
+                beside.write_bytes(content)
+            with self.assertRaisesRegex(SourceError, "w4.*net.bin"):
+                import_model(str(path), self.folder / "net.mlir", Options(parameters=archive))
+
     def test_opsets_out_of_range(self):
         path = self.folder / "new.onnx"
         path.write_bytes(a_model([helper.make_node("Relu", ["x"], ["y"])], [("x", [2])],

@@ -7,7 +7,6 @@ from __future__ import annotations
 import numpy
 import onnx
 from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from . import model as onnx_model
 
@@ -41,6 +40,7 @@ def _shapes(model: onnx_model.Model) -> dict[str, list[int]]:
 
 
 def _evaluate(node: onnx.NodeProto, inputs: list[numpy.ndarray], opsets) -> list | None:
+    from onnx.reference import ReferenceEvaluator  # takes longer to load than most models need
     graph = helper.make_graph(
         [node], "fold",
         [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype),

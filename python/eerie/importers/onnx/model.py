@@ -101,28 +101,33 @@ class Model:
         return None
 
 
+def _load_beside(tensor: TensorProto, folder: pathlib.Path) -> None:
+    where = external_data_helper.ExternalDataInfo(tensor).location
+    try:
+        external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+    except Exception as error:  # of the checker, of the operating system, of NumPy
+        raise SourceError(f"weight '{tensor.name}' in {where}: {first_line(error)}") from None
+
+
 def _detach(proto: onnx.ModelProto, folder: pathlib.Path) -> dict[str, Weight]:
     """Takes the bytes of large initialisers out of the graph, leaving their names and types."""
     weights = {}
-    for initializer in proto.graph.initializer:
-        size = _WHOLE_BYTES.get(initializer.data_type)
-        if not size:
-            continue
+    initializers = list(proto.graph.initializer)
+    del proto.graph.initializer[:]  # the messages live on in the list: no copies of their bytes
+    for initializer in initializers:
+        size = _WHOLE_BYTES.get(initializer.data_type, 0)
         for dim in initializer.dims:
             size *= dim
-        if size <= SMALL_BYTES and initializer.data_location != TensorProto.EXTERNAL:
-            continue
-        kept = TensorProto()
-        kept.CopyFrom(initializer)
-        weight = Weight(kept, folder)
-        if size <= SMALL_BYTES:
-            external_data_helper.load_external_data_for_tensor(initializer, str(folder))
-            continue
-        weights[initializer.name] = weight
-        empty = TensorProto(name=initializer.name, data_type=initializer.data_type,
-                            dims=initializer.dims, data_location=TensorProto.EXTERNAL)
-        empty.external_data.add(key="location", value="apart")
-        initializer.CopyFrom(empty)
+        external = initializer.data_location == TensorProto.EXTERNAL
+        if size > SMALL_BYTES:
+            weights[initializer.name] = Weight(initializer, folder)
+            empty = TensorProto(name=initializer.name, data_type=initializer.data_type,
+                                dims=initializer.dims, data_location=TensorProto.EXTERNAL)
+            empty.external_data.add(key="location", value="apart")
+            initializer = empty
+        elif external:
+            _load_beside(initializer, folder)
+        proto.graph.initializer.append(initializer)
     return weights
 
 
