@@ -19,7 +19,7 @@
 // functions of differing options are not inlined into each other.
 #pragma GCC optimize("no-reorder-blocks-and-partition")
 #endif
-#define SHARED inline // in each case that uses it
+#define SHARED inline __attribute__((always_inline)) // in each case that uses it
 #else
 #define THREADED 0
 #define SHARED   // once
@@ -31,9 +31,20 @@
 
 // Copies registers as a branch says. The list is ordered so that no source is overwritten before
 // it is read (the compiler's register allocation breaks cycles).
-static inline void remap_registers(const uint8_t *list, uint32_t *regs, ee_object_t **refs) {
+static SHARED void remap_registers(const uint8_t *list, uint32_t *regs, ee_object_t **refs) {
   const uint8_t *end = list + 2 + 4u * ee_load_u16(list);
   for (list += 2; list != end; list += 4) {
+#if THREADED
+    // The two halves of a 64-bit value go as one: a processor stalls where it reads at once what
+    // was just written in two pieces. At even numbers no target is the other's source.
+    const uint32_t pair = ee_load_u32(list);
+    if (!(pair & (EE_REGISTER_REF_BIT | EE_REGISTER_REF_BIT << 16 | 0x00010001u)) &&
+        end - list >= 8 && ee_load_u32(list + 4) == pair + 0x00010001u) {
+      ee_vm_store64(regs + (pair >> 16), ee_vm_load64(regs + (pair & 0xFFFFu)));
+      list += 4;
+      continue;
+    }
+#endif
     const uint32_t source = ee_load_u16(list);
     const uint32_t target = ee_load_u16(list + 2);
     if (source & EE_REGISTER_REF_BIT) {
@@ -93,39 +104,53 @@ static void pass_results_out(ee_str_t letters, const uint8_t *source, const uint
   }
 }
 
-static inline ee_vm_value_t read_argument(char letter, uint32_t reg, const uint32_t *regs,
-                                          ee_object_t **refs) {
-  ee_vm_value_t value = {.i64 = 0};
-  switch (letter) {
-  case 'r': value.ref = refs[reg & EE_REGISTER_REF_MASK]; break;
-  case 'I':
-  case 'F': value.i64 = (int64_t)ee_vm_load64(regs + reg); break;
-  default: value.i32 = (int32_t)regs[reg];
+// Puts the registers of `list` into slots; returns where the next one goes. Letters of 64-bit
+// values are capitals, which lack the bit that `i` and `f` have. What is read behind a 32-bit
+// register is still of the stack: its slot lies there, if nothing else.
+static inline ee_vm_value_t *marshal_run(ee_str_t letters, const uint8_t *list,
+                                         const uint32_t *regs, ee_object_t **refs,
+                                         ee_vm_value_t *slot) {
+  for (const char *letter = letters.data, *end = letter + letters.size; letter != end;
+       ++letter, ++slot, list += 2) {
+    const uint32_t reg = ee_load_u16(list);
+    if (*letter == 'r') {
+      if (sizeof(void *) < sizeof *slot) slot->i64 = 0;
+      slot->ref = refs[reg & EE_REGISTER_REF_MASK];
+    } else {
+      const uint64_t value = ee_vm_load64(regs + reg);
+      slot->i64 = (int64_t)(*letter & 0x20 ? (uint32_t)value : value);
+    }
   }
-  return value;
+  return slot;
 }
 
 // Lays out the arguments of a native call, one slot each. `segments` is the list of the sizes of
 // variadic arguments, NULL for calls without.
-static void marshal_arguments(ee_str_t letters, const uint8_t *segments, const uint8_t *list,
-                              const uint32_t *regs, ee_object_t **refs, ee_vm_value_t *slot) {
+static inline void marshal_arguments(ee_str_t letters, const uint8_t *segments, const uint8_t *list,
+                                     const uint32_t *regs, ee_object_t **refs,
+                                     ee_vm_value_t *slot) {
   list += 2;
-  for (size_t i = 0; i < letters.size; ++i) {
-    if (segments) segments += 2;
-    if (letters.data[i] != 'C') {
-      *slot++ = read_argument(letters.data[i], ee_load_u16(list), regs, refs);
-      list += 2;
-      continue;
-    }
-    const size_t first = i + 1;
-    uint32_t tuples = segments ? ee_load_u16(segments) : 0;
+  if (!segments) {
+    marshal_run(letters, list, regs, refs, slot);
+    return;
+  }
+  while (letters.size != 0) {
+    ee_str_t run = {letters.data, 0};
+    while (run.size != letters.size && run.data[run.size] != 'C')
+      ++run.size;
+    slot = marshal_run(run, list, regs, refs, slot);
+    if (run.size == letters.size) break;
+    list += 2 * run.size;
+    segments += 2 * (run.size + 1);
+    uint32_t tuples = ee_load_u16(segments);
     *slot++ = (ee_vm_value_t){.i64 = tuples};
-    while (letters.data[i] != 'D')
-      ++i;
-    for (; tuples != 0; --tuples) {
-      for (size_t j = first; j < i; ++j, list += 2)
-        *slot++ = read_argument(letters.data[j], ee_load_u16(list), regs, refs);
-    }
+    run = (ee_str_t){run.data + run.size + 1, 0};
+    while (run.data[run.size] != 'D')
+      ++run.size;
+    for (; tuples != 0; --tuples, list += 2 * run.size)
+      slot = marshal_run(run, list, regs, refs, slot);
+    const size_t done = (size_t)(run.data - letters.data) + run.size + 1;
+    letters = (ee_str_t){letters.data + done, letters.size - done};
   }
 }
 
@@ -174,9 +199,9 @@ static eerie_status_t call_native(ee_vm_program_t *program, const ee_vm_linked_i
   }
   ee_object_release(call.wait_object);
   // Arguments go before results come, which may take their registers.
-  for (uint32_t i = 0; i < argument_count; ++i) {
-    const uint32_t reg = ee_load_u16(arguments + 2 + 2 * i);
-    if ((reg & EE_REGISTER_REF_BIT) && (reg & EE_REGISTER_MOVE_BIT)) ee_vm_put_ref(refs, reg, NULL);
+  for (const uint8_t *end = arguments + 2 * argument_count; arguments != end; arguments += 2) {
+    const uint32_t reg = ee_load_u16(arguments + 2);
+    if (reg >= (EE_REGISTER_REF_BIT | EE_REGISTER_MOVE_BIT)) ee_vm_put_ref(refs, reg, NULL);
   }
   for (uint32_t i = 0; i < result_count; ++i) {
     const uint32_t reg = ee_load_u16(results + 2 + 2 * i);
@@ -327,7 +352,7 @@ static SHARED uint8_t *find_element(const ee_vm_buffer_t *buffer, uint64_t index
   OP(EXT_I16_I32_S, (int16_t)a)                                                                    \
   OP(EXT_I16_I32_U, (uint16_t)a)                                                                   \
   OP(CMP_NZ_I32, a != 0)
-#define BINARY_I32_INSTRUCTIONS(OP)                                                                \
+#define ARITHMETIC_I32_INSTRUCTIONS(OP)                                                            \
   OP(ADD_I32, a + b)                                                                               \
   OP(SUB_I32, a - b)                                                                               \
   OP(MUL_I32, a *b)                                                                                \
@@ -340,11 +365,17 @@ static SHARED uint8_t *find_element(const ee_vm_buffer_t *buffer, uint64_t index
   OP(XOR_I32, a ^ b)                                                                               \
   OP(SHL_I32, a << (b & 31u))                                                                      \
   OP(SHR_I32_S, (int32_t)a >> (b & 31u))                                                           \
-  OP(SHR_I32_U, a >> (b & 31u))                                                                    \
+  OP(SHR_I32_U, a >> (b & 31u))
+#define COMPARE_I32_INSTRUCTIONS(OP)                                                               \
   OP(CMP_EQ_I32, a == b)                                                                           \
   OP(CMP_NE_I32, a != b)                                                                           \
   OP(CMP_LT_I32_S, (int32_t)a < (int32_t)b)                                                        \
   OP(CMP_LT_I32_U, a < b)
+#if THREADED
+#define BINARY_I32_INSTRUCTIONS(OP) ARITHMETIC_I32_INSTRUCTIONS(OP)
+#else
+#define BINARY_I32_INSTRUCTIONS(OP) ARITHMETIC_I32_INSTRUCTIONS(OP) COMPARE_I32_INSTRUCTIONS(OP)
+#endif
 #define UNARY_I64_INSTRUCTIONS(OP)                                                                 \
   OP(ABS_I64, (int64_t)a < 0 ? 0u - a : a)                                                         \
   OP(NOT_I64, ~a)                                                                                  \
@@ -386,12 +417,25 @@ static SHARED uint8_t *find_element(const ee_vm_buffer_t *buffer, uint64_t index
     store;                                                                                         \
     NEXT(size);                                                                                    \
   }
-#define UNARY_I32(NAME, expr)                INSTRUCTION(NAME, LOAD_UNARY_I32, REG32(2) = (uint32_t)(expr), 4)
-#define BINARY_I32(NAME, expr)               INSTRUCTION(NAME, LOAD_BINARY_I32, REG32(4) = (uint32_t)(expr), 6)
-#define UNARY_I64(NAME, expr)                INSTRUCTION(NAME, LOAD_UNARY_I64, SET64(2, (uint64_t)(expr)), 4)
-#define BINARY_I64(NAME, expr)               INSTRUCTION(NAME, LOAD_BINARY_I64, SET64(4, (uint64_t)(expr)), 6)
-#define SHIFT_I64(NAME, expr)                INSTRUCTION(NAME, LOAD_SHIFT_I64, SET64(4, (uint64_t)(expr)), 6)
-#define COMPARE_I64(NAME, expr)              INSTRUCTION(NAME, LOAD_BINARY_I64, REG32(4) = (uint32_t)(expr), 6)
+#define UNARY_I32(NAME, expr)  INSTRUCTION(NAME, LOAD_UNARY_I32, REG32(2) = (uint32_t)(expr), 4)
+#define BINARY_I32(NAME, expr) INSTRUCTION(NAME, LOAD_BINARY_I32, REG32(4) = (uint32_t)(expr), 6)
+#define UNARY_I64(NAME, expr)  INSTRUCTION(NAME, LOAD_UNARY_I64, SET64(2, (uint64_t)(expr)), 4)
+#define BINARY_I64(NAME, expr) INSTRUCTION(NAME, LOAD_BINARY_I64, SET64(4, (uint64_t)(expr)), 6)
+#define SHIFT_I64(NAME, expr)  INSTRUCTION(NAME, LOAD_SHIFT_I64, SET64(4, (uint64_t)(expr)), 6)
+// What branches on a comparison mostly stands right behind it.
+#define COMPARE(NAME, load, expr)                                                                  \
+  CASE(NAME) {                                                                                     \
+    load;                                                                                          \
+    taken = (expr);                                                                                \
+    REG32(4) = taken;                                                                              \
+    if (EE_LIKELY(pc[6] == EE_VM_OP_COND_BR && ee_load_u16(pc + 7) == U16(4))) {                   \
+      pc += 7;                                                                                     \
+      goto cond_branch;                                                                            \
+    }                                                                                              \
+    NEXT(6);                                                                                       \
+  }
+#define COMPARE_I64(NAME, expr)              COMPARE(NAME, LOAD_BINARY_I64, expr)
+#define COMPARE_I32(NAME, expr)              COMPARE(NAME, LOAD_BINARY_I32, expr)
 #define GROUP(KIND, load, type, store, size) KIND##_INSTRUCTIONS(KIND)
 #else
 // A group shares what reads and writes registers.
@@ -488,6 +532,7 @@ ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results, eerie_error_t 
   const uint8_t *continuation; // call: where to go on
   unsigned access;             // bad_element, buffer_fill: size of elements, writing
   uint64_t fill_value;         // buffer_fill
+  bool taken;                  // cond_branch
 
 #if THREADED
   // clang-format off
@@ -764,6 +809,9 @@ case_origin :
 
   GROUP(UNARY_I32, LOAD_UNARY_I32, uint32_t, REG32(2) = result, 4)
   GROUP(BINARY_I32, LOAD_BINARY_I32, uint32_t, REG32(4) = result, 6)
+#if THREADED
+  GROUP(COMPARE_I32, LOAD_BINARY_I32, uint32_t, REG32(4) = result, 6)
+#endif
   GROUP(UNARY_I64, LOAD_UNARY_I64, uint64_t, SET64(2, result), 4)
   GROUP(BINARY_I64, LOAD_BINARY_I64, uint64_t, SET64(4, result), 6)
   GROUP(SHIFT_I64, LOAD_SHIFT_I64, uint64_t, SET64(4, result), 6)
@@ -822,11 +870,16 @@ case_origin :
   CASE(BREAK)
   CASE(BR) BRANCH(pc);
   CASE(COND_BREAK) BRANCH(pc + 2);
-  CASE(COND_BR) {
-    if (REG32(0)) BRANCH(pc + 2);
-    const uint8_t *list = ALIGNED(pc + 6);
-    BRANCH(list + 2 + 4u * ee_load_u16(list));
-  }
+  CASE(COND_BR)
+  taken = REG32(0) != 0;
+#if THREADED
+cond_branch :
+#endif
+{
+  if (taken) BRANCH(pc + 2);
+  const uint8_t *list = ALIGNED(pc + 6);
+  BRANCH(list + 2 + 4u * ee_load_u16(list));
+}
   CASE(BR_TABLE) {
     const uint8_t *list = ALIGNED(pc + 6);
     const uint8_t *entry = list + 2 + 4u * ee_load_u16(list); // at the number of cases
