@@ -14,6 +14,7 @@
 #include "bridge/bridge.h"
 #include "hal/driver.h"
 #include "hal/hal.h"
+#include "hal/observe.h"
 #include "module/module.h"
 #include "vm/vm.h"
 
@@ -23,6 +24,9 @@
 struct eerie_instance {
   ee_object_t object;
   ee_heap_t heap;
+#if EERIE_PROFILE
+  ee_observer_t observer; // the heap's, from the first eerie_instance_observe on
+#endif
 };
 
 #define EE_API_CASTS(public_name, internal_type)                                                   \

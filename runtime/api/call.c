@@ -266,13 +266,23 @@ static eerie_status_t run_fenced(const eerie_function_t *function, slots_t *slot
   return status;
 }
 
-static inline eerie_status_t run(const eerie_function_t *function, slots_t *slots,
-                                 eerie_error_t *err) {
+static inline eerie_status_t run_unseen(const eerie_function_t *function, slots_t *slots,
+                                        eerie_error_t *err) {
   if (function->is_async) return run_fenced(function, slots, err);
   const eerie_status_t status =
       ee_vm_invoke(function->program->vm, function->vm, slots->arguments, slots->results, err);
   return EE_LIKELY(status != EERIE_DEFERRED) ? status
                                              : finish_deferred(function, slots->results, err);
+}
+
+static inline eerie_status_t run(const eerie_function_t *function, slots_t *slots,
+                                 eerie_error_t *err) {
+  const int64_t begin_ns = ee_hal_observe_begin(function->program->heap);
+  const eerie_status_t status = run_unseen(function, slots, err);
+  if (begin_ns) {
+    ee_hal_observe_span(function->program->heap, EE_HAL_EVENT_CALL, function->name, 0, begin_ns);
+  }
+  return status;
 }
 
 static eerie_status_t load_values(const eerie_function_t *function, const eerie_value_t *inputs,

@@ -49,6 +49,7 @@ eerie_status_t eerie_tensor_create(eerie_device_t *device, eerie_dtype_t dtype, 
   ee_hal_buffer_t *buffer = NULL;
   EE_TRY(ee_hal_buffer_allocate(ee_api_device(device), TENSOR_MEMORY, TENSOR_USAGE, size, &buffer,
                                 err));
+  ee_hal_observe_buffer(buffer, buffer->device->heap, EE_HAL_MEMORY_KIND_TENSORS);
   if (size && data) {
     memcpy(buffer->data, data, (size_t)size);
   } else if (size) {

@@ -54,6 +54,9 @@ void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t lim
   heap->allocator = allocator;
   heap->limit = limit;
   heap->on_empty = NULL;
+#if EERIE_PROFILE
+  heap->observer = NULL;
+#endif
 #if EERIE_THREADS
   atomic_init(&heap->current, 0);
   atomic_init(&heap->peak, 0);

@@ -14,6 +14,9 @@ typedef struct ee_heap {
   // heap's owner may hold a byte count of its own (ee_heap_charge) and free the heap here. NULL:
   // nothing.
   void (*on_empty)(struct ee_heap *heap);
+#if EERIE_PROFILE
+  struct ee_observer *observer; // hal/observe.h; NULL: nobody looks
+#endif
 #if EERIE_THREADS
   _Atomic size_t current;
   _Atomic size_t peak;

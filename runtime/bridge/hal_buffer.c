@@ -1,5 +1,6 @@
 // hal_buffer.c: allocator.*, buffer.*, buffer_view.*
 #include "bridge/hal_module.h"
+#include "hal/observe.h"
 
 // ---- Allocators --------------------------------------------------------------------------------
 
@@ -9,8 +10,16 @@ eerie_status_t ee_bridge_allocate(ee_vm_call_t *call, ee_hal_device_t *device, u
     return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "a buffer of %lld bytes",
                    (long long)a[2].i64);
   }
-  return ee_hal_buffer_allocate(device, (uint32_t)a[0].i32, (uint32_t)a[1].i32, (uint64_t)a[2].i64,
-                                (ee_hal_buffer_t **)(void *)&call->results[0].ref, call->err);
+  ee_hal_buffer_t **out_buffer = (ee_hal_buffer_t **)(void *)&call->results[0].ref;
+  EE_TRY(ee_hal_buffer_allocate(device, (uint32_t)a[0].i32, (uint32_t)a[1].i32, (uint64_t)a[2].i64,
+                                out_buffer, call->err));
+  // What the program will see is asked for as memory of the host.
+  ee_hal_observe_buffer(*out_buffer, device->heap,
+                        index == 2 ? EE_HAL_MEMORY_KIND_STATE
+                        : (uint32_t)a[0].i32 & EE_HAL_MEMORY_HOST_VISIBLE
+                            ? EE_HAL_MEMORY_KIND_RESULTS
+                            : EE_HAL_MEMORY_KIND_TRANSIENT);
+  return EERIE_OK;
 }
 
 // allocator, queue, memory types, usage, size
@@ -48,6 +57,7 @@ static eerie_status_t import_copy(ee_vm_call_t *call, ee_hal_device_t *device, c
   ee_hal_buffer_t *buffer = NULL;
   EE_TRY(ee_hal_buffer_allocate(device, 0, 0, size, &buffer, call->err));
   // Only devices with buffers in host memory import; see ee_hal_buffer_import.
+  ee_hal_observe_buffer(buffer, device->heap, EE_HAL_MEMORY_KIND_STATE);
   if (size) memcpy(buffer->data, data, (size_t)size);
   buffer->access = EE_HAL_ACCESS_READ | EE_HAL_ACCESS_KERNEL_WRITE;
   buffer->usage |= EE_HAL_USAGE_SHARING_IMMUTABLE;

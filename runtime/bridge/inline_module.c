@@ -4,6 +4,7 @@
 // Semantics: compiler/Modules/HAL/Inline/hal_inline.imports.mlir of 3.13; the same in 3.11
 // and 3.12.
 #include "bridge/hal_module.h"
+#include "hal/observe.h"
 
 // Host bytes over the bytes of a device's buffer, which they keep alive.
 static eerie_status_t storage_of(ee_vm_call_t *call, ee_hal_buffer_t *buffer,
@@ -38,6 +39,7 @@ static eerie_status_t allocate(ee_vm_call_t *call, int32_t alignment, int64_t si
       ee_hal_buffer_allocate(device, EE_HAL_MEMORY_HOST_LOCAL | EE_HAL_MEMORY_DEVICE_VISIBLE,
                              EE_HAL_USAGE_TRANSFER | EE_HAL_USAGE_DISPATCH | EE_HAL_USAGE_MAPPING,
                              (uint64_t)size, &buffer, call->err));
+  ee_hal_observe_buffer(buffer, device->heap, EE_HAL_MEMORY_KIND_TRANSIENT);
   call->results[0].ref = &buffer->object;
   return storage_of(call, buffer, &call->results[1].ref);
 }

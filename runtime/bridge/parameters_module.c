@@ -13,6 +13,7 @@
 // reads and writes of files in memory, a few megabytes at a time, after each of which the mapping
 // gives its memory back: that way weights are not in memory twice.
 #include "bridge/hal_module.h"
+#include "hal/observe.h"
 #include "params/params.h"
 
 #define CHUNK_SIZE   ((uint64_t)2 << 20)
@@ -398,6 +399,7 @@ static eerie_status_t load_piece(const request_t *request, steps_t *steps, size_
   if (!buffer) {
     EE_TRY(ee_hal_buffer_allocate(request->device, memory_types, usage, piece.size, &buffer,
                                   request->call->err));
+    ee_hal_observe_buffer(buffer, request->device->heap, EE_HAL_MEMORY_KIND_STATE);
     status = read_into(steps, &piece, buffer, piece.buffer_offset);
   }
   if (status == EERIE_OK) {

@@ -177,11 +177,18 @@ static eerie_status_t vmvx_run(ee_hal_executable_t *base, const ee_hal_dispatch_
   return status;
 }
 
+static const char *vmvx_name(const ee_hal_executable_t *base, uint32_t function) {
+  const ee_module_t *module = ((const vmvx_executable_t *)base)->module;
+  // Strings of a module end with NUL.
+  return function < base->function_count ? module->exports[function].name.data : "";
+}
+
 static const ee_hal_kernels_t vmvx_kernels = {
     .destroy = vmvx_destroy,
     .lookup = vmvx_lookup,
     .check = vmvx_check,
     .run = vmvx_run,
+    .name = vmvx_name,
 };
 
 // ---- Loading -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 // the next multiple of EERIE_BUFFER_ALIGNMENT. Subspans always refer to the storage itself, never
 // to one another, so that no chain keeps growing.
 #include "hal/driver.h"
+#include "hal/observe.h"
 
 static void buffer_destroy(ee_object_t *object);
 const ee_object_type_t ee_hal_buffer_type = {"hal.buffer", buffer_destroy};
@@ -17,6 +18,9 @@ const ee_object_type_t ee_hal_buffer_type = {"hal.buffer", buffer_destroy};
 static void buffer_destroy(ee_object_t *object) {
   ee_hal_buffer_t *buffer = (ee_hal_buffer_t *)object;
   ee_hal_device_t *device = buffer->device;
+#if EERIE_PROFILE
+  if (EE_UNLIKELY(buffer->memory_kind)) ee_hal_observe_free(buffer);
+#endif
   if (buffer->storage) {
     ee_hal_buffer_release(buffer->storage);
   } else if (buffer->release) {
@@ -49,6 +53,9 @@ static ee_hal_buffer_t *buffer_new(ee_hal_device_t *device, size_t extra, uint64
   buffer->release_user = NULL;
   buffer->driver_handle = 0;
   buffer->block_size = block_size;
+#if EERIE_PROFILE
+  buffer->memory_kind = EE_HAL_MEMORY_KIND_NONE;
+#endif
   return buffer;
 }
 
@@ -111,6 +118,9 @@ eerie_status_t ee_hal_buffer_import(ee_hal_device_t *device, uint8_t *data, uint
   if (!(access & EE_HAL_ACCESS_WRITE)) buffer->usage |= EE_HAL_USAGE_SHARING_IMMUTABLE;
   buffer->release = release;
   buffer->release_user = release_user;
+  ee_hal_observe_buffer(buffer, device->heap,
+                        access & EE_HAL_ACCESS_WRITE ? EE_HAL_MEMORY_KIND_TENSORS
+                                                     : EE_HAL_MEMORY_KIND_CONSTANTS);
   *out_buffer = buffer;
   return EERIE_OK;
 }

@@ -6,6 +6,7 @@
 // of any length takes no more stack than two, and those that wait for one fence run in the order in
 // which they were submitted.
 #include "hal/driver.h"
+#include "hal/observe.h"
 
 typedef struct ee_hal_pending {
   ee_hal_fence_waiter_t waiter;
@@ -221,13 +222,22 @@ static void release_operation(const ee_hal_operation_t *operation) {
   }
 }
 
+static inline eerie_status_t run_operation(ee_hal_device_t *device,
+                                           const ee_hal_operation_t *operation,
+                                           eerie_error_t *err) {
+  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+  const eerie_status_t status = device->driver->run(device, operation, err);
+  if (begin_ns) ee_hal_observe_submit(device->heap, operation->kind, begin_ns);
+  return status;
+}
+
 static void pending_run(pending_t *pending) {
   ee_hal_device_t *device = pending->device;
   eerie_status_t status = pending->wait_status;
   if (status == EERIE_OK) {
     eerie_error_t err;
     err.message[0] = 0;
-    status = device->driver->run(device, &pending->operation, &err);
+    status = run_operation(device, &pending->operation, &err);
     ee_hal_fence_signal(pending->signal, status, &err);
   } else {
     ee_hal_fence_signal(pending->signal, status, pending->wait_error);
@@ -336,7 +346,7 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
     ee_hal_fence_signal(signal, status, err);
     return signal ? EERIE_OK : status;
   }
-  status = device->driver->run(device, operation, err);
+  status = run_operation(device, operation, err);
   ee_hal_fence_signal(signal, status, status == EERIE_OK ? NULL : err);
   return status;
 }

@@ -5,6 +5,7 @@
 // locked. Joins do not recurse: a join that becomes complete while a fence is being signaled is put
 // on a list and handled after, so that a chain of any length takes the same stack.
 #include "hal/driver.h"
+#include "hal/observe.h"
 
 typedef struct fence_part fence_part_t;
 typedef struct fence_blocker fence_blocker_t; // only where there are threads to block
@@ -329,7 +330,11 @@ static eerie_status_t block(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_er
 
 eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eerie_error_t *err) {
   eerie_status_t status = ee_hal_fence_query(fence, err);
-  if (status == EERIE_DEFERRED) status = block(fence, deadline_ns, err);
+  if (status == EERIE_DEFERRED) {
+    const int64_t begin_ns = ee_hal_observe_begin(fence->heap);
+    status = block(fence, deadline_ns, err);
+    if (begin_ns) ee_hal_observe_span(fence->heap, EE_HAL_EVENT_WAIT, "fence", 0, begin_ns);
+  }
   if (status != EERIE_DEFERRED) return status;
   if (deadline_ns == INT64_MAX) {
     return EE_FAIL(err, EERIE_FAILED_PRECONDITION,

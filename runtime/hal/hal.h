@@ -97,6 +97,9 @@ struct ee_hal_buffer {
   void *release_user;
   uint64_t driver_handle; // for the driver
   size_t block_size;      // of the device's pool; starts with this struct
+#if EERIE_PROFILE
+  uint32_t memory_kind; // of storage that is counted, see observe.h; 0: it is not
+#endif
 };
 
 // Allocates from the device, reusing pooled blocks; contents undefined. Any thread.
@@ -224,6 +227,8 @@ typedef struct ee_hal_kernels {
   // All workgroups, on the calling thread. Several threads may call at once.
   eerie_status_t (*run)(ee_hal_executable_t *executable, const ee_hal_dispatch_t *dispatch,
                         eerie_error_t *err);
+  // Optional: what people call it.
+  const char *(*name)(const ee_hal_executable_t *executable, uint32_t function);
 } ee_hal_kernels_t;
 
 // Loaded kernels; the struct of whoever loaded them starts with this.

@@ -3,6 +3,7 @@
 // Every range that a module names is resolved against the real buffer just before it is touched
 // (ee_hal_binding_resolve); nothing a module passes reads or writes outside of a buffer here.
 #include "drivers/cpu/cpu.h"
+#include "drivers/cpu/observe.h"
 
 // ---- Transfers ---------------------------------------------------------------------------------
 
@@ -179,6 +180,25 @@ static eerie_status_t run_kernel(ee_hal_device_t *device, ee_hal_executable_t *b
   return run_workgroups(executable, dispatch->function, &state, scratch, err);
 }
 
+#if EERIE_PROFILE
+static eerie_status_t run_observed(ee_hal_device_t *device, ee_hal_executable_t *executable,
+                                   const ee_hal_dispatch_t *dispatch, scratch_t *scratch,
+                                   eerie_error_t *err) {
+  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+  if (EE_LIKELY(begin_ns == 0)) return run_kernel(device, executable, dispatch, scratch, err);
+  const uint32_t *const count = dispatch->workgroup_count;
+  eerie_status_t status = EERIE_OK;
+  if (!ee_hal_observe_skips(device->heap)) {
+    status = run_kernel(device, executable, dispatch, scratch, err);
+  }
+  ee_cpu_observe_dispatch(executable, dispatch, 0, (uint64_t)count[0] * count[1] * count[2],
+                          begin_ns);
+  return status;
+}
+#else
+#define run_observed run_kernel
+#endif
+
 // Resolves the bindings of a command, whose counts were checked when it was recorded.
 static eerie_status_t run_dispatch(ee_hal_device_t *device, const ee_hal_command_t *command,
                                    const uint32_t counts[3], const ee_hal_operation_t *table,
@@ -204,13 +224,13 @@ static eerie_status_t run_dispatch(ee_hal_device_t *device, const ee_hal_command
       .binding_sizes = sizes,
       .binding_access = access,
   };
-  return run_kernel(device, command->executable, &dispatch, scratch, err);
+  return run_observed(device, command->executable, &dispatch, scratch, err);
 }
 
 eerie_status_t ee_cpu_dispatch(ee_hal_device_t *device, ee_hal_executable_t *executable,
                                const ee_hal_dispatch_t *dispatch, eerie_error_t *err) {
   scratch_t scratch = {0};
-  const eerie_status_t status = run_kernel(device, executable, dispatch, &scratch, err);
+  const eerie_status_t status = run_observed(device, executable, dispatch, &scratch, err);
   scratch_release(device, &scratch);
   return status;
 }
@@ -270,7 +290,9 @@ static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operati
   const uint64_t float_mode = ee_port_float_flush();
   for (const ee_hal_command_t *command = list->first; command && status == EERIE_OK;
        command = command->next) {
+    const int64_t begin_ns = ee_hal_observe_begin(device->heap);
     status = run_command(device, command, operation, &scratch, err);
+    if (begin_ns) ee_hal_observe_command(device->heap, command, begin_ns);
   }
   ee_port_float_restore(float_mode);
   scratch_release(device, &scratch);

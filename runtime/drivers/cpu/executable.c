@@ -3,6 +3,7 @@
 // The library's tables lie in memory that the image's own code returned, so they are as trusted as
 // that code; what is checked is what a newer or foreign compiler would do differently.
 #include "drivers/cpu/cpu.h"
+#include "drivers/cpu/observe.h"
 
 eerie_status_t ee_cpu_library_check(const ee_cpu_library_t *library, eerie_error_t *err) {
   if (!library || !library->header) {
@@ -114,6 +115,9 @@ eerie_status_t ee_cpu_executable_create(ee_hal_device_t *device, ee_str_t format
     return status;
   }
   executable->base.function_count = executable->library->exports.count;
+#if EERIE_PROFILE
+  if (device->heap->observer) ee_cpu_observe_kernels(&executable->base);
+#endif
   *out_executable = &executable->base;
   return EERIE_OK;
 }

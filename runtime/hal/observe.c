@@ -1,0 +1,84 @@
+// observe.c: what is told and counted while an observer looks. See observe.h.
+#include "hal/observe.h"
+
+#if EERIE_PROFILE
+
+#include "hal/driver.h"
+
+void ee_hal_observe_event(const ee_heap_t *heap, const ee_hal_event_t *event) {
+  const ee_observer_t *const observer = heap->observer;
+  if (observer && observer->event) observer->event(observer->user, event);
+}
+
+void ee_hal_observe_span(const ee_heap_t *heap, ee_hal_event_kind_t kind, const char *name,
+                         uint64_t size, int64_t begin_ns) {
+  const ee_hal_event_t event = {
+      .kind = kind, .begin_ns = begin_ns, .end_ns = ee_port_time_ns(), .name = name, .size = size};
+  ee_hal_observe_event(heap, &event);
+}
+
+void ee_hal_observe_submit(const ee_heap_t *heap, ee_hal_operation_kind_t kind, int64_t begin_ns) {
+  static const char *const names[] = {"barrier", "execute", "fill",  "update",
+                                      "copy",    "read",    "write", "deallocate"};
+  const char *const name = (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
+  ee_hal_observe_span(heap, EE_HAL_EVENT_SUBMIT, name, 0, begin_ns);
+}
+
+void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *command,
+                            int64_t begin_ns) {
+  const uint64_t size = command->target.size == UINT64_MAX ? 0 : command->target.size;
+  switch (command->kind) {
+  case EE_HAL_COMMAND_FILL:
+    ee_hal_observe_span(heap, EE_HAL_EVENT_TRANSFER, "fill", size, begin_ns);
+    break;
+  case EE_HAL_COMMAND_UPDATE:
+    ee_hal_observe_span(heap, EE_HAL_EVENT_TRANSFER, "update", size, begin_ns);
+    break;
+  case EE_HAL_COMMAND_COPY:
+    ee_hal_observe_span(heap, EE_HAL_EVENT_TRANSFER, "copy", size, begin_ns);
+    break;
+  default: break; // dispatches are told by who runs them
+  }
+}
+
+// ---- Memory ------------------------------------------------------------------------------------
+
+static void count_up(ee_hal_memory_counter_t *counter, uint64_t size) {
+  const uint64_t now = ee_fetch_add_relaxed(&counter->current, size) + size;
+  (void)ee_fetch_add_relaxed(&counter->allocated, size);
+  uint64_t peak = ee_load_relaxed(&counter->peak);
+  while (now > peak && !ee_compare_exchange(&counter->peak, &peak, now)) {
+  }
+}
+
+static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what) {
+  const int64_t now = ee_port_time_ns();
+  const ee_hal_memory_kind_t kind = (ee_hal_memory_kind_t)buffer->memory_kind;
+  const ee_hal_event_t event = {.kind = what,
+                                .begin_ns = now,
+                                .end_ns = now,
+                                .size = buffer->size,
+                                .id = (uint64_t)(uintptr_t)buffer,
+                                .memory = kind};
+  ee_hal_observe_event(buffer->device->heap, &event);
+}
+
+void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind) {
+  ee_observer_t *const observer = buffer->device->heap->observer;
+  if (!observer || buffer->storage || buffer->memory_kind) return;
+  buffer->memory_kind = (uint32_t)kind;
+  count_up(&observer->memory[kind], buffer->size);
+  if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_up(&observer->memory[0], buffer->size);
+  tell_memory(buffer, EE_HAL_EVENT_ALLOCATE);
+}
+
+void ee_hal_observe_free(ee_hal_buffer_t *buffer) {
+  ee_observer_t *const observer = buffer->device->heap->observer;
+  const uint32_t kind = buffer->memory_kind;
+  (void)ee_fetch_sub_acq_rel(&observer->memory[kind].current, buffer->size);
+  if (kind != EE_HAL_MEMORY_KIND_CONSTANTS)
+    (void)ee_fetch_sub_acq_rel(&observer->memory[0].current, buffer->size);
+  tell_memory(buffer, EE_HAL_EVENT_FREE);
+}
+
+#endif

@@ -1,0 +1,105 @@
+// observe.h: telling an observer (eerie_profile.h) what happens.
+//
+// The observer hangs on the heap, which everything under an instance has at hand. While there is
+// none, each place that would tell costs a branch; where EERIE_PROFILE is 0, as in a core without a
+// system, not a byte. What is done when there is one stands in observe.c, a host's file.
+#ifndef EE_HAL_OBSERVE_H_
+#define EE_HAL_OBSERVE_H_
+
+#include "hal/hal.h"
+
+// The values of eerie_event_kind_t and eerie_memory_kind_t.
+typedef enum ee_hal_event_kind {
+  EE_HAL_EVENT_CALL = 1,
+  EE_HAL_EVENT_SUBMIT,
+  EE_HAL_EVENT_DISPATCH,
+  EE_HAL_EVENT_TRANSFER,
+  EE_HAL_EVENT_WAIT,
+  EE_HAL_EVENT_ALLOCATE,
+  EE_HAL_EVENT_FREE,
+  EE_HAL_EVENT_KERNEL,
+} ee_hal_event_kind_t;
+typedef enum ee_hal_memory_kind {
+  EE_HAL_MEMORY_KIND_NONE = 0,
+  EE_HAL_MEMORY_KIND_CONSTANTS,
+  EE_HAL_MEMORY_KIND_STATE,
+  EE_HAL_MEMORY_KIND_TENSORS,
+  EE_HAL_MEMORY_KIND_TRANSIENT,
+  EE_HAL_MEMORY_KIND_RESULTS,
+  EE_HAL_MEMORY_KINDS,
+} ee_hal_memory_kind_t;
+
+#if EERIE_PROFILE
+
+// The layout of eerie_event_t, whose header says what each member is.
+typedef struct ee_hal_event {
+  ee_hal_event_kind_t kind;
+  uint32_t worker;
+  int64_t begin_ns;
+  int64_t end_ns;
+  const char *name;
+  uint64_t size;
+  uint64_t id;
+  ee_hal_memory_kind_t memory;
+  uint32_t function;
+  uint32_t workgroup_count[3];
+  uint32_t workgroup_size[3];
+  uint32_t workgroups_done;
+  uint32_t binding_count;
+  uint32_t constant_count;
+  uint32_t local_memory;
+  const char *source_file;
+  uint32_t source_line;
+} ee_hal_event_t;
+
+typedef struct ee_hal_memory_counter {
+  EE_ATOMIC(uint64_t) current;
+  EE_ATOMIC(uint64_t) peak;
+  EE_ATOMIC(uint64_t) allocated;
+} ee_hal_memory_counter_t;
+
+typedef struct ee_observer {
+  void (*event)(void *user, const ee_hal_event_t *event); // NULL: only counts
+  void *user;
+  bool no_kernels;
+  // The first counts all kinds but constants.
+  ee_hal_memory_counter_t memory[EE_HAL_MEMORY_KINDS];
+} ee_observer_t;
+
+// When something began; 0: nobody looks.
+static inline int64_t ee_hal_observe_begin(const ee_heap_t *heap) {
+  return EE_UNLIKELY(heap->observer != NULL) ? ee_port_time_ns() : 0;
+}
+static inline bool ee_hal_observe_skips(const ee_heap_t *heap) {
+  return heap->observer && heap->observer->no_kernels;
+}
+
+void ee_hal_observe_event(const ee_heap_t *heap, const ee_hal_event_t *event);
+// What began at `begin_ns` (not 0) is over.
+EE_COLD void ee_hal_observe_span(const ee_heap_t *heap, ee_hal_event_kind_t kind, const char *name,
+                                 uint64_t size, int64_t begin_ns);
+EE_COLD void ee_hal_observe_submit(const ee_heap_t *heap, ee_hal_operation_kind_t kind,
+                                   int64_t begin_ns);
+EE_COLD void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *command,
+                                    int64_t begin_ns);
+EE_COLD void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind);
+EE_COLD void ee_hal_observe_free(ee_hal_buffer_t *buffer);
+
+// New storage: what it is for.
+static inline void ee_hal_observe_buffer(ee_hal_buffer_t *buffer, const ee_heap_t *heap,
+                                         ee_hal_memory_kind_t kind) {
+  if (EE_UNLIKELY(heap->observer != NULL)) ee_hal_observe_allocate(buffer, kind);
+}
+
+#else
+
+#define ee_hal_observe_begin(heap)                        ((void)(heap), (int64_t)0)
+#define ee_hal_observe_skips(heap)                        false
+#define ee_hal_observe_span(heap, kind, name, size, from) ((void)0)
+#define ee_hal_observe_submit(heap, kind, from)           ((void)0)
+#define ee_hal_observe_command(heap, command, from)       ((void)0)
+#define ee_hal_observe_buffer(buffer, heap, kind)         ((void)0)
+
+#endif
+
+#endif // EE_HAL_OBSERVE_H_
