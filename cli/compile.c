@@ -550,6 +550,7 @@ static int compile_source(compile_run_t *run, const char *input, const char *out
 typedef struct compile_between {
   char folder[4096], mlir[4096 + 64], result[4096 + 64];
   char archive[4096 + 64], archive_temporary[4096 + 64];
+  bool archive_moves; // from the temporary name; one that --parameters names is there already
 } compile_between_t;
 
 // The signal handler sees this one, which does not change while handlers are there.
@@ -603,7 +604,7 @@ static int compile_begin_between(compile_between_t *between, const char *output_
   return EE_CLI_OK;
 }
 
-static int compile_import(compile_run_t *run, const char *input, const compile_between_t *between) {
+static int compile_import(compile_run_t *run, const char *input, compile_between_t *between) {
   const compile_options_t *options = run->options;
   int exit_code = ee_cli_import_model(&(ee_cli_import_t){.model = input,
                                                          .output = between->mlir,
@@ -617,7 +618,8 @@ static int compile_import(compile_run_t *run, const char *input, const compile_b
   ee_cli_import_result_t *result = &run->import;
   if (!exit_code) exit_code = ee_cli_import_read_result(between->result, result);
   // What is told of it from here on is where it will be.
-  if (strcmp(result->parameters, between->archive_temporary) == 0)
+  between->archive_moves = strcmp(result->parameters, between->archive_temporary) == 0;
+  if (between->archive_moves)
     snprintf(result->parameters, sizeof result->parameters, "%s", between->archive);
   return exit_code;
 }
@@ -626,8 +628,7 @@ static int compile_import(compile_run_t *run, const char *input, const compile_b
 static int compile_end_import(const compile_run_t *run, const compile_between_t *between) {
   const ee_cli_import_result_t *import = &run->import;
   if (!import->parameters[0]) return EE_CLI_OK;
-  if (strcmp(import->parameters, between->archive) == 0 &&
-      rename(between->archive_temporary, between->archive) != 0)
+  if (between->archive_moves && rename(between->archive_temporary, between->archive) != 0)
     return ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", between->archive, strerror(errno));
   if (!run->options->quiet)
     fprintf(stderr,

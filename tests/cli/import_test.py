@@ -222,6 +222,10 @@ class Import(ImportCase):
                           "--input=1x1000xf32=2", "--output_max_element_count=3")
         self.assertIn("1x1000xf32=[0 2 4...]", done.out, done.err)
         self.leaves("model.onnx", "model.vmfb", "w.safetensors")
+        # Under the name that weights get by themselves when they are many.
+        done = self.eerie("compile", self.model, "--parameters=model.irpa")
+        self.assertEqual(done.code, 0, done.err)
+        self.leaves("model.irpa", "model.onnx", "model.vmfb", "w.safetensors")
 
     def test_weights_too_large(self):
         """More than 64 MB lie beside the module, under its name, as soon as it is there."""

@@ -2,11 +2,18 @@
 # The tests of frameworks too heavy for `make test`: each in a Python environment of its own under
 # build/frameworks, made when it is not there. 1.5 GB for TensorFlow.
 #
-#   tests/python/frameworks.sh BUILD [tensorflow] [tflite]
+#   tests/python/frameworks.sh BUILD [--install] [tensorflow] [tflite]
+#
+# With --install the environments are made and no test is run.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
 shift
+install_only=
+if [ "${1:-}" = --install ]; then
+  install_only=yes
+  shift
+fi
 [ $# -gt 0 ] || set -- tensorflow tflite
 failed=
 for name in "$@"; do
@@ -25,6 +32,7 @@ for name in "$@"; do
     "$environment/bin/pip" install --quiet $packages
     touch "$environment/ready"
   fi
+  [ -z "$install_only" ] || continue
   echo "== $name"
   status=0
   PYTHONPATH=$build/python EERIE_COMMAND=$build/eerie EERIE_COMPILER_LIB=$PWD/$environment \
