@@ -1,7 +1,7 @@
 """ONNX's backend tests that the compiler's own importer does not get through, by way of ours.
 
     onnx_import.py --runner build/release/tests/behaviour/golden_run --package build/release/python
-                   [--cache build/conformance/onnx] [--update] [NAME...]
+                   [--cache build/conformance/onnx] [--listed] [--every N] [--update] [NAME...]
 
 Those are the tests that are not on onnx_pass_RELEASE.txt, which onnx_tests.py writes. Each is imported
 by `eerie import`'s ONNX route, compiled, run with Eerie, and its answers are compared with what ONNX
@@ -198,7 +198,7 @@ def chosen(options) -> list:
     if options.listed:
         listed = set(onnx_tests.read_names(PASS_LIST))
         tests = [test for test in tests if test.name in listed]
-    return tests[::10] if options.tenth else tests
+    return tests[::options.every]
 
 
 def report(tests, results, options) -> int:
@@ -219,7 +219,7 @@ def report(tests, results, options) -> int:
         elif stage != "passed" and options.verbose:
             print(f"{test.name}: {stage}: {why}")
     count = collections.Counter(stage for stage, _ in results.values())
-    if options.results and not (options.names or options.tenth or options.listed):
+    if options.results and not (options.names or options.every > 1 or options.listed):
         rows = []
         for kind in dict.fromkeys(test.kind for test in tests):
             stages = [results[test.name][0] for test in tests if test.kind == kind]
@@ -244,7 +244,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=pathlib.Path, default=common.DEFAULT_OUT / "onnx")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--update", action="store_true", help="write the list of what passes")
-    parser.add_argument("--tenth", action="store_true", help="every tenth test")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth test alone")
     parser.add_argument("--listed", action="store_true", help="only tests that once passed")
     parser.add_argument("--results", type=pathlib.Path, help="folder to write the counts to")
     parser.add_argument("--verbose", action="store_true")

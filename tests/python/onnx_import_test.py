@@ -186,6 +186,54 @@ class Models(Importing):
             except (SourceError, ImportFailed) as error:
                 self.assertTrue(str(error))
 
+    def test_recurrent_layers(self):
+        """Backwards and in both directions, for any batch: against steps forwards over what is
+        turned round, by the reference."""
+        draw = np.random.default_rng(4)
+        for operator, gates, options in (
+                ("GRU", 3, {"direction": "bidirectional"}), ("RNN", 1, {"direction": "reverse"}),
+                ("GRU", 3, {"linear_before_reset": 1}), ("LSTM", 4, {"direction": "reverse"})):
+            both = options.get("direction") == "bidirectional"
+            ways = ["forward", "reverse"] if both else [options.get("direction", "forward")]
+            shapes = {"w": (len(ways), gates * 6, 8), "r": (len(ways), gates * 6, 6),
+                      "b": (len(ways), 2 * gates * 6)}
+            weights = {name: draw.normal(0, 0.3, shape).astype(np.float32)
+                       for name, shape in shapes.items()}
+
+            def model_of(kept, batch, **attributes):
+                node = helper.make_node(operator, ["x", "w", "r", "b"], ["y", "h"], hidden_size=6,
+                                        **attributes)
+                model = a_model([node], [("x", [5, batch, 8])], [("y", None), ("h", None)], opset=17)
+                model.graph.initializer.extend(
+                    numpy_helper.from_array(array, name) for name, array in kept.items())
+                return model
+
+            loaded, = self.load([model_of(weights, "batch", **options)])
+            rest = {name: value for name, value in options.items() if name != "direction"}
+            for batch in (1, 3):
+                x = draw.normal(size=(5, batch, 8)).astype(np.float32)
+                rows, last = [], []
+                for index, way in enumerate(ways):
+                    turn = -1 if way == "reverse" else 1
+                    kept = {name: array[index:index + 1] for name, array in weights.items()}
+                    y, h = ReferenceEvaluator(model_of(kept, batch, **rest)).run(
+                        None, {"x": x[::turn]})
+                    rows.append(y[::turn])
+                    last.append(h)
+                with self.subTest(operator, batch=batch, **options):
+                    self.compare(loaded(x), [np.concatenate(rows, 1), np.concatenate(last)], 0, 1e-6)
+
+    def test_definitions_with_weights(self):
+        """An operator that is replaced by its definition may take a weight."""
+        node = helper.make_node("RMSNormalization", ["x", "scale"], ["y"])
+        model = a_model([node], [("x", ["batch", 8])], [("y", ["batch", 8])], opset=23)
+        scale = np.linspace(-1, 2, 8, dtype=np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(scale, "scale"))
+        loaded, = self.load([model])
+        for batch in (1, 3):
+            x = np.random.default_rng(batch).normal(size=(batch, 8)).astype(np.float32)
+            self.compare(loaded(x), ReferenceEvaluator(model).run(None, {"x": x}), 0, 1e-6)
+
     def test_weights_beside(self):
         """Read from there; a file that is missing or short is named."""
         weights = [numpy_helper.from_array(np.arange(size, dtype=np.float32), f"w{size}")

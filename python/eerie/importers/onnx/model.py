@@ -182,6 +182,7 @@ def _whole(model: Model) -> onnx.ModelProto:
     """The model with its weights inside, for tools that want them there."""
     whole = onnx.ModelProto()
     whole.CopyFrom(model.proto)
+    whole.ir_version = max(whole.ir_version, 4)  # before that, weights had to be inputs too
     for initializer in whole.graph.initializer:
         if initializer.name in model.weights:
             weight = model.weights[initializer.name]

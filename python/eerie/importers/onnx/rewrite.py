@@ -25,16 +25,23 @@ def _inline_definitions(model: onnx_model.Model) -> bool:
     used = {(node.domain, node.op_type) for node in model.proto.graph.node}
     if not used.intersection(wanted):
         return False
-    # The inliner wants the type of inputs that were left out as well.
+    # The inliner wants the types of weights, and of inputs that were left out, as well.
     absent = model.proto.graph.value_info.add(name="")
     absent.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    told = {value.name for value in (*model.proto.graph.input, *model.proto.graph.value_info)}
+    weights = {weight.name for weight in model.proto.graph.initializer} - told
+    for weight in model.proto.graph.initializer:
+        if weight.name in weights:
+            model.proto.graph.value_info.append(onnx.helper.make_tensor_value_info(
+                weight.name, weight.data_type, weight.dims))
     try:
         model.proto = inliner.inline_selected_functions(
             model.proto, wanted, exclude=False, inline_schema_functions=True)
     except Exception as error:  # its assertions are RuntimeErrors
         raise Refusal(f"the definition of an operator of the standard could not be taken: "
                       f"{onnx_model.first_line(error)}") from None
-    kept = [value for value in model.proto.graph.value_info if value.name]
+    kept = [value for value in model.proto.graph.value_info
+            if value.name and value.name not in weights]
     del model.proto.graph.value_info[:]
     model.proto.graph.value_info.extend(kept)
     onnx_model.infer_shapes(model)
