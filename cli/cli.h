@@ -137,6 +137,7 @@ int eerie_cli_doctor(int argc, char **argv);
 int eerie_cli_import(int argc, char **argv);
 int eerie_cli_inspect(int argc, char **argv);
 int eerie_cli_params(int argc, char **argv);
+int eerie_cli_profile(int argc, char **argv);
 int eerie_cli_run(int argc, char **argv);
 
 #endif // EERIE_CLI_CLI_H_

@@ -11,7 +11,8 @@ static const struct {
 } commands[] = {
     {"compile", eerie_cli_compile, "compile a model to a .vmfb module"},
     {"run", eerie_cli_run, "call a function of a module"},
-    {"bench", eerie_cli_bench, "time a function of a module"},
+    {"bench", eerie_cli_bench, "time functions of modules, side by side"},
+    {"profile", eerie_cli_profile, "show what a function spends its time on"},
     {"check", eerie_cli_check, "run the tests in a module"},
     {"inspect", eerie_cli_inspect, "show what is in a module"},
     {"bind", eerie_cli_bind, "write a typed C header for a module"},

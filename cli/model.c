@@ -175,7 +175,9 @@ int ee_cli_model_load(const ee_cli_model_options_t *options, const ee_cli_string
   if (options->memory_limit_mb > SIZE_MAX >> 20)
     return ee_cli_fail(EE_CLI_USAGE, "--memory_limit: there is not so much memory");
   const eerie_instance_options_t limits = {.memory_limit = (size_t)options->memory_limit_mb << 20};
-  const eerie_status_t status = eerie_instance_create(&limits, &model->instance, &err);
+  eerie_status_t status = eerie_instance_create(&limits, &model->instance, &err);
+  if (!status && options->observer)
+    status = eerie_instance_observe(model->instance, options->observer, &err);
   if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
   exit_code = load_modules(&options->modules, positional, model);
   if (!exit_code)

@@ -3,6 +3,7 @@
 #ifndef EERIE_CLI_MODEL_H_
 #define EERIE_CLI_MODEL_H_
 
+#include "eerie/eerie_profile.h"
 #include "parameters.h"
 #include "value.h"
 
@@ -12,6 +13,7 @@ typedef struct ee_cli_model_options {
   const char *module_mode;
   uint64_t wait_limit_ms, step_limit, memory_limit_mb;
   bool no_native;
+  const eerie_observer_t *observer; // of the instance from its first moment on; NULL: none
 } ee_cli_model_options_t;
 
 // The options of that, for a command's table: a program, and a call of a function in it.

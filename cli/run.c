@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "record.h"
 
 typedef struct run_options {
   ee_cli_model_options_t model;
@@ -14,8 +15,11 @@ typedef struct run_options {
   uint64_t element_limit;
   const char *equality_mode, *list_devices;
   ee_cli_tolerance_t tolerance;
-  bool list_drivers, statistics;
+  bool list_drivers, statistics, trace;
 } run_options_t;
+
+// Events that --trace keeps.
+enum { TRACE_EVENTS = 1 << 18 };
 
 static const char run_notes[] =
     "Example:\n"
@@ -168,25 +172,46 @@ static void print_statistics(const ee_cli_model_t *model) {
   ee_cli_text_string(&text, " in use, ");
   ee_cli_text_bytes(&text, peak);
   ee_cli_text_string(&text, " at most\n");
+  // The words of iree-run-module, by what memory is for instead of where it is.
+  for (size_t i = 0; i < EERIE_MEMORY_KINDS; ++i) {
+    const eerie_memory_kind_t kind = (eerie_memory_kind_t)((i + 1) % EERIE_MEMORY_KINDS);
+    eerie_memory_figures_t figures;
+    eerie_instance_memory_of(model->instance, kind, &figures);
+    ee_cli_text_printf(&text,
+                       "%12s: %12" PRIu64 "B peak / %12" PRIu64 "B allocated / %12" PRIu64
+                       "B freed / %12" PRIu64 "B live\n",
+                       eerie_memory_kind_name(kind), figures.peak, figures.allocated, figures.freed,
+                       figures.current);
+  }
   fflush(stdout);
   if (!text.failed) fputs(text.data, stderr);
   ee_cli_text_free(&text);
 }
 
 static int run(const run_options_t *options, const ee_cli_strings_t *positional) {
-  ee_cli_model_t model;
+  ee_cli_model_t model = {0};
+  ee_cli_record_t record = {0};
   ee_cli_values_t expected = {0};
-  int exit_code = ee_cli_model_open(&options->model, positional, &model);
+  if (options->trace && ee_cli_record_open(&record, TRACE_EVENTS)) return EE_CLI_FAILED;
+  const eerie_observer_t observer =
+      options->trace ? ee_cli_record_observer(&record) : (eerie_observer_t){0};
+  ee_cli_model_options_t model_options = options->model;
+  if (options->trace || options->statistics) model_options.observer = &observer;
+  int exit_code = ee_cli_model_open(&model_options, positional, &model);
   if (!exit_code) exit_code = check_outputs(options, model.function);
   if (!exit_code) {
     const ee_cli_place_t place = {model.instance, model.devices[0]};
     exit_code = ee_cli_values_read(&place, model.function, "expected output", eerie_function_output,
                                    &options->expected, &expected);
   }
+  const size_t first = ee_cli_record_count(&record);
   if (!exit_code) exit_code = call(options, &model, &expected);
+  fflush(stdout);
+  if (!exit_code && options->trace) exit_code = ee_cli_record_print(&record, first, stderr);
   if (!exit_code && options->statistics) print_statistics(&model);
   ee_cli_values_free(&expected);
   ee_cli_model_close(&model);
+  ee_cli_record_close(&record);
   return exit_code;
 }
 
@@ -243,7 +268,10 @@ int eerie_cli_run(int argc, char **argv) {
        "print the names for --device and stop"},
       {"list_drivers", NULL, EE_CLI_SWITCH, &options.list_drivers, "print the drivers and stop"},
       {"print_statistics", NULL, EE_CLI_SWITCH, &options.statistics,
-       "print memory use on standard error at the end"},
+       "print memory use by kind on standard error at the end"},
+      {"trace", NULL, EE_CLI_SWITCH, &options.trace,
+       "print each dispatch of the call on standard error:\nworkgroups, bytes, time, GFLOP/s "
+       "where the kernel tells"},
   };
   const ee_cli_command_t command = {.name = "run",
                                     .summary = "call a function of a compiled module",

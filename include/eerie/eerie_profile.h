@@ -78,20 +78,19 @@ typedef struct eerie_observer {
 } eerie_observer_t;
 
 // Observes everything under an instance from now on, in place of an observer before; NULL ends
-// that, and only the figures of eerie_instance_memory_of go on. Not while calls are under way.
-// UNIMPLEMENTED: a build without EERIE_PROFILE.
+// that. Not while calls are under way. UNIMPLEMENTED: a build without EERIE_PROFILE.
 EERIE_API eerie_status_t eerie_instance_observe(eerie_instance_t *instance,
                                                 const eerie_observer_t *observer,
                                                 eerie_error_t *err);
 
-// Bytes of one kind since the first observation began.
+// Bytes of one kind that were allocated while an observer looked.
 typedef struct eerie_memory_figures {
   uint64_t current;
   uint64_t peak; // most at one time
   uint64_t allocated, freed;
 } eerie_memory_figures_t;
 
-// NONE gives all kinds but CONSTANTS together. All zero before. Any thread.
+// NONE gives all kinds but CONSTANTS together. Any thread.
 EERIE_API void eerie_instance_memory_of(const eerie_instance_t *instance, eerie_memory_kind_t kind,
                                         eerie_memory_figures_t *out_figures);
 // "constants", "state", "tensors", "transient", "results"; "all" for NONE. Static.

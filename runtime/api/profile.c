@@ -26,8 +26,8 @@ _Static_assert(EERIE_MEMORY_RESULTS == (int)EE_HAL_MEMORY_KIND_RESULTS &&
                    EERIE_MEMORY_KINDS == (int)EE_HAL_MEMORY_KINDS,
                "eerie_memory_kind_t");
 
-// Functions of an instance reach it through its heap alone.
 static void observer_begin(ee_observer_t *observer) {
+  ee_atomic_init(&observer->loading, 0u);
   for (size_t i = 0; i < EE_HAL_MEMORY_KINDS; ++i) {
     ee_atomic_init(&observer->memory[i].current, 0u);
     ee_atomic_init(&observer->memory[i].peak, 0u);
@@ -39,12 +39,10 @@ eerie_status_t eerie_instance_observe(eerie_instance_t *instance, const eerie_ob
                                       eerie_error_t *err) {
   (void)err;
   ee_observer_t *const mine = &instance->observer;
-  if (!instance->heap.observer) {
-    if (!observer) return EERIE_OK;
-    observer_begin(mine);
-  }
-  const eerie_observer_t none = {0};
-  if (!observer) observer = &none;
+  instance->heap.observer = NULL;
+  if (!observer) return EERIE_OK;
+  if (!instance->heap.counters) observer_begin(mine);
+  instance->heap.counters = mine;
   mine->event = (void (*)(void *, const ee_hal_event_t *))(void (*)(void))observer->event;
   mine->user = observer->user;
   mine->no_kernels = observer->no_kernels;
@@ -55,7 +53,7 @@ eerie_status_t eerie_instance_observe(eerie_instance_t *instance, const eerie_ob
 void eerie_instance_memory_of(const eerie_instance_t *instance, eerie_memory_kind_t kind,
                               eerie_memory_figures_t *out_figures) {
   *out_figures = (eerie_memory_figures_t){0};
-  const ee_observer_t *const observer = instance->heap.observer;
+  const ee_observer_t *const observer = instance->heap.counters;
   if (!observer || (size_t)kind >= EE_HAL_MEMORY_KINDS) return;
   const ee_hal_memory_counter_t *const counter = &observer->memory[kind];
   out_figures->current = ee_load_relaxed(&counter->current);

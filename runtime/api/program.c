@@ -172,7 +172,13 @@ static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *i
       .wait = ee_api_wait,
       .wait_user = program,
   };
+#if EERIE_PROFILE
+  ee_hal_observe_loading(program->heap, true);
+#endif
   const eerie_status_t status = ee_vm_program_create(program->heap, &vm, &program->vm, err);
+#if EERIE_PROFILE
+  ee_hal_observe_loading(program->heap, false);
+#endif
   ee_heap_free(program->heap, modules, size);
   return status;
 }

@@ -56,6 +56,7 @@ void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t lim
   heap->on_empty = NULL;
 #if EERIE_PROFILE
   heap->observer = NULL;
+  heap->counters = NULL;
 #endif
 #if EERIE_THREADS
   atomic_init(&heap->current, 0);

@@ -16,6 +16,7 @@ typedef struct ee_heap {
   void (*on_empty)(struct ee_heap *heap);
 #if EERIE_PROFILE
   struct ee_observer *observer; // hal/observe.h; NULL: nobody looks
+  struct ee_observer *counters; // the same, of whoever looked first, for ever
 #endif
 #if EERIE_THREADS
   _Atomic size_t current;

@@ -13,12 +13,8 @@ eerie_status_t ee_bridge_allocate(ee_vm_call_t *call, ee_hal_device_t *device, u
   ee_hal_buffer_t **out_buffer = (ee_hal_buffer_t **)(void *)&call->results[0].ref;
   EE_TRY(ee_hal_buffer_allocate(device, (uint32_t)a[0].i32, (uint32_t)a[1].i32, (uint64_t)a[2].i64,
                                 out_buffer, call->err));
-  // What the program will see is asked for as memory of the host.
   ee_hal_observe_buffer(*out_buffer, device->heap,
-                        index == 2 ? EE_HAL_MEMORY_KIND_STATE
-                        : (uint32_t)a[0].i32 & EE_HAL_MEMORY_HOST_VISIBLE
-                            ? EE_HAL_MEMORY_KIND_RESULTS
-                            : EE_HAL_MEMORY_KIND_TRANSIENT);
+                        index == 2 ? EE_HAL_MEMORY_KIND_STATE : EE_HAL_MEMORY_KIND_TRANSIENT);
   return EERIE_OK;
 }
 
@@ -261,6 +257,7 @@ eerie_status_t ee_bridge_hal_view_create(ee_vm_call_t *call) {
   EE_TRY(ee_bridge_buffer(call, 0, &buffer));
   EE_TRY(ee_hal_buffer_subspan(buffer, (uint64_t)call->arguments[1].i64,
                                (uint64_t)call->arguments[2].i64, &span, call->err));
+  ee_hal_observe_result(buffer);
   const shape_t shape = shape_at(call, 5);
   const eerie_status_t status = ee_hal_buffer_view_create(
       span, (uint32_t)call->arguments[3].i32, (uint32_t)call->arguments[4].i32, shape.rank,

@@ -99,6 +99,7 @@ struct ee_hal_buffer {
   size_t block_size;      // of the device's pool; starts with this struct
 #if EERIE_PROFILE
   uint32_t memory_kind; // of storage that is counted, see observe.h; 0: it is not
+  uint64_t memory_peak; // the kind's peak without it
 #endif
 };
 

@@ -66,14 +66,44 @@ static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what)
 void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind) {
   ee_observer_t *const observer = buffer->device->heap->observer;
   if (!observer || buffer->storage || buffer->memory_kind) return;
+  if (kind == EE_HAL_MEMORY_KIND_TRANSIENT && ee_load_relaxed(&observer->loading)) {
+    kind = EE_HAL_MEMORY_KIND_STATE;
+  }
   buffer->memory_kind = (uint32_t)kind;
+  buffer->memory_peak = ee_load_relaxed(&observer->memory[kind].peak);
   count_up(&observer->memory[kind], buffer->size);
   if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_up(&observer->memory[0], buffer->size);
   tell_memory(buffer, EE_HAL_EVENT_ALLOCATE);
 }
 
+// Takes it out of what is transient, also of a peak that was reached since it was made.
+void ee_hal_observe_move(ee_hal_buffer_t *storage) {
+  ee_observer_t *const observer = storage->device->heap->counters;
+  ee_hal_memory_counter_t *const from = &observer->memory[storage->memory_kind];
+  (void)ee_fetch_sub_acq_rel(&from->current, storage->size);
+  (void)ee_fetch_sub_acq_rel(&from->allocated, storage->size);
+  uint64_t peak = ee_load_relaxed(&from->peak), lower;
+  do {
+    if (peak <= storage->memory_peak) break;
+    lower =
+        peak - storage->size > storage->memory_peak ? peak - storage->size : storage->memory_peak;
+  } while (!ee_compare_exchange(&from->peak, &peak, lower));
+  tell_memory(storage, EE_HAL_EVENT_FREE);
+  storage->memory_kind = EE_HAL_MEMORY_KIND_RESULTS;
+  count_up(&observer->memory[EE_HAL_MEMORY_KIND_RESULTS], storage->size);
+  tell_memory(storage, EE_HAL_EVENT_ALLOCATE);
+}
+
+void ee_hal_observe_loading(const ee_heap_t *heap, bool begins) {
+  if (!heap->counters) return;
+  if (begins)
+    (void)ee_fetch_add_relaxed(&heap->counters->loading, 1u);
+  else
+    (void)ee_fetch_sub_acq_rel(&heap->counters->loading, 1u);
+}
+
 void ee_hal_observe_free(ee_hal_buffer_t *buffer) {
-  ee_observer_t *const observer = buffer->device->heap->observer;
+  ee_observer_t *const observer = buffer->device->heap->counters;
   const uint32_t kind = buffer->memory_kind;
   (void)ee_fetch_sub_acq_rel(&observer->memory[kind].current, buffer->size);
   if (kind != EE_HAL_MEMORY_KIND_CONSTANTS)

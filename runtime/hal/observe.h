@@ -62,6 +62,7 @@ typedef struct ee_observer {
   void (*event)(void *user, const ee_hal_event_t *event); // NULL: only counts
   void *user;
   bool no_kernels;
+  EE_ATOMIC(uint32_t) loading; // programs whose initialisers run: what they make is state
   // The first counts all kinds but constants.
   ee_hal_memory_counter_t memory[EE_HAL_MEMORY_KINDS];
 } ee_observer_t;
@@ -84,11 +85,21 @@ EE_COLD void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_
                                     int64_t begin_ns);
 EE_COLD void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind);
 EE_COLD void ee_hal_observe_free(ee_hal_buffer_t *buffer);
+EE_COLD void ee_hal_observe_move(ee_hal_buffer_t *storage);
+// Initialisers of a program begin or are over.
+EE_COLD void ee_hal_observe_loading(const ee_heap_t *heap, bool begins);
 
 // New storage: what it is for.
 static inline void ee_hal_observe_buffer(ee_hal_buffer_t *buffer, const ee_heap_t *heap,
                                          ee_hal_memory_kind_t kind) {
   if (EE_UNLIKELY(heap->observer != NULL)) ee_hal_observe_allocate(buffer, kind);
+}
+// A module makes a tensor of it, which it does with results: only then it shows what it is.
+static inline void ee_hal_observe_result(ee_hal_buffer_t *buffer) {
+  ee_hal_buffer_t *const storage = buffer->storage ? buffer->storage : buffer;
+  if (EE_UNLIKELY(storage->memory_kind == EE_HAL_MEMORY_KIND_TRANSIENT)) {
+    ee_hal_observe_move(storage);
+  }
 }
 
 #else
@@ -99,6 +110,7 @@ static inline void ee_hal_observe_buffer(ee_hal_buffer_t *buffer, const ee_heap_
 #define ee_hal_observe_submit(heap, kind, from)           ((void)0)
 #define ee_hal_observe_command(heap, command, from)       ((void)0)
 #define ee_hal_observe_buffer(buffer, heap, kind)         ((void)0)
+#define ee_hal_observe_result(buffer)                     ((void)0)
 
 #endif
 

@@ -1,0 +1,251 @@
+// profile.c: `eerie profile`: what a call spends its time on.
+//
+// Calls with and without an observer take turns, so that what observing costs is known from the
+// same minute; the figures and files are about the observed ones.
+#define _POSIX_C_SOURCE 200809L
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fill.h"
+#include "model.h"
+#include "record.h"
+
+typedef struct profile_options {
+  ee_cli_model_options_t model;
+  ee_cli_strings_t positional;
+  const char *output, *html, *fill_name;
+  uint64_t warmup, repetitions, events, top;
+  double min_time;
+  ee_cli_fill_t fill;
+} profile_options_t;
+
+typedef struct timing {
+  uint64_t *observed; // of each observed call
+  uint64_t calls, capacity, plain_min, observed_min;
+} timing_t;
+
+static uint64_t now_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
+// ---- Calls -------------------------------------------------------------------------------------
+
+static int call_once(const ee_cli_model_t *model, ee_cli_values_t *results, uint64_t *out_ns) {
+  eerie_error_t err = {0};
+  const uint64_t start = now_ns();
+  const eerie_status_t status =
+      eerie_call(model->function, model->inputs.items, model->inputs.count, results->items,
+                 results->count, &err);
+  *out_ns = now_ns() - start;
+  for (size_t i = 0; i < results->count; ++i)
+    eerie_value_release(&results->items[i]);
+  return status ? ee_cli_fail_error(ee_cli_exit_code(status), &err) : EE_CLI_OK;
+}
+
+static bool add_time(timing_t *timing, uint64_t ns) {
+  if (timing->calls == timing->capacity) {
+    const uint64_t capacity = timing->capacity ? timing->capacity * 2 : 256;
+    uint64_t *const grown = realloc(timing->observed, (size_t)capacity * sizeof *grown);
+    if (!grown) return false;
+    timing->observed = grown;
+    timing->capacity = capacity;
+  }
+  timing->observed[timing->calls++] = ns;
+  return true;
+}
+
+static int observe(const ee_cli_model_t *model, const eerie_observer_t *observer) {
+  eerie_error_t err = {0};
+  const eerie_status_t status = eerie_instance_observe(model->instance, observer, &err);
+  return status ? ee_cli_fail_error(EE_CLI_FAILED, &err) : EE_CLI_OK;
+}
+
+// One call that nobody looks at and one that is observed.
+static int call_pair(const ee_cli_model_t *model, const eerie_observer_t *observer,
+                     ee_cli_values_t *results, timing_t *timing) {
+  uint64_t plain = 0, observed = 0;
+  int exit_code = observe(model, NULL);
+  if (!exit_code) exit_code = call_once(model, results, &plain);
+  if (!exit_code) exit_code = observe(model, observer);
+  if (!exit_code) exit_code = call_once(model, results, &observed);
+  if (exit_code) return exit_code;
+  if (!timing->calls || plain < timing->plain_min) timing->plain_min = plain;
+  if (!timing->calls || observed < timing->observed_min) timing->observed_min = observed;
+  return add_time(timing, observed) ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
+}
+
+// Until the number of calls, or the time, or the place for events is used up.
+static int call_all(const profile_options_t *options, const ee_cli_model_t *model,
+                    ee_cli_record_t *record, timing_t *timing) {
+  ee_cli_values_t results = {.count = eerie_function_output_count(model->function)};
+  results.items = calloc(results.count + 1, sizeof *results.items);
+  if (!results.items) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  const eerie_observer_t observer = ee_cli_record_observer(record);
+  int exit_code = EE_CLI_OK;
+  uint64_t ns = 0;
+  for (uint64_t i = 0; i < options->warmup && !exit_code; ++i)
+    exit_code = call_once(model, &results, &ns);
+  const uint64_t start = now_ns();
+  while (!exit_code) {
+    const size_t before = atomic_load(&record->added);
+    exit_code = call_pair(model, &observer, &results, timing);
+    const size_t after = atomic_load(&record->added);
+    const bool enough = options->repetitions
+                            ? timing->calls >= options->repetitions
+                            : (double)(now_ns() - start) >= options->min_time * 1e9;
+    // As much again must still fit.
+    if (enough || after + (after - before) > record->capacity) break;
+  }
+  ee_cli_values_free(&results);
+  return exit_code;
+}
+
+// ---- What it amounts to ------------------------------------------------------------------------
+
+static int compare_ns(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void print_figure(const char *label, double ns) {
+  ee_cli_text_t text = {0};
+  ee_cli_text_time(&text, ns);
+  printf("%s%s", label, text.data ? text.data : "");
+  ee_cli_text_free(&text);
+}
+
+static double overhead_of(const timing_t *timing) {
+  if (!timing->plain_min) return -1;
+  const double overhead = (double)timing->observed_min / (double)timing->plain_min - 1;
+  return overhead > 0 ? overhead : 0;
+}
+
+static double median_of(timing_t *timing) {
+  qsort(timing->observed, (size_t)timing->calls, sizeof *timing->observed, compare_ns);
+  return timing->calls ? (double)timing->observed[(timing->calls - 1) / 2] : 0;
+}
+
+static int write_files(const profile_options_t *options, const ee_cli_record_t *record,
+                       const ee_cli_page_t *page) {
+  ee_cli_outputs_t files = {0};
+  ee_cli_text_t *content = NULL;
+  eerie_error_t err = {0};
+  eerie_status_t status = EERIE_OK;
+  if (options->output) {
+    status = ee_cli_outputs_open(&files, options->output, false, &content, &err);
+    if (!status) ee_cli_record_write_trace(record, content);
+  }
+  if (options->html && !status) {
+    status = ee_cli_outputs_open(&files, options->html, false, &content, &err);
+    if (!status) ee_cli_record_write_page(record, page, content);
+  }
+  if (!status) status = ee_cli_outputs_commit(&files, &err);
+  ee_cli_outputs_free(&files);
+  return status ? ee_cli_fail_error(EE_CLI_OUTPUT, &err) : EE_CLI_OK;
+}
+
+static int report(const profile_options_t *options, const ee_cli_model_t *model,
+                  const ee_cli_record_t *record, timing_t *timing, size_t first) {
+  const ee_cli_page_t page = {.title = model->name,
+                              .function = eerie_function_name(model->function),
+                              .device = eerie_device_name(model->devices[0]),
+                              .calls = timing->calls,
+                              .median_ns = median_of(timing),
+                              .overhead = overhead_of(timing),
+                              .first = first};
+  printf("%s: %" PRIu64 " call%s observed", page.function, page.calls, page.calls == 1 ? "" : "s");
+  print_figure(", median ", page.median_ns);
+  print_figure(", least ", (double)timing->observed_min);
+  print_figure("; without an observer ", (double)timing->plain_min);
+  printf(" (%+.1f%%)\n", timing->plain_min
+                             ? 100 * ((double)timing->observed_min / (double)timing->plain_min - 1)
+                             : 0.0);
+  int exit_code = ee_cli_record_print_hot(record, first, page.calls, (size_t)options->top, stdout);
+  if (!exit_code) exit_code = write_files(options, record, &page);
+  return exit_code;
+}
+
+static int profile(const profile_options_t *options) {
+  ee_cli_model_t model = {0};
+  ee_cli_record_t record;
+  timing_t timing = {0};
+  eerie_error_t err = {0};
+  const char *const paths[] = {options->output, options->html};
+  for (size_t i = 0; i < 2; ++i)
+    if (paths[i] && ee_cli_output_check(paths[i], &err))
+      return ee_cli_fail_error(EE_CLI_OUTPUT, &err);
+  int exit_code = ee_cli_record_open(&record, (size_t)options->events);
+  if (exit_code) return exit_code;
+  const eerie_observer_t observer = ee_cli_record_observer(&record);
+  ee_cli_model_options_t model_options = options->model;
+  model_options.observer = &observer;
+  exit_code = ee_cli_model_open(&model_options, &options->positional, &model);
+  if (!exit_code && !model.inputs.count && !options->model.inputs.count) {
+    const ee_cli_place_t place = {model.instance, model.devices[0]};
+    exit_code = ee_cli_values_fill(&place, model.function, options->fill, &model.inputs);
+  }
+  // Calls that warm up leave events too, which are no part of the figures.
+  if (!exit_code) exit_code = observe(&model, NULL);
+  const size_t first = ee_cli_record_count(&record);
+  if (!exit_code) exit_code = call_all(options, &model, &record, &timing);
+  if (!exit_code) exit_code = observe(&model, NULL);
+  if (!exit_code) exit_code = report(options, &model, &record, &timing, first);
+  free(timing.observed);
+  ee_cli_model_close(&model);
+  ee_cli_record_close(&record);
+  return exit_code;
+}
+
+// ---- The command -------------------------------------------------------------------------------
+
+static int check_options(profile_options_t *options) {
+  const uint64_t most = SIZE_MAX / sizeof(eerie_event_t);
+  if (!ee_cli_fill_parse(options->fill_name, &options->fill))
+    return ee_cli_fail(EE_CLI_USAGE, "--fill: '%s' is not random or zero", options->fill_name);
+  if (options->events < 1 || options->events > most)
+    return ee_cli_fail(EE_CLI_USAGE, "--events: %" PRIu64 " is not from 1 to %" PRIu64,
+                       options->events, most);
+  return EE_CLI_OK;
+}
+
+int eerie_cli_profile(int argc, char **argv) {
+  profile_options_t options = {
+      .warmup = 5, .events = 1 << 18, .top = 20, .min_time = 1, .fill_name = "random"};
+  const ee_cli_option_t table[] = {
+      EE_CLI_MODEL_OPTIONS(&options.model),
+      {"o", "FILE", EE_CLI_STRING, &options.output, "write a trace, which Perfetto opens"},
+      {"output", "FILE", EE_CLI_STRING, &options.output, NULL},
+      {"html", "FILE", EE_CLI_STRING, &options.html,
+       "write a page with a flame chart and the hottest kernels"},
+      {"fill", "HOW", EE_CLI_STRING, &options.fill_name,
+       "arguments where no --input is given and shapes are fixed:\nrandom (default) or zero"},
+      {"warmup", "N", EE_CLI_NUMBER, &options.warmup, "calls before the observed ones; default 5"},
+      {"repetitions", "N", EE_CLI_NUMBER, &options.repetitions, "calls to observe"},
+      {"min-time", "SECONDS", EE_CLI_REAL, &options.min_time,
+       "how long to go on without --repetitions; default 1"},
+      {"events", "N", EE_CLI_NUMBER, &options.events,
+       "events that are kept at most; default 262144"},
+      {"top", "N", EE_CLI_NUMBER, &options.top, "kernels to print; default 20"},
+  };
+  const ee_cli_command_t command = {.name = "profile",
+                                    .summary = "show what a function spends its time on",
+                                    .arguments = "[options] [MODULE...]",
+                                    .notes = "Example:\n"
+                                             "  eerie profile net.vmfb -o trace.json "
+                                             "--html=net.html\n",
+                                    .tool_flags = true,
+                                    .options = table,
+                                    .option_count = sizeof table / sizeof table[0]};
+  int exit_code = EE_CLI_OK;
+  if (ee_cli_parse_options(&command, argc, argv, &options.positional, &exit_code)) {
+    exit_code = check_options(&options);
+    if (!exit_code) exit_code = profile(&options);
+  }
+  ee_cli_strings_free(&options.positional);
+  ee_cli_model_options_free(&options.model);
+  return ee_cli_flush_stdout(exit_code);
+}
