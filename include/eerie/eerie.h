@@ -403,6 +403,25 @@ EERIE_API eerie_status_t eerie_call_tensors(eerie_function_t *function,
                                             eerie_tensor_t **outputs, size_t output_count,
                                             eerie_error_t *err);
 
+// A call with its inputs bound, for loops: they are checked once, and each run does only what the
+// function itself takes. One thread at a time.
+typedef struct eerie_prepared_call eerie_prepared_call_t;
+
+// Checks the inputs as eerie_call does and retains them, and the function's program. Errors as
+// eerie_call's, of its inputs.
+EERIE_API eerie_status_t eerie_call_prepare(eerie_function_t *function, const eerie_value_t *inputs,
+                                            size_t input_count, eerie_prepared_call_t **out_call,
+                                            eerie_error_t *err);
+// Puts another value in the place of input `index`. After an error the old one is still there.
+EERIE_API eerie_status_t eerie_prepared_call_bind(eerie_prepared_call_t *call, size_t index,
+                                                  const eerie_value_t *value, eerie_error_t *err);
+// Calls the function with what is bound now, contents of tensors as they are now, and waits for its
+// results, which belong to the caller. The function may be called in other ways in between.
+EERIE_API eerie_status_t eerie_prepared_call_run(eerie_prepared_call_t *call,
+                                                 eerie_value_t *outputs, size_t output_count,
+                                                 eerie_error_t *err);
+EERIE_API void eerie_prepared_call_release(eerie_prepared_call_t *call);
+
 // Starts a call that begins when `wait` is signaled (NULL: now) and signals `signal` when its
 // results are there (NULL: nobody). The results are given at once, as handles; read tensors only
 // after `signal`. A failure, now or later, fails `signal`; UNAVAILABLE, of a program that is busy,

@@ -107,6 +107,13 @@ eerie_status_t ee_api_value_load(const eerie_function_t *function, size_t index,
 // What is in a slot of that letter.
 eerie_value_t ee_api_value_store(char letter, const ee_vm_value_t *slot);
 
+// Refuses a number of inputs or outputs that is not the function's (call.c).
+eerie_status_t ee_api_check_counts(const eerie_function_t *function, size_t input_count,
+                                   size_t output_count, eerie_error_t *err);
+// Calls the function and waits for its results. Behind the arguments there is room for two fences.
+eerie_status_t ee_api_call_run(const eerie_function_t *function, ee_vm_value_t *arguments,
+                               ee_vm_value_t *results, eerie_error_t *err);
+
 // The public view of an object; takes over the reference (value.c).
 eerie_value_t ee_api_value_from_object(ee_object_t *object);
 // The object behind a value, borrowed; NULL for scalars and NONE.

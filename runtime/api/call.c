@@ -285,6 +285,16 @@ static inline eerie_status_t run(const eerie_function_t *function, slots_t *slot
   return status;
 }
 
+eerie_status_t ee_api_check_counts(const eerie_function_t *function, size_t input_count,
+                                   size_t output_count, eerie_error_t *err) {
+  return check_counts(function, input_count, output_count, err);
+}
+
+eerie_status_t ee_api_call_run(const eerie_function_t *function, ee_vm_value_t *arguments,
+                               ee_vm_value_t *results, eerie_error_t *err) {
+  return run(function, &(slots_t){.arguments = arguments, .results = results}, err);
+}
+
 static eerie_status_t load_values(const eerie_function_t *function, const eerie_value_t *inputs,
                                   slots_t *slots, eerie_error_t *err) {
   for (size_t i = 0; i < function->input_count; ++i) {

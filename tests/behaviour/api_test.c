@@ -473,6 +473,86 @@ static void wrong_arguments_are_named(void) {
   close_setup(&s);
 }
 
+static void expect_product(eerie_prepared_call_t *call, const float *expected) {
+  eerie_error_t err = {0};
+  eerie_value_t out = {.kind = EERIE_KIND_NONE};
+  if (!fine(eerie_prepared_call_run(call, &out, 1, &err), &err)) return;
+  for (size_t i = 0; i < 4; ++i)
+    CHECK_NEAR(float_at(out.as.tensor, i), expected[i], 0);
+  eerie_value_release(&out);
+}
+
+static void check_prepared(const char *module) {
+  setup_t s;
+  eerie_error_t err = {0};
+  REQUIRE(open_setup(&s, module));
+  eerie_function_t *mul = function_of(&s, "mul");
+  eerie_tensor_t *a = vector(&s, EERIE_F32, 4, one_to_four);
+  eerie_tensor_t *b = vector(&s, EERIE_F32, 4, one_to_four);
+  eerie_tensor_t *longer = vector(&s, EERIE_F32, 5, NULL);
+  const eerie_value_t both[2] = {tensor_value(a), tensor_value(b)};
+  const eerie_value_t wrong[2] = {tensor_value(a), tensor_value(longer)};
+  eerie_prepared_call_t *call = NULL;
+
+  CHECK_STATUS(eerie_call_prepare(mul, wrong, 2, &call, &err), EERIE_INVALID_ARGUMENT);
+  CHECK_CONTAINS(err.message, "input 1");
+  CHECK(call == NULL);
+  CHECK_STATUS(eerie_call_prepare(mul, both, 1, &call, &err), EERIE_INVALID_ARGUMENT);
+  CHECK_CONTAINS(err.message, "1 inputs, expected 2");
+  REQUIRE_OK(eerie_call_prepare(mul, both, 2, &call, &err));
+  expect_product(call, (const float[]){1, 4, 9, 16});
+  expect_product(call, (const float[]){1, 4, 9, 16});
+  // What is in the tensors counts when it runs.
+  CHECK_OK(eerie_tensor_write(b, 0, (const float[]){2, 2, 2, 2}, 16, &err));
+  expect_product(call, (const float[]){2, 4, 6, 8});
+  // Another value for an input, or none that fits.
+  eerie_tensor_t *c = vector(&s, EERIE_F32, 4, (const float[]){-1, 0, 1, 10});
+  const eerie_value_t other = tensor_value(c);
+  CHECK_OK(eerie_prepared_call_bind(call, 0, &other, &err));
+  eerie_tensor_release(c);
+  expect_product(call, (const float[]){-2, 0, 2, 20});
+  CHECK_STATUS(eerie_prepared_call_bind(call, 1, &wrong[1], &err), EERIE_INVALID_ARGUMENT);
+  CHECK_CONTAINS(err.message, "dimension 0 is 5, expected 4");
+  CHECK_STATUS(eerie_prepared_call_bind(call, 2, &other, &err), EERIE_OUT_OF_RANGE);
+  eerie_value_t none = {.kind = EERIE_KIND_I32};
+  CHECK_STATUS(eerie_prepared_call_run(call, &none, 0, &err), EERIE_INVALID_ARGUMENT);
+  expect_product(call, (const float[]){-2, 0, 2, 20});
+  // It keeps all that it needs.
+  eerie_tensor_release(longer);
+  eerie_tensor_release(b);
+  eerie_tensor_release(a);
+  eerie_program_release(s.program);
+  s.program = NULL;
+  expect_product(call, (const float[]){-2, 0, 2, 20});
+  eerie_prepared_call_release(call);
+  close_setup(&s);
+}
+
+static void prepared_calls_keep_their_inputs(void) {
+  check_prepared("mul");
+  check_prepared("async");
+}
+
+static void prepared_calls_of_numbers(void) {
+  setup_t s;
+  eerie_error_t err = {0};
+  REQUIRE(open_setup(&s, "control"));
+  eerie_value_t count = {.kind = EERIE_KIND_I64, .as.i64 = 10}, sum = {.kind = EERIE_KIND_NONE};
+  eerie_prepared_call_t *call = NULL;
+  REQUIRE_OK(eerie_call_prepare(function_of(&s, "sum_to"), &count, 1, &call, &err));
+  CHECK_OK(eerie_prepared_call_run(call, &sum, 1, &err));
+  CHECK_EQ_INT(sum.as.i64, 45);
+  count.as.i64 = 101;
+  CHECK_OK(eerie_prepared_call_bind(call, 0, &count, &err));
+  CHECK_OK(eerie_prepared_call_run(call, &sum, 1, &err));
+  CHECK_EQ_INT(sum.as.i64, 5050);
+  const eerie_value_t single = {.kind = EERIE_KIND_F32, .as.f32 = 1};
+  CHECK_STATUS(eerie_prepared_call_bind(call, 0, &single, &err), EERIE_INVALID_ARGUMENT);
+  eerie_prepared_call_release(call);
+  eerie_prepared_call_release(NULL);
+  close_setup(&s);
+}
+
 static void results_outlive_everything(void) {
   setup_t s;
   eerie_error_t err = {0};
@@ -965,6 +1045,8 @@ int main(int argc, char **argv) {
       RUN(functions_are_found_and_described),
       RUN(limits_of_a_program_hold),
       RUN(wrong_arguments_are_named),
+      RUN(prepared_calls_keep_their_inputs),
+      RUN(prepared_calls_of_numbers),
       RUN(results_outlive_everything),
       RUN(constants_cannot_be_spoilt),
       RUN(errors_of_a_model_keep_its_words),
