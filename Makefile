@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench bench-import install size lint soak clean
+.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench bench-import install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,6 +23,14 @@ demo: setup-demo ## train on digits in JAX, compile, classify from the CLI and f
 	@test -f build/release/build.ninja || cmake --preset release
 	@cmake --build --preset release --target eerie eerie_cli classify
 	@$(VENV)/bin/python demo/run.py
+
+EXAMPLES = digits resnet training transformer
+
+examples: setup-test setup-frameworks build ## every folder of examples in full, with TensorFlow; make example-NAME: one
+	@$(MAKE) --no-print-directory $(EXAMPLES:%=example-%) WITH=--tensorflow
+
+$(EXAMPLES:%=example-%): example-%: setup-test setup-frameworks build
+	@$(VENV)/bin/python examples/$*/run.py $(WITH)
 
 test: setup-test setup-frameworks ## every check this machine can run; all under ASan and UBSan too, threads under TSan
 	@tools/check_all.sh release asan-ubsan tsan
