@@ -23,11 +23,18 @@ eerie_status_t ee_bridge_hal_commands_finalize(ee_vm_call_t *call) {
   return ee_hal_command_list_finalize(list, call->err);
 }
 
-// Debug groups say nothing to a device without a tracer, and commands run in order, so that
-// barriers are kept by doing nothing.
+// Debug groups say nothing to a device without a tracer.
 eerie_status_t ee_bridge_hal_commands_note(ee_vm_call_t *call) {
   ee_hal_command_list_t *list = NULL;
   return ee_bridge_commands(call, 0, &list);
+}
+
+// list, source stages, target stages, flags
+eerie_status_t ee_bridge_hal_commands_barrier(ee_vm_call_t *call) {
+  ee_hal_command_list_t *list = NULL;
+  EE_TRY(ee_bridge_commands(call, 0, &list));
+  ee_hal_command_list_barrier(list);
+  return EERIE_OK;
 }
 
 // list, buffer, flags, arguments, slot

@@ -39,7 +39,7 @@ static const ee_vm_native_function_t functions[] = {
     {"command_buffer.dispatch.indirect", "0rriirIICiDCiirIID_v",
      ee_bridge_hal_commands_dispatch_indirect_ordinal},
     {"command_buffer.end_debug_group", "0r_v", ee_bridge_hal_commands_note},
-    {"command_buffer.execution_barrier", "0riiI_v", ee_bridge_hal_commands_note},
+    {"command_buffer.execution_barrier", "0riiI_v", ee_bridge_hal_commands_barrier},
     {"command_buffer.fill_buffer", "0rrIIiIiI_v", ee_bridge_hal_commands_fill},
     {"command_buffer.finalize", "0r_v", ee_bridge_hal_commands_finalize},
     {"command_buffer.flush_buffer", "0rirII_v", ee_bridge_hal_commands_visibility},

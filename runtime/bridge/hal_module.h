@@ -145,6 +145,7 @@ eerie_status_t ee_bridge_hal_view_trace(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_no_collectives(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_advise(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_note(ee_vm_call_t *call);
+eerie_status_t ee_bridge_hal_commands_barrier(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_copy(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_create(ee_vm_call_t *call);
 eerie_status_t ee_bridge_hal_commands_dispatch(ee_vm_call_t *call);

@@ -50,7 +50,7 @@ eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode
   list->binding_capacity = binding_capacity;
   list->first = list->last = NULL;
   list->block_size = size;
-  list->finalized = false;
+  list->finalized = list->barrier = false;
   list->blocks = &list->own;
   list->own = (ee_hal_command_block_t){.capacity = size - sizeof *list};
   *out_list = list;
@@ -152,7 +152,6 @@ static eerie_status_t check_command(const ee_hal_command_list_t *list,
   case EE_HAL_COMMAND_COPY:
     EE_TRY(check_binding(list, &command->source, err));
     return check_binding(list, &command->target, err);
-  case EE_HAL_COMMAND_BARRIER: return EERIE_OK;
   }
   return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "command of unknown kind %d", (int)command->kind);
 }
@@ -161,8 +160,6 @@ static eerie_status_t check_command(const ee_hal_command_list_t *list,
 
 static eerie_status_t append_copy(ee_hal_command_list_t *list, const ee_hal_command_t *command,
                                   uint64_t update_size, eerie_error_t *err) {
-  // Commands run in order, so a barrier adds nothing.
-  if (command->kind == EE_HAL_COMMAND_BARRIER) return EERIE_OK;
   const size_t constants_size = command->constant_count * sizeof(uint32_t);
   const size_t bindings_size = command->binding_count * sizeof(ee_hal_binding_t);
   size_t total = sizeof *command + bindings_size + constants_size;
@@ -173,6 +170,8 @@ static eerie_status_t append_copy(ee_hal_command_list_t *list, const ee_hal_comm
   if (!copy) return EERIE_RESOURCE_EXHAUSTED;
   *copy = *command;
   copy->next = NULL;
+  copy->after_barrier = list->barrier;
+  list->barrier = false;
   uint8_t *tail = (uint8_t *)(copy + 1);
   if (bindings_size) copy->bindings = memcpy(tail, command->bindings, bindings_size);
   tail += bindings_size;

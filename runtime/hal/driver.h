@@ -24,6 +24,18 @@ typedef struct ee_hal_kernel_import {
   int (*function)(void *params, void *context, void *reserved);
   void *context;
 } ee_hal_kernel_import_t;
+// How a device with threads of its own is opened: eerie_device_options_t, which says what each
+// does.
+typedef struct ee_hal_device_options {
+  size_t threads;
+  size_t max_threads;
+  const char *cpus;
+  uint32_t cores;
+  bool pin;
+  uint32_t spin_us;
+  ee_hal_device_t *share;
+} ee_hal_device_options_t;
+
 typedef struct ee_hal_host_kernels {
   eerie_status_t (*add_library)(ee_hal_device_t *device, ee_hal_kernel_query_t query,
                                 eerie_error_t *err);
@@ -78,6 +90,11 @@ typedef struct ee_hal_driver {
 
   // Optional: devices whose kernels run on the host.
   const ee_hal_host_kernels_t *host_kernels;
+
+  // Optional: `device_open` with options, for devices with threads of their own.
+  eerie_status_t (*device_open_with)(ee_heap_t *heap, ee_str_t spec,
+                                     const ee_hal_device_options_t *options,
+                                     ee_hal_device_t **out_device, eerie_error_t *err);
 } ee_hal_driver_t;
 
 // The front end's part of a device; a driver's own struct starts with it.
@@ -112,7 +129,7 @@ eerie_status_t ee_hal_binding_resolve(const ee_hal_binding_t *binding,
                                       uint32_t access, uint8_t **out_data, uint64_t *out_size,
                                       eerie_error_t *err);
 
-// The drivers in this build, NULL-terminated (registry.c; a build adds or leaves out a line).
+// The drivers in this build, NULL-terminated (drivers/registry.c).
 extern const ee_hal_driver_t *const ee_hal_drivers[];
 
 // Opens "local-sync", "local-task", "local-sync://0" and so on through the drivers in order.

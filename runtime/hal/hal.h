@@ -272,7 +272,6 @@ typedef enum ee_hal_command_kind {
   EE_HAL_COMMAND_FILL,
   EE_HAL_COMMAND_UPDATE,
   EE_HAL_COMMAND_COPY,
-  EE_HAL_COMMAND_BARRIER,
 } ee_hal_command_kind_t;
 
 // One recorded command. Constants, bindings and update bytes stand in the list's arena.
@@ -289,6 +288,7 @@ typedef struct ee_hal_command {
   uint32_t workgroup_count[3];
   uint16_t constant_count;
   uint16_t binding_count;
+  bool after_barrier; // all before it must be done; set by the list
   const uint32_t *constants;
   const ee_hal_binding_t *bindings;
 } ee_hal_command_t;
@@ -312,6 +312,7 @@ struct ee_hal_command_list {
   ee_hal_command_t *last;
   size_t block_size; // of the device's pool
   bool finalized;
+  bool barrier;                   // the next command comes after one
   ee_hal_command_block_t *blocks; // newest first
   ee_hal_command_block_t own;     // its bytes follow
 };
@@ -326,6 +327,11 @@ eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode
 eerie_status_t ee_hal_command_list_append(ee_hal_command_list_t *list,
                                           const ee_hal_command_t *command, uint64_t update_size,
                                           eerie_error_t *err);
+// What is recorded from here on begins when all before it is done. Without barriers in between
+// commands may run in any order, and at the same time.
+static inline void ee_hal_command_list_barrier(ee_hal_command_list_t *list) {
+  if (!list->finalized) list->barrier = true;
+}
 eerie_status_t ee_hal_command_list_finalize(ee_hal_command_list_t *list, eerie_error_t *err);
 
 // ---- Files: constants in host memory that are read into buffers ---------------------------------

@@ -1,12 +1,5 @@
-// registry.c: the drivers in this build. A build adds or leaves out a line of the table.
+// registry.c: devices by name, through the drivers of this build.
 #include "hal/driver.h"
-
-extern const ee_hal_driver_t ee_cpu_driver;
-
-const ee_hal_driver_t *const ee_hal_drivers[] = {
-    &ee_cpu_driver,
-    NULL,
-};
 
 eerie_status_t ee_hal_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
                                   eerie_error_t *err) {

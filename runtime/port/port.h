@@ -72,6 +72,28 @@ void ee_port_monitor_unlock(ee_port_monitor_t *monitor);
 bool ee_port_monitor_wait(ee_port_monitor_t *monitor, int64_t deadline_ns);
 void ee_port_monitor_notify_all(ee_port_monitor_t *monitor);
 
+// The rest is only for what a host adds to the core; systems without threads have none of it.
+typedef struct ee_port_thread {
+  uint64_t storage[8];
+} ee_port_thread_t;
+// `name` shows in debuggers, cut to what the system takes. The thread takes no signals.
+// `out_thread` must stay in its place until the thread is joined. RESOURCE_EXHAUSTED: the system
+// makes no more.
+eerie_status_t ee_port_thread_start(void (*function)(void *), void *argument, const char *name,
+                                    ee_port_thread_t *out_thread, eerie_error_t *err);
+void ee_port_thread_join(ee_port_thread_t *thread);
+// Keeps the calling thread on one CPU; false when the system does not let it.
+bool ee_port_thread_pin(uint32_t cpu);
+// Tells a process from its copy after a fork, which has none of its threads.
+uint64_t ee_port_process_id(void);
+#if EERIE_THREADS
+// Sleeps while *word is `expected`, until it is woken. May wake for no reason.
+void ee_port_word_wait(_Atomic uint32_t *word, uint32_t expected);
+void ee_port_word_wake(_Atomic uint32_t *word, uint32_t count);
+#endif
+// A moment's rest in a loop that spins.
+void ee_port_relax(void);
+
 // ---- Processor ---------------------------------------------------------------------------------
 
 // The eight words of CPU features that kernels of embedded executables ask for.
@@ -83,5 +105,22 @@ void ee_port_cpu_data(uint64_t out_data[8]);
 // CPU has no such mode nothing happens.
 uint64_t ee_port_float_flush(void);
 void ee_port_float_restore(uint64_t mode);
+// Hosts only: the mode of this thread, and the same for another, so that kernels round alike on all
+// threads of a call.
+uint64_t ee_port_float_mode(void);
+void ee_port_float_adopt(uint64_t mode);
+
+// Hosts only: one logical CPU that this process may run on.
+typedef struct ee_port_cpu {
+  uint32_t id;
+  uint32_t core;     // the smallest number among the CPUs that share a core with it
+  uint32_t capacity; // speed beside the others', the fastest 1024
+} ee_port_cpu_t;
+// Lists them by number, up to `capacity`; gives how many there are. `root` is put in front of the
+// paths of the system's own files: "" but in tests.
+size_t ee_port_cpus(const char *root, ee_port_cpu_t *cpus, size_t capacity);
+// CPUs' worth of time that this process is granted, in thousandths, the least of all groups that it
+// is in; 0: no limit.
+uint64_t ee_port_cpu_quota(const char *root);
 
 #endif // EE_PORT_PORT_H_

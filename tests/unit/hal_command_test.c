@@ -157,7 +157,7 @@ static void copies_and_updates(void) {
       .kind = EE_HAL_COMMAND_UPDATE, .target = slot(0, 1, 3), .update_data = bytes};
   CHECK_OK(record(list, update, 3, NULL));
   memset(bytes, 0, 3); // the list has its own copy
-  CHECK_OK(record(list, (ee_hal_command_t){.kind = EE_HAL_COMMAND_BARRIER}, 0, NULL));
+  ee_hal_command_list_barrier(list);
   CHECK_OK(ee_hal_command_list_finalize(list, NULL));
   ee_hal_binding_t table = whole(b);
   CHECK_OK(execute(&f, list, &table, 1, NULL));

@@ -1,6 +1,8 @@
 // cpu.h: what the files of the cpu driver share.
 //
 //   device.c      opening, queries             dispatch.c    running operations and kernels
+//   task.c        the same over threads        workers.c     those threads
+//   topology.c    how many, and where
 //   executable.c  libraries of kernels         features.c    CPU features by name
 //   loaders.c     formats to loaders           elf.c         kernels that travel as ELF
 //   elf_machine.c what differs between machines
@@ -35,6 +37,14 @@ typedef struct ee_cpu_device {
   ee_cpu_extension_t *extensions;     // newest first
   struct ee_cpu_shared_image *images; // of loaded executables, see shared.c
 } ee_cpu_device_t;
+
+extern const ee_hal_driver_t ee_cpu_driver;      // all devices run inline
+extern const ee_hal_driver_t ee_cpu_task_driver; // "local-task" has threads; hosts only
+eerie_status_t ee_cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                  eerie_error_t *err);
+void ee_cpu_device_close(ee_hal_device_t *device);
+bool ee_cpu_device_query(ee_hal_device_t *device, ee_str_t category, ee_str_t key,
+                         int64_t *out_value);
 
 // An image that a loader has made runnable.
 typedef struct ee_cpu_image {
@@ -77,6 +87,7 @@ typedef struct ee_cpu_executable {
   ee_cpu_image_t image;
   ee_cpu_environment_t environment;
   size_t allocation_size;
+  struct ee_cpu_cost *costs; // of each kernel, see task.c; may be NULL
   // constants follow
 } ee_cpu_executable_t;
 
@@ -115,6 +126,50 @@ eerie_status_t ee_cpu_run(ee_hal_device_t *device, const ee_hal_operation_t *ope
                           eerie_error_t *err);
 eerie_status_t ee_cpu_dispatch(ee_hal_device_t *device, ee_hal_executable_t *executable,
                                const ee_hal_dispatch_t *dispatch, eerie_error_t *err);
+
+// ---- What the ways to run a command list share (dispatch.c) ----
+
+// Scratch memory of kernels, one block for all dispatches of a list.
+typedef struct ee_cpu_scratch {
+  void *block;
+  size_t block_size;
+  uint8_t *data;
+  size_t size;
+} ee_cpu_scratch_t;
+eerie_status_t ee_cpu_scratch_reserve(ee_hal_device_t *device, ee_cpu_scratch_t *scratch,
+                                      size_t size, eerie_error_t *err);
+void ee_cpu_scratch_release(ee_hal_device_t *device, const ee_cpu_scratch_t *scratch);
+static inline size_t ee_cpu_local_size(const ee_cpu_executable_t *executable, uint32_t function) {
+  return (size_t)executable->library->exports.attributes[function].local_memory_pages *
+         EE_CPU_LOCAL_MEMORY_PAGE;
+}
+
+eerie_status_t ee_cpu_commands_check(ee_hal_device_t *device, const ee_hal_operation_t *operation,
+                                     eerie_error_t *err);
+// One command, all of it, on this thread.
+eerie_status_t ee_cpu_command_run(ee_hal_device_t *device, const ee_hal_command_t *command,
+                                  const ee_hal_operation_t *table, ee_cpu_scratch_t *scratch,
+                                  eerie_error_t *err);
+// The workgroup counts of an indirect dispatch.
+eerie_status_t ee_cpu_dispatch_counts(const ee_hal_command_t *command,
+                                      const ee_hal_operation_t *table, uint32_t out_counts[3],
+                                      eerie_error_t *err);
+// Finds the buffers of a dispatch, whose counts were checked when it was recorded. `arguments` has
+// room for as many as it has bindings, and must stay while the dispatch runs.
+typedef struct ee_cpu_arguments {
+  uint8_t **bindings;
+  size_t *sizes;
+  uint32_t *access;
+} ee_cpu_arguments_t;
+eerie_status_t ee_cpu_dispatch_resolve(const ee_hal_command_t *command, const uint32_t counts[3],
+                                       const ee_hal_operation_t *table,
+                                       const ee_cpu_arguments_t *arguments,
+                                       ee_hal_dispatch_t *out_dispatch, eerie_error_t *err);
+eerie_status_t ee_cpu_dispatch_state(const ee_cpu_executable_t *executable,
+                                     const ee_hal_dispatch_t *dispatch,
+                                     ee_cpu_dispatch_state_t *out_state, eerie_error_t *err);
+EE_COLD eerie_status_t ee_cpu_kernel_failed(const ee_cpu_library_t *library, uint32_t function,
+                                            int code, eerie_error_t *err);
 
 // Whether `features` (ee_port_cpu_data) has the feature that LLVM calls `name` on this
 // architecture. false: a name that is not in the table.

@@ -1,15 +1,12 @@
 // device.c: the CPU as a device.
 //
 // "local-sync" runs every operation on the thread that submits it. "local-task" is the name under
-// which other runtimes offer a pool of threads; it is accepted, so that scripts and modules that
-// ask for it work, and runs inline too.
+// which hosts offer several threads (task.c); where there are none it runs inline too.
 #include "drivers/cpu/cpu.h"
-
-extern const ee_hal_driver_t ee_cpu_driver;
 
 static const ee_hal_device_info_t device_infos[] = {
     {"local-sync", "cpu", "the CPU, on the calling thread"},
-    {"local-task", "cpu", "the CPU, on the calling thread (no worker threads in this build)"},
+    {"local-task", "cpu", "the CPU, on the calling thread"},
 };
 #define DEVICE_COUNT (sizeof device_infos / sizeof device_infos[0])
 
@@ -34,8 +31,8 @@ static size_t name_size(ee_str_t spec) {
   return 0;
 }
 
-static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
-                                      eerie_error_t *err) {
+eerie_status_t ee_cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                  eerie_error_t *err) {
   const ee_str_t name = {spec.data, name_size(spec)};
   if (!name.size) {
     return EE_FAIL(err, EERIE_NOT_FOUND,
@@ -53,14 +50,15 @@ static eerie_status_t cpu_device_open(ee_heap_t *heap, ee_str_t spec, ee_hal_dev
   return EERIE_OK;
 }
 
-static void cpu_device_close(ee_hal_device_t *device) {
+void ee_cpu_device_close(ee_hal_device_t *device) {
   ee_cpu_extensions_destroy((ee_cpu_device_t *)device);
   ee_hal_device_deinitialize(device);
   ee_heap_free(device->heap, device, device->allocation_size);
 }
 
 // The questions that compiled modules ask. Source: query_i64 of IREE's local devices.
-static bool cpu_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key, int64_t *out_value) {
+bool ee_cpu_device_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key,
+                         int64_t *out_value) {
   const ee_cpu_device_t *device = (const ee_cpu_device_t *)base;
   if (ee_str_equal(category, EE_STR("hal.executable.format"))) {
     ee_str_t rest;
@@ -83,9 +81,9 @@ const ee_hal_driver_t ee_cpu_driver = {
     .size = sizeof(ee_hal_driver_t),
     .name = "cpu",
     .device_info = cpu_device_info,
-    .device_open = cpu_device_open,
-    .device_close = cpu_device_close,
-    .query = cpu_query,
+    .device_open = ee_cpu_device_open,
+    .device_close = ee_cpu_device_close,
+    .query = ee_cpu_device_query,
     .executable_create = ee_cpu_executable_create,
     .executable_destroy = ee_cpu_executable_destroy,
     .executable_lookup = ee_cpu_executable_lookup,

@@ -91,23 +91,15 @@ static eerie_status_t run_file(const ee_hal_operation_t *operation, const ee_hal
 
 // ---- Kernels -----------------------------------------------------------------------------------
 
-// Scratch memory of the kernels, one block for all dispatches of a list.
-typedef struct scratch {
-  void *block;
-  size_t block_size;
-  uint8_t *data;
-  size_t size;
-} scratch_t;
-
-static void scratch_release(ee_hal_device_t *device, const scratch_t *scratch) {
+void ee_cpu_scratch_release(ee_hal_device_t *device, const ee_cpu_scratch_t *scratch) {
   if (scratch->block) ee_hal_pool_free(&device->pool, scratch->block, scratch->block_size);
 }
 
-static eerie_status_t scratch_reserve(ee_hal_device_t *device, scratch_t *scratch, size_t size,
-                                      eerie_error_t *err) {
+eerie_status_t ee_cpu_scratch_reserve(ee_hal_device_t *device, ee_cpu_scratch_t *scratch,
+                                      size_t size, eerie_error_t *err) {
   if (size <= scratch->size) return EERIE_OK;
-  scratch_release(device, scratch);
-  *scratch = (scratch_t){0};
+  ee_cpu_scratch_release(device, scratch);
+  *scratch = (ee_cpu_scratch_t){0};
   const size_t mask = EERIE_BUFFER_ALIGNMENT - 1;
   scratch->block = ee_hal_pool_allocate(&device->pool, size + mask, &scratch->block_size);
   if (!scratch->block) return EE_NO_MEMORY(err, size);
@@ -117,7 +109,7 @@ static eerie_status_t scratch_reserve(ee_hal_device_t *device, scratch_t *scratc
   return EERIE_OK;
 }
 
-static EE_COLD eerie_status_t kernel_failed(const ee_cpu_library_t *library, uint32_t function,
+EE_COLD eerie_status_t ee_cpu_kernel_failed(const ee_cpu_library_t *library, uint32_t function,
                                             int code, eerie_error_t *err) {
   (void)library, (void)function, (void)code; // unused in builds without texts
   return EE_FAIL(err, EERIE_INTERNAL, "kernel %s failed with code %d",
@@ -131,8 +123,8 @@ static EE_COLD eerie_status_t too_many_workgroups(uint32_t z, eerie_error_t *err
 }
 
 static eerie_status_t run_workgroups(const ee_cpu_executable_t *executable, uint32_t function,
-                                     const ee_cpu_dispatch_state_t *state, const scratch_t *scratch,
-                                     eerie_error_t *err) {
+                                     const ee_cpu_dispatch_state_t *state,
+                                     const ee_cpu_scratch_t *scratch, eerie_error_t *err) {
   const ee_cpu_kernel_t kernel = executable->library->exports.kernels[function];
   ee_cpu_workgroup_state_t workgroup = {
       .local_memory = scratch->data,
@@ -145,25 +137,23 @@ static eerie_status_t run_workgroups(const ee_cpu_executable_t *executable, uint
       for (uint32_t x = 0; x < state->workgroup_count_x; ++x) {
         workgroup.id_x = x;
         const int code = kernel(&executable->environment, state, &workgroup);
-        if (EE_UNLIKELY(code != 0)) return kernel_failed(executable->library, function, code, err);
+        if (EE_UNLIKELY(code != 0)) {
+          return ee_cpu_kernel_failed(executable->library, function, code, err);
+        }
       }
     }
   }
   return EERIE_OK;
 }
 
-static eerie_status_t run_kernel(ee_hal_device_t *device, ee_hal_executable_t *base,
-                                 const ee_hal_dispatch_t *dispatch, scratch_t *scratch,
-                                 eerie_error_t *err) {
-  if (base->kernels) return base->kernels->run(base, dispatch, err);
-  const ee_cpu_executable_t *executable = (const ee_cpu_executable_t *)base;
+eerie_status_t ee_cpu_dispatch_state(const ee_cpu_executable_t *executable,
+                                     const ee_hal_dispatch_t *dispatch,
+                                     ee_cpu_dispatch_state_t *out_state, eerie_error_t *err) {
   const ee_cpu_kernel_attributes_t *attributes =
       &executable->library->exports.attributes[dispatch->function];
   const uint32_t *counts = dispatch->workgroup_count;
   if (EE_UNLIKELY(counts[2] > UINT16_MAX)) return too_many_workgroups(counts[2], err);
-  const size_t local_size = (size_t)attributes->local_memory_pages * EE_CPU_LOCAL_MEMORY_PAGE;
-  if (local_size) EE_TRY(scratch_reserve(device, scratch, local_size, err));
-  const ee_cpu_dispatch_state_t state = {
+  *out_state = (ee_cpu_dispatch_state_t){
       .workgroup_size_x = attributes->workgroup_size_x,
       .workgroup_size_y = attributes->workgroup_size_y,
       .workgroup_size_z = attributes->workgroup_size_z,
@@ -177,12 +167,24 @@ static eerie_status_t run_kernel(ee_hal_device_t *device, ee_hal_executable_t *b
       .bindings = (void *const *)(const void *)dispatch->bindings,
       .binding_sizes = dispatch->binding_sizes,
   };
+  return EERIE_OK;
+}
+
+static eerie_status_t run_kernel(ee_hal_device_t *device, ee_hal_executable_t *base,
+                                 const ee_hal_dispatch_t *dispatch, ee_cpu_scratch_t *scratch,
+                                 eerie_error_t *err) {
+  if (base->kernels) return base->kernels->run(base, dispatch, err);
+  const ee_cpu_executable_t *executable = (const ee_cpu_executable_t *)base;
+  const size_t local_size = ee_cpu_local_size(executable, dispatch->function);
+  if (local_size) EE_TRY(ee_cpu_scratch_reserve(device, scratch, local_size, err));
+  ee_cpu_dispatch_state_t state;
+  EE_TRY(ee_cpu_dispatch_state(executable, dispatch, &state, err));
   return run_workgroups(executable, dispatch->function, &state, scratch, err);
 }
 
 #if EERIE_PROFILE
 static eerie_status_t run_observed(ee_hal_device_t *device, ee_hal_executable_t *executable,
-                                   const ee_hal_dispatch_t *dispatch, scratch_t *scratch,
+                                   const ee_hal_dispatch_t *dispatch, ee_cpu_scratch_t *scratch,
                                    eerie_error_t *err) {
   const int64_t begin_ns = ee_hal_observe_begin(device->heap);
   if (EE_LIKELY(begin_ns == 0)) return run_kernel(device, executable, dispatch, scratch, err);
@@ -199,61 +201,78 @@ static eerie_status_t run_observed(ee_hal_device_t *device, ee_hal_executable_t 
 #define run_observed run_kernel
 #endif
 
-// Resolves the bindings of a command, whose counts were checked when it was recorded.
-static eerie_status_t run_dispatch(ee_hal_device_t *device, const ee_hal_command_t *command,
-                                   const uint32_t counts[3], const ee_hal_operation_t *table,
-                                   scratch_t *scratch, eerie_error_t *err) {
-  uint8_t *pointers[EE_CPU_MAX_BINDINGS];
-  size_t sizes[EE_CPU_MAX_BINDINGS];
-  uint32_t access[EE_CPU_MAX_BINDINGS];
+eerie_status_t ee_cpu_dispatch_resolve(const ee_hal_command_t *command, const uint32_t counts[3],
+                                       const ee_hal_operation_t *table,
+                                       const ee_cpu_arguments_t *arguments,
+                                       ee_hal_dispatch_t *out_dispatch, eerie_error_t *err) {
   for (uint32_t i = 0; i < command->binding_count; ++i) {
     const ee_hal_binding_t *binding = &command->bindings[i];
     uint64_t size;
-    EE_TRY(ee_hal_binding_resolve(binding, table->bindings, table->binding_count, 0, &pointers[i],
-                                  &size, err));
-    sizes[i] = (size_t)size;
-    access[i] = (binding->buffer ? binding->buffer : table->bindings[binding->slot].buffer)->access;
+    EE_TRY(ee_hal_binding_resolve(binding, table->bindings, table->binding_count, 0,
+                                  &arguments->bindings[i], &size, err));
+    arguments->sizes[i] = (size_t)size;
+    arguments->access[i] =
+        (binding->buffer ? binding->buffer : table->bindings[binding->slot].buffer)->access;
   }
-  const ee_hal_dispatch_t dispatch = {
+  *out_dispatch = (ee_hal_dispatch_t){
       .function = command->function,
       .workgroup_count = {counts[0], counts[1], counts[2]},
       .constants = command->constants,
       .constant_count = command->constant_count,
       .binding_count = command->binding_count,
-      .bindings = pointers,
-      .binding_sizes = sizes,
-      .binding_access = access,
+      .bindings = arguments->bindings,
+      .binding_sizes = arguments->sizes,
+      .binding_access = arguments->access,
   };
+  return EERIE_OK;
+}
+
+static eerie_status_t run_dispatch(ee_hal_device_t *device, const ee_hal_command_t *command,
+                                   const uint32_t counts[3], const ee_hal_operation_t *table,
+                                   ee_cpu_scratch_t *scratch, eerie_error_t *err) {
+  uint8_t *bindings[EE_CPU_MAX_BINDINGS];
+  size_t sizes[EE_CPU_MAX_BINDINGS];
+  uint32_t access[EE_CPU_MAX_BINDINGS];
+  const ee_cpu_arguments_t arguments = {bindings, sizes, access};
+  ee_hal_dispatch_t dispatch;
+  EE_TRY(ee_cpu_dispatch_resolve(command, counts, table, &arguments, &dispatch, err));
   return run_observed(device, command->executable, &dispatch, scratch, err);
 }
 
 eerie_status_t ee_cpu_dispatch(ee_hal_device_t *device, ee_hal_executable_t *executable,
                                const ee_hal_dispatch_t *dispatch, eerie_error_t *err) {
-  scratch_t scratch = {0};
+  ee_cpu_scratch_t scratch = {0};
   const eerie_status_t status = run_observed(device, executable, dispatch, &scratch, err);
-  scratch_release(device, &scratch);
+  ee_cpu_scratch_release(device, &scratch);
   return status;
+}
+
+eerie_status_t ee_cpu_dispatch_counts(const ee_hal_command_t *command,
+                                      const ee_hal_operation_t *table, uint32_t out_counts[3],
+                                      eerie_error_t *err) {
+  uint8_t *data;
+  uint64_t size;
+  ee_hal_binding_t source = command->source;
+  source.size = 3 * sizeof *out_counts;
+  EE_TRY(ee_hal_binding_resolve(&source, table->bindings, table->binding_count, EE_HAL_ACCESS_READ,
+                                &data, &size, err));
+  memcpy(out_counts, data, 3 * sizeof *out_counts);
+  return EERIE_OK;
 }
 
 static eerie_status_t run_dispatch_indirect(ee_hal_device_t *device,
                                             const ee_hal_command_t *command,
-                                            const ee_hal_operation_t *table, scratch_t *scratch,
-                                            eerie_error_t *err) {
-  uint8_t *data;
-  uint64_t size;
+                                            const ee_hal_operation_t *table,
+                                            ee_cpu_scratch_t *scratch, eerie_error_t *err) {
   uint32_t counts[3];
-  ee_hal_binding_t source = command->source;
-  source.size = sizeof counts;
-  EE_TRY(ee_hal_binding_resolve(&source, table->bindings, table->binding_count, EE_HAL_ACCESS_READ,
-                                &data, &size, err));
-  memcpy(counts, data, sizeof counts);
+  EE_TRY(ee_cpu_dispatch_counts(command, table, counts, err));
   return run_dispatch(device, command, counts, table, scratch, err);
 }
 
 // ---- Lists and operations ----------------------------------------------------------------------
 
-static eerie_status_t run_command(ee_hal_device_t *device, const ee_hal_command_t *command,
-                                  const ee_hal_operation_t *table, scratch_t *scratch,
+eerie_status_t ee_cpu_command_run(ee_hal_device_t *device, const ee_hal_command_t *command,
+                                  const ee_hal_operation_t *table, ee_cpu_scratch_t *scratch,
                                   eerie_error_t *err) {
   switch (command->kind) {
   case EE_HAL_COMMAND_DISPATCH:
@@ -265,13 +284,12 @@ static eerie_status_t run_command(ee_hal_device_t *device, const ee_hal_command_
   case EE_HAL_COMMAND_UPDATE:
     return run_update(&command->target, command->update_data, command->target.size, table, err);
   case EE_HAL_COMMAND_COPY: return run_copy(&command->source, &command->target, table, err);
-  case EE_HAL_COMMAND_BARRIER: break;
   }
   return EERIE_OK;
 }
 
-static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operation_t *operation,
-                                   eerie_error_t *err) {
+eerie_status_t ee_cpu_commands_check(ee_hal_device_t *device, const ee_hal_operation_t *operation,
+                                     eerie_error_t *err) {
   const ee_hal_command_list_t *list = operation->commands;
   if (!list || !list->finalized) {
     return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "the command list is not finalized");
@@ -284,18 +302,24 @@ static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operati
                    "the command list takes %u bindings, the execution gives %zu",
                    list->binding_capacity, operation->binding_count);
   }
-  scratch_t scratch = {0};
+  return EERIE_OK;
+}
+
+static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operation_t *operation,
+                                   eerie_error_t *err) {
+  EE_TRY(ee_cpu_commands_check(device, operation, err));
+  ee_cpu_scratch_t scratch = {0};
   eerie_status_t status = EERIE_OK;
   // As IREE's local devices do, so that answers agree to the bit.
   const uint64_t float_mode = ee_port_float_flush();
-  for (const ee_hal_command_t *command = list->first; command && status == EERIE_OK;
+  for (const ee_hal_command_t *command = operation->commands->first; command && status == EERIE_OK;
        command = command->next) {
     const int64_t begin_ns = ee_hal_observe_begin(device->heap);
-    status = run_command(device, command, operation, &scratch, err);
+    status = ee_cpu_command_run(device, command, operation, &scratch, err);
     if (begin_ns) ee_hal_observe_command(device->heap, command, begin_ns);
   }
   ee_port_float_restore(float_mode);
-  scratch_release(device, &scratch);
+  ee_cpu_scratch_release(device, &scratch);
   return status;
 }
 

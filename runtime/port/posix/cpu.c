@@ -169,6 +169,18 @@ void ee_port_float_restore(uint64_t mode) {
   if ((mode & FLUSH_BITS) != FLUSH_BITS) __builtin_ia32_ldmxcsr((unsigned)mode);
 }
 
+// Without what happened so far (bits 0 to 5), which is each thread's own.
+#define MODE_BITS 0xFFC0u
+
+uint64_t ee_port_float_mode(void) {
+  return __builtin_ia32_stmxcsr() & MODE_BITS;
+}
+
+void ee_port_float_adopt(uint64_t mode) {
+  const unsigned now = __builtin_ia32_stmxcsr();
+  if ((now & MODE_BITS) != mode) __builtin_ia32_ldmxcsr((now & ~MODE_BITS) | (unsigned)mode);
+}
+
 #elif defined(__aarch64__)
 // FPCR.FZ. Arm Architecture Reference Manual for A-profile, FPCR.
 #define FLUSH_BIT (1ull << 24)
@@ -184,12 +196,30 @@ void ee_port_float_restore(uint64_t mode) {
   if (!(mode & FLUSH_BIT)) __asm__ volatile("msr fpcr, %0" : : "r"(mode));
 }
 
+uint64_t ee_port_float_mode(void) {
+  uint64_t mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+}
+
+void ee_port_float_adopt(uint64_t mode) {
+  if (ee_port_float_mode() != mode) __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+}
+
 #else
 uint64_t ee_port_float_flush(void) {
   return 0;
 }
 
 void ee_port_float_restore(uint64_t mode) {
+  (void)mode;
+}
+
+uint64_t ee_port_float_mode(void) {
+  return 0;
+}
+
+void ee_port_float_adopt(uint64_t mode) {
   (void)mode;
 }
 #endif
