@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "transformer.h" // written by the build
+#include <transformer.h> // written by the build
 
 // Where a call's first character stands, for both functions.
 typedef transformer_i64_1_t place_t;
