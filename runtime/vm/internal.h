@@ -47,6 +47,7 @@ typedef struct ee_vm_linked_import {
   ee_vm_linked_module_t *module;
   const ee_module_function_t *function;
   uint32_t spans; // groups C...D among the arguments
+  uint32_t fixed; // arguments before the first of them
 } ee_vm_linked_import_t;
 
 struct ee_vm_linked_module {

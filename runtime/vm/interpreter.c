@@ -124,33 +124,30 @@ static inline ee_vm_value_t *marshal_run(ee_str_t letters, const uint8_t *list,
   return slot;
 }
 
-// Lays out the arguments of a native call, one slot each. `segments` is the list of the sizes of
-// variadic arguments, NULL for calls without.
-static inline void marshal_arguments(ee_str_t letters, const uint8_t *segments, const uint8_t *list,
-                                     const uint32_t *regs, ee_object_t **refs,
+// Lays out the arguments of a native call, one slot each. `fixed` is the number of those before the
+// first variadic one, `segments` the list of the sizes of variadic arguments, NULL for calls
+// without.
+static inline void marshal_arguments(ee_str_t letters, uint32_t fixed, const uint8_t *segments,
+                                     const uint8_t *list, const uint32_t *regs, ee_object_t **refs,
                                      ee_vm_value_t *slot) {
-  list += 2;
-  if (!segments) {
-    marshal_run(letters, list, regs, refs, slot);
-    return;
-  }
-  while (letters.size != 0) {
-    ee_str_t run = {letters.data, 0};
-    while (run.size != letters.size && run.data[run.size] != 'C')
-      ++run.size;
+  ee_str_t run = {letters.data, fixed};
+  const char *end = letters.data + letters.size;
+  for (list += 2;;) {
     slot = marshal_run(run, list, regs, refs, slot);
-    if (run.size == letters.size) break;
     list += 2 * run.size;
+    run.data += run.size;
+    if (run.data == end) break;
     segments += 2 * (run.size + 1);
+    ee_str_t span = {run.data + 1, 0};
+    while (span.data[span.size] != 'D')
+      ++span.size;
     uint32_t tuples = ee_load_u16(segments);
     *slot++ = (ee_vm_value_t){.i64 = tuples};
-    run = (ee_str_t){run.data + run.size + 1, 0};
-    while (run.data[run.size] != 'D')
+    for (; tuples != 0; --tuples, list += 2 * span.size)
+      slot = marshal_run(span, list, regs, refs, slot);
+    run = (ee_str_t){span.data + span.size + 1, 0};
+    while (run.data + run.size != end && run.data[run.size] != 'C')
       ++run.size;
-    for (; tuples != 0; --tuples, list += 2 * run.size)
-      slot = marshal_run(run, list, regs, refs, slot);
-    const size_t done = (size_t)(run.data - letters.data) + run.size + 1;
-    letters = (ee_str_t){letters.data + done, letters.size - done};
   }
 }
 
@@ -168,7 +165,8 @@ static eerie_status_t call_native(ee_vm_program_t *program, const ee_vm_linked_i
   uint32_t *regs = ee_vm_frame_registers(frame);
   ee_object_t **refs = ee_vm_frame_refs(frame);
   ee_vm_value_t *slots = (ee_vm_value_t *)(void *)(program->stack + program->top);
-  marshal_arguments(declaration->signature.arguments, segments, arguments, regs, refs, slots);
+  marshal_arguments(declaration->signature.arguments, import->fixed, segments, arguments, regs,
+                    refs, slots);
 
   ee_vm_call_t call = {
       .native = import->native,

@@ -128,8 +128,11 @@ static eerie_status_t link_import(const ee_vm_program_t *program, ee_vm_linked_m
   const ee_module_t *module = linked->module;
   const ee_module_import_t *import = &module->imports[index];
   const ee_str_t letters = import->signature.arguments;
-  for (size_t i = 0; i < letters.size; ++i)
-    linked->imports[index].spans += letters.data[i] == 'C';
+  ee_vm_linked_import_t *linked_import = &linked->imports[index];
+  for (size_t i = 0; i < letters.size; ++i) {
+    linked_import->spans += letters.data[i] == 'C';
+    linked_import->fixed += linked_import->spans == 0;
+  }
   for (const ee_vm_linked_module_t *provider = linked; provider-- != program->modules;) {
     bool found;
     EE_TRY(link_import_to(module, import, (ee_vm_linked_module_t *)(uintptr_t)provider,
