@@ -6,7 +6,8 @@
 Those are the tests that are not on onnx_pass_RELEASE.txt, which onnx_tests.py writes. Each is imported
 by `eerie import`'s ONNX route, compiled, run with Eerie, and its answers are compared with what ONNX
 expects, by ONNX's own tolerance. Those that once passed stand in onnx_import_pass.txt: one of them that
-does not pass any more fails the run. Modules are kept in the cache by what they are made from.
+does not pass any more fails the run. --others runs those on the first list, which have to pass by our
+importer as well. Modules are kept in the cache by what they are made from.
 
 Element types that a module does not have (four and two bits, E8M0) cross as bytes, one for each element.
 
@@ -192,19 +193,19 @@ def judge(test, note, options) -> tuple[str, str]:
 def chosen(options) -> list:
     passing = set(onnx_tests.read_names(HERE / f"onnx_pass_{options.release}.txt"))
     tests = [test for test in onnx_tests.all_tests(options.data)
-             if test.kind != onnx_tests.NETWORKS and test.name not in passing]
+             if test.kind != onnx_tests.NETWORKS and (test.name in passing) == options.others]
     if options.names:
         tests = [test for test in tests if any(name in test.name for name in options.names)]
     if options.listed:
-        listed = set(onnx_tests.read_names(PASS_LIST))
+        listed = passing if options.others else set(onnx_tests.read_names(PASS_LIST))
         tests = [test for test in tests if test.name in listed]
     return tests[::options.every]
 
 
 def report(tests, results, options) -> int:
     passed = {name for name, (stage, _) in results.items() if stage == "passed"}
-    known = set(onnx_tests.read_names(PASS_LIST))
-    if options.update:
+    known = set(results) if options.others else set(onnx_tests.read_names(PASS_LIST))
+    if options.update and not options.others:
         kept = (known - set(results)) | passed
         PASS_LIST.write_text(
             "# ONNX's backend tests that pass by Eerie's importer and not by the compiler's own, "
@@ -219,7 +220,8 @@ def report(tests, results, options) -> int:
         elif stage != "passed" and options.verbose:
             print(f"{test.name}: {stage}: {why}")
     count = collections.Counter(stage for stage, _ in results.values())
-    if options.results and not (options.names or options.every > 1 or options.listed):
+    if options.results and not (options.names or options.every > 1 or options.listed or
+                                options.others):
         rows = []
         for kind in dict.fromkeys(test.kind for test in tests):
             stages = [results[test.name][0] for test in tests if test.kind == kind]
@@ -229,7 +231,8 @@ def report(tests, results, options) -> int:
                 "iree_passed": 0, "eerie_passed": stages.count("passed"), "bit_equal": None,
                 "note": "by Eerie's importer; none of them passes by the compiler's"})
         common.write_results(options.results, "onnx-import", options.release, rows)
-    print(f"{len(tests)} tests that do not pass by the compiler's importer: {len(passed)} pass, "
+    print(f"{len(tests)} tests that {'' if options.others else 'do not '}pass by the compiler's "
+          f"importer: {len(passed)} pass, "
           f"{count['import']} are not imported, {count['compile']} not compiled, {count['run']} not "
           f"run, {count['wrong']} wrong")
     print(f"{failures} failures")
@@ -246,6 +249,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--update", action="store_true", help="write the list of what passes")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth test alone")
     parser.add_argument("--listed", action="store_true", help="only tests that once passed")
+    parser.add_argument("--others", action="store_true",
+                        help="the tests that pass by the compiler's importer: all have to by ours")
     parser.add_argument("--results", type=pathlib.Path, help="folder to write the counts to")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("names", nargs="*", help="parts of names")

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from . import model as onnx_model
 from .model import BITS_DOMAIN
+from .rewrites import quantised
 from .rewrites.graph import Graph, attributes
 
 
@@ -180,7 +181,8 @@ def _cast(graph: Graph, node, kinds) -> str:
                   options.get("round_mode", b"up").decode())
 
 
-_CONVERTERS = {"Cast": _cast, "CastLike": _cast}
+_CONVERTERS = {"Cast": _cast, "CastLike": _cast, "DequantizeLinear": quantised.dequantize,
+               "QuantizeLinear": quantised.quantize}
 
 
 # ---- The graph ---------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import onnx
 
 from .. import model as onnx_model
 from .graph import Graph, registered, rename_node
-from . import (activations, control, gathers, optimizers, products, recurrent,  # noqa: F401
-               reductions, resizing, sampling, types)
+from . import (activations, control, gathers, optimizers, products, quantised,  # noqa: F401
+               recurrent, reductions, resizing, sampling, types)
 
 
 def apply(model: onnx_model.Model) -> set[str]:

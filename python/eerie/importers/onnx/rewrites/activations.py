@@ -1,6 +1,8 @@
 """Small functions of elements."""
 from __future__ import annotations
 
+import math
+
 import numpy
 
 from .graph import Graph, attributes, optional_input, rewrites
@@ -16,6 +18,40 @@ def swish(graph: Graph, node):
     alpha = attributes(node).get("alpha", 1.0)
     scaled = x if alpha == 1.0 else graph.add("Mul", x, _like(graph, alpha, x))
     return [graph.add("Mul", x, graph.add("Sigmoid", scaled))]
+
+
+@rewrites("Gelu")
+def gelu(graph: Graph, node):
+    """The form by tanh; the compiler's own is off by 5e-5."""
+    if attributes(node).get("approximate", b"none") != b"tanh":
+        return None
+    x = node.input[0]
+
+    def scaled(value: str, factor: float) -> str:
+        return graph.add("Mul", value, _like(graph, factor, x))
+
+    cube = scaled(graph.add("Mul", graph.add("Mul", x, x), x), 0.044715)
+    slope = graph.add("Tanh", scaled(graph.add("Add", x, cube), math.sqrt(2 / math.pi)))
+    return [graph.add("Mul", scaled(x, 0.5), graph.add("Add", slope, _like(graph, 1, x)))]
+
+
+@rewrites("LpNormalization")
+def lp_normalization(graph: Graph, node):
+    """What has no length stays as it is."""
+    options = attributes(node)
+    x = node.input[0]
+    axis = options.get("axis", -1)
+    if options.get("p", 2) == 1:
+        length = graph.add("Abs", x)
+    else:
+        length = graph.add("Mul", x, x)
+    if graph.opset < 13:
+        return None
+    length = graph.add("ReduceSum", length, graph.constant([axis], numpy.int64), keepdims=1)
+    if options.get("p", 2) != 1:
+        length = graph.add("Sqrt", length)
+    none = graph.add("Equal", length, _like(graph, 0, x))
+    return [graph.add("Div", x, graph.add("Where", none, _like(graph, 1, x), length))]
 
 
 @rewrites("Dropout")

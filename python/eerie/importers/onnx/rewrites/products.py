@@ -1,7 +1,8 @@
-"""Running products."""
+"""Running products, products of quantised matrices, small determinants."""
 from __future__ import annotations
 
 import numpy
+from onnx import TensorProto
 
 from .graph import Graph, attributes, rewrites
 
@@ -51,3 +52,55 @@ def _along(graph: Graph, node, shape: list[int], axis: int) -> str | None:
     ones = graph.add("CastLike", graph.constant(1.0, numpy.float32), node.input[0])
     kept = graph.add("Where", graph.constant(mask.reshape(places)), spread, ones)
     return graph.add("ReduceProd", kept, graph.constant([axis + 1], numpy.int64), keepdims=0)
+
+
+@rewrites("QLinearMatMul")
+def quantised_product(graph: Graph, node):
+    """Of more than two dimensions, which the compiler gets wrong: in numbers of 32 bits."""
+    shape = graph.shape(node.input[0])
+    if shape is None or len(shape) < 3:
+        return None
+    a, a_scale, a_zero, b, b_scale, b_zero, scale, zero = node.input
+    kind, number = graph.element(zero), graph.element(a_scale)
+    if kind not in (TensorProto.INT8, TensorProto.UINT8) or \
+            any(graph.static_shape(name) not in ([], [1]) for name in node.input[1:3]) or \
+            any(graph.static_shape(name) not in ([], [1]) for name in (*node.input[4:6], scale, zero)):
+        return None
+
+    def plain(x: str, offset: str) -> str:
+        return graph.add("Sub", graph.add("Cast", x, to=TensorProto.FLOAT),
+                         graph.add("Cast", offset, to=TensorProto.FLOAT))
+    product = graph.add("MatMul", plain(a, a_zero), plain(b, b_zero))
+    scales = [graph.add("Cast", name, to=TensorProto.FLOAT) if number != TensorProto.FLOAT else name
+              for name in (a_scale, b_scale, scale)]
+    factor = graph.add("Div", graph.add("Mul", scales[0], scales[1]), scales[2])
+    rounded = graph.add("Add", graph.add("Round", graph.add("Mul", product, factor)),
+                        graph.add("Cast", zero, to=TensorProto.FLOAT))
+    least, most = (-128, 127) if kind == TensorProto.INT8 else (0, 255)
+    bounded = graph.add("Max", graph.add("Min", rounded, graph.constant(most, numpy.float32)),
+                        graph.constant(least, numpy.float32))
+    return [graph.add("Cast", bounded, to=kind)]
+
+
+@rewrites("Det")
+def determinant(graph: Graph, node):
+    """By minors, up to three rows; the compiler divides by the first element, which may be 0."""
+    shape = graph.shape(node.input[0])
+    if shape is None or shape[-1] not in (1, 2, 3):
+        return None
+
+    def element(row: int, column: int) -> str:
+        row_of = graph.add("Gather", node.input[0], graph.constant(row, numpy.int64), axis=-2)
+        return graph.add("Gather", row_of, graph.constant(column, numpy.int64), axis=-1)
+
+    def expand(rows: list[int], columns: list[int]) -> str:
+        if len(rows) == 1:
+            return element(rows[0], columns[0])
+        total = ""
+        for index, column in enumerate(columns):
+            term = graph.add("Mul", element(rows[0], column),
+                             expand(rows[1:], [other for other in columns if other != column]))
+            total = term if not total else graph.add("Sub" if index % 2 else "Add", total, term)
+        return total
+    places = list(range(shape[-1]))
+    return [expand(places, places)]
