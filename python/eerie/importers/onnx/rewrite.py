@@ -11,7 +11,7 @@ from . import model as onnx_model
 # Operators that ONNX itself defines by others, and that do not lower, or not in all forms.
 _BY_DEFINITION = {
     "": ["Attention", "CausalConvWithState", "LinearAttention",
-         "NegativeLogLikelihoodLoss", "RMSNormalization", "RotaryEmbedding",
+         "NegativeLogLikelihoodLoss", "RMSNormalization",
          "SoftmaxCrossEntropyLoss"],
     "ai.onnx.preview": ["FlexAttention"],
 }

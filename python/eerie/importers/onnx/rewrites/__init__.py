@@ -10,7 +10,7 @@ import onnx
 from .. import model as onnx_model
 from .graph import Graph, registered, rename_node
 from . import (activations, control, gathers, optimizers, products, quantised,  # noqa: F401
-               recurrent, reductions, resizing, sampling, types)
+               recurrent, reductions, resizing, rotary, sampling, types)
 
 
 def apply(model: onnx_model.Model) -> set[str]:
