@@ -125,6 +125,40 @@ EERIE_API bool eerie_device_list(eerie_instance_t *instance, size_t index,
 // thread.
 EERIE_API eerie_status_t eerie_device_open(eerie_instance_t *instance, const char *name,
                                            eerie_device_t **out_device, eerie_error_t *err);
+
+// Which cores a device with threads works on. Where all are alike, FAST and SLOW are ALL.
+typedef enum eerie_cores {
+  EERIE_CORES_ALL = 0, // one thread for each core, the fastest first
+  EERIE_CORES_FAST,    // performance cores only
+  EERIE_CORES_SLOW,    // efficiency cores only
+  EERIE_CORES_LOGICAL, // one thread for each hardware thread of each core
+} eerie_cores_t;
+
+// How "local-task" works; the docs (devices.md) say when which is better. Other devices have no
+// threads and ignore it.
+typedef struct eerie_device_options {
+  size_t threads;      // that work on a call together, the caller among them. 0: one for each core
+                       // that the process may use, and no more than its quota of time. 1: none
+                       // beside the caller
+  size_t max_threads;  // the most that 0 may mean; 0: no limit
+  const char *cpus;    // "0-3,8": pins threads there, the first is left to callers; NULL: any
+  eerie_cores_t cores; // which to count, where `cpus` is NULL
+  bool pin;            // pins threads to the cores that were chosen
+  int32_t spin_us;     // how long a thread without work looks for more before it sleeps; 0:
+                       // default, -1: not at all
+  eerie_device_t *share; // a "local-task" device, of any instance, whose threads to use; the other
+                         // options are then ignored. The threads' memory is that of the instance
+                         // which made them, and is kept until the last device is gone
+} eerie_device_options_t;
+
+// Opens a device as eerie_device_open does. `options` NULL: defaults. INVALID_ARGUMENT: `cpus` is
+// no list, or names a CPU that this process may not use; `share` has no threads.
+// RESOURCE_EXHAUSTED: the system makes no more threads. They end when the device is released for
+// the last time, which must be before the library is unloaded. A forked process has none of them:
+// there the device works on the calling thread. Hosts only. Any thread.
+EERIE_API eerie_status_t eerie_device_open_with(eerie_instance_t *instance, const char *name,
+                                                const eerie_device_options_t *options,
+                                                eerie_device_t **out_device, eerie_error_t *err);
 EERIE_API void eerie_device_retain(eerie_device_t *device);
 EERIE_API void eerie_device_release(eerie_device_t *device);
 // Borrowed from the device.

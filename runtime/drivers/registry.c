@@ -1,9 +1,15 @@
 // registry.c: the drivers in this build. A build adds or leaves out a line of the table.
 #include "hal/driver.h"
 
+#if EERIE_THREADS
+extern const ee_hal_driver_t ee_cpu_task_driver;
+#define CPU_DRIVER ee_cpu_task_driver
+#else
 extern const ee_hal_driver_t ee_cpu_driver;
+#define CPU_DRIVER ee_cpu_driver
+#endif
 
 const ee_hal_driver_t *const ee_hal_drivers[] = {
-    &ee_cpu_driver,
+    &CPU_DRIVER,
     NULL,
 };

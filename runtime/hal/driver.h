@@ -32,7 +32,7 @@ typedef struct ee_hal_device_options {
   const char *cpus;
   uint32_t cores;
   bool pin;
-  uint32_t spin_us;
+  int32_t spin_us;
   ee_hal_device_t *share;
 } ee_hal_device_options_t;
 

@@ -1,0 +1,662 @@
+// task.c: "local-task": operations run by the caller and by workers together.
+//
+// A command list is run by the thread that submits it, in order. What stands between two barriers
+// is a group, whose commands may run in any order and at once. A group that is worth it becomes a
+// job (workers.h): its dispatches are cut into units of some workgroups, its transfers are a unit
+// each. The rest runs on the spot, as "local-sync" does it. Whether it is worth it is told by what
+// the same kernels took before: each has a cost for a workgroup, measured now and then. Units write
+// to what the module gave them and to nothing else, so answers are the same to the bit, and a
+// failure is reported as if all had run in order: the one of the lowest unit, before which all were
+// done.
+#include "drivers/cpu/observe.h"
+#include "drivers/cpu/workers.h"
+
+#if EERIE_THREADS
+
+#include <stdatomic.h>
+
+// What a kernel takes for a workgroup. Threads that write at once lose a measurement.
+typedef struct ee_cpu_cost {
+  _Atomic uint32_t sixteenths; // of a nanosecond; 0: unknown
+  _Atomic uint32_t runs;
+} cost_t;
+
+typedef struct task_device {
+  ee_cpu_device_t base;
+  ee_workers_t *workers; // NULL: one thread
+} task_device_t;
+
+// Commands of one job at most; a longer group is cut, as its order does not matter.
+#define MAX_ENTRIES   16u
+#define MAX_ARGUMENTS 160u
+// A unit should take longer than to get it.
+#define UNIT_NS 1500u
+// Units of a dispatch for each thread at most, so that all end together.
+#define UNITS_PER_THREAD 16u
+// Cheap kernels are measured once in so many runs, and the first few times.
+#define MEASURE_EVERY 32u
+#define MEASURE_FIRST 4u
+// From here on measuring costs nothing beside.
+#define MEASURE_ALWAYS_NS 20000u
+// Taken for the cost of what nobody has measured.
+#define UNKNOWN_NS   1000u
+#define BYTES_PER_NS 8u // of a transfer
+
+typedef struct entry {
+  const ee_hal_command_t *command; // run in whole, as one unit; NULL: a dispatch
+  const ee_cpu_executable_t *executable;
+  cost_t *cost; // of its kernel; NULL: not measured
+  ee_hal_dispatch_t dispatch;
+  ee_cpu_dispatch_state_t state;
+  size_t local_size;
+  uint64_t first_workgroup; // those before were done
+  uint64_t workgroup_count; // all
+  uint64_t grain;           // workgroups of a unit
+  uint32_t first_unit;
+  uint32_t unit_count;
+} entry_t;
+
+// The group that is being run.
+typedef struct job {
+  task_device_t *device;
+  const ee_hal_operation_t *table;
+  uint32_t entry_count;
+  uint32_t unit_count;
+  uint32_t argument_count;
+  _Atomic uint32_t failed_unit; // UINT32_MAX: none
+  _Atomic uint32_t failure_lock;
+  eerie_status_t failure;
+  eerie_error_t error;
+  entry_t entries[MAX_ENTRIES];
+  uint8_t *bindings[MAX_ARGUMENTS];
+  size_t sizes[MAX_ARGUMENTS];
+  uint32_t access[MAX_ARGUMENTS];
+} job_t;
+
+// One submission.
+typedef struct submission {
+  task_device_t *device;
+  const ee_hal_operation_t *table;
+  ee_cpu_scratch_t scratch;
+  ee_job_t *place; // among the workers; NULL: not entered yet
+  uint64_t float_mode;
+} submission_t;
+
+// ---- Costs -------------------------------------------------------------------------------------
+
+static inline uint64_t product(const uint32_t counts[3]) {
+  return (uint64_t)counts[0] * counts[1] * counts[2];
+}
+
+static inline cost_t *cost_of(const ee_hal_executable_t *base, uint32_t function) {
+  if (base->kernels) return NULL;
+  cost_t *costs = ((const ee_cpu_executable_t *)base)->costs;
+  return costs ? &costs[function] : NULL;
+}
+
+// Nanoseconds; 0: unknown.
+static inline uint64_t estimate(const cost_t *cost, uint64_t workgroups) {
+  const uint64_t each =
+      cost ? atomic_load_explicit(&((cost_t *)(uintptr_t)cost)->sixteenths, memory_order_relaxed)
+           : 0;
+  return workgroups < UINT32_MAX ? each * workgroups / 16 : each * (workgroups / 16);
+}
+
+// Believes in less at once, in more slowly: what is too much was mostly somebody else.
+static void learn(cost_t *cost, int64_t ns, uint64_t workgroups) {
+  if (!cost || !workgroups || ns < 0) return;
+  uint64_t now = (uint64_t)ns * 16 / workgroups;
+  if (now < 1) now = 1;
+  if (now > UINT32_MAX) now = UINT32_MAX;
+  const uint64_t before = atomic_load_explicit(&cost->sixteenths, memory_order_relaxed);
+  if (before && now > 2 * before) now = 2 * before;
+  if (before && now > before) now = before + (now - before + 7) / 8;
+  if (now > UINT32_MAX) now = UINT32_MAX;
+  atomic_store_explicit(&cost->sixteenths, (uint32_t)now, memory_order_relaxed);
+}
+
+// Is it time to measure a kernel that takes `ns`?
+static bool should_measure(cost_t *cost, uint64_t ns) {
+  if (!cost) return false;
+  const uint32_t runs = atomic_load_explicit(&cost->runs, memory_order_relaxed);
+  atomic_store_explicit(&cost->runs, runs + 1, memory_order_relaxed);
+  return runs < MEASURE_FIRST || runs % MEASURE_EVERY == 0 || ns >= MEASURE_ALWAYS_NS;
+}
+
+// ---- Units -------------------------------------------------------------------------------------
+
+// Keeps the failure of the lowest unit.
+static EE_COLD void fail(job_t *job, uint32_t unit, eerie_status_t status,
+                         const eerie_error_t *error) {
+  while (atomic_exchange_explicit(&job->failure_lock, 1u, memory_order_acquire))
+    ee_port_relax();
+  if (unit < atomic_load_explicit(&job->failed_unit, memory_order_relaxed)) {
+    job->failure = status;
+    job->error = *error;
+    atomic_store_explicit(&job->failed_unit, unit, memory_order_relaxed);
+  }
+  atomic_store_explicit(&job->failure_lock, 0u, memory_order_release);
+}
+
+static inline bool is_pointless(job_t *job, uint32_t unit) {
+  return unit > atomic_load_explicit(&job->failed_unit, memory_order_relaxed);
+}
+
+// Workgroups [first, end) of a dispatch, in the order of their numbers. Returns the first code that
+// is not 0, and how many were done before.
+static int run_workgroups(const entry_t *entry, uint64_t first, uint64_t end,
+                          const ee_participant_t *participant, uint64_t *out_done) {
+  const ee_cpu_dispatch_state_t *state = &entry->state;
+  const ee_cpu_kernel_t kernel =
+      entry->executable->library->exports.kernels[entry->dispatch.function];
+  const uint64_t x = state->workgroup_count_x, y = state->workgroup_count_y;
+  ee_cpu_workgroup_state_t workgroup = {
+      .id_x = (uint32_t)(first % x),
+      .id_y = (uint32_t)(first / x % y),
+      .id_z = (uint16_t)(first / x / y),
+      .processor_id = participant->index,
+      .local_memory = participant->scratch.data,
+      .local_memory_size = (uint32_t)participant->scratch.size,
+  };
+  for (uint64_t at = first; at < end; ++at) {
+    const int code = kernel(&entry->executable->environment, state, &workgroup);
+    if (EE_UNLIKELY(code != 0)) {
+      *out_done = at - first;
+      return code;
+    }
+    if (++workgroup.id_x < x) continue;
+    workgroup.id_x = 0;
+    if (++workgroup.id_y < y) continue;
+    workgroup.id_y = 0;
+    ++workgroup.id_z;
+  }
+  *out_done = end - first;
+  return 0;
+}
+
+// Units [first, first + count) of one dispatch.
+static void run_dispatch_units(job_t *job, entry_t *entry, uint32_t first, uint32_t count,
+                               ee_participant_t *participant) {
+  eerie_error_t error;
+  error.message[0] = 0;
+  const eerie_status_t status = ee_participant_reserve(participant, entry->local_size, &error);
+  if (status != EERIE_OK) {
+    fail(job, first, status, &error);
+    return;
+  }
+  const uint64_t from = entry->first_workgroup + (first - entry->first_unit) * entry->grain;
+  const uint64_t most = (uint64_t)count * entry->grain;
+  const uint64_t rest = entry->workgroup_count - from;
+  ee_heap_t *heap = job->device->base.base.heap;
+  const int64_t observed_ns = ee_hal_observe_begin(heap);
+  const int64_t begin_ns = observed_ns ? observed_ns : ee_port_time_ns();
+  uint64_t done = most < rest ? most : rest;
+  int code = 0;
+  if (!ee_hal_observe_skips(heap)) {
+    code = run_workgroups(entry, from, from + done, participant, &done);
+  }
+  learn(entry->cost, ee_port_time_ns() - begin_ns, done);
+  if (observed_ns) {
+    ee_cpu_observe_dispatch(&entry->executable->base, &entry->dispatch, participant->index, done,
+                            observed_ns);
+  }
+  if (EE_LIKELY(code == 0)) return;
+  (void)ee_cpu_kernel_failed(entry->executable->library, entry->dispatch.function, code, &error);
+  fail(job, first + (uint32_t)(done / entry->grain), EERIE_INTERNAL, &error);
+}
+
+static void run_command_unit(job_t *job, const entry_t *entry) {
+  ee_hal_device_t *device = &job->device->base.base;
+  ee_cpu_scratch_t scratch = {0};
+  eerie_error_t error;
+  error.message[0] = 0;
+  const eerie_status_t status =
+      ee_cpu_command_run(device, entry->command, job->table, &scratch, &error);
+  ee_cpu_scratch_release(device, &scratch);
+  if (EE_UNLIKELY(status != EERIE_OK)) fail(job, entry->first_unit, status, &error);
+}
+
+static void run_units(void *user, uint32_t first, uint32_t count, ee_participant_t *participant) {
+  job_t *job = user;
+  entry_t *entry = job->entries;
+  while (count > 0) {
+    while (first - entry->first_unit >= entry->unit_count)
+      ++entry;
+    const uint32_t left = entry->first_unit + entry->unit_count - first;
+    const uint32_t now = count < left ? count : left;
+    if (EE_UNLIKELY(is_pointless(job, first))) return;
+    if (entry->command) {
+      run_command_unit(job, entry);
+    } else {
+      run_dispatch_units(job, entry, first, now, participant);
+    }
+    first += now;
+    count -= now;
+  }
+}
+
+// ---- Jobs --------------------------------------------------------------------------------------
+
+static void job_begin(job_t *job, task_device_t *device, const ee_hal_operation_t *table) {
+  job->device = device;
+  job->table = table;
+  job->entry_count = job->unit_count = job->argument_count = 0;
+  atomic_init(&job->failed_unit, UINT32_MAX);
+  atomic_init(&job->failure_lock, 0u);
+}
+
+static void add_units(job_t *job, entry_t *entry, uint32_t count) {
+  entry->first_unit = job->unit_count;
+  entry->unit_count = count;
+  job->unit_count += count;
+  ++job->entry_count;
+}
+
+static void add_command(job_t *job, const ee_hal_command_t *command) {
+  entry_t *entry = &job->entries[job->entry_count];
+  entry->command = command;
+  add_units(job, entry, 1);
+}
+
+// `entry->dispatch` is filled in. Cuts it into units.
+static eerie_status_t add_dispatch(job_t *job, const ee_cpu_executable_t *executable,
+                                   uint64_t first_workgroup, eerie_error_t *err) {
+  entry_t *entry = &job->entries[job->entry_count];
+  const ee_hal_dispatch_t *dispatch = &entry->dispatch;
+  entry->command = NULL;
+  entry->executable = executable;
+  entry->cost = cost_of(&executable->base, dispatch->function);
+  entry->local_size = ee_cpu_local_size(executable, dispatch->function);
+  entry->first_workgroup = first_workgroup;
+  entry->workgroup_count = product(dispatch->workgroup_count);
+  EE_TRY(ee_cpu_dispatch_state(executable, dispatch, &entry->state, err));
+  if (entry->workgroup_count <= first_workgroup) return EERIE_OK; // nothing, or nothing left
+  const uint64_t count = entry->workgroup_count - first_workgroup;
+  const uint64_t most = (uint64_t)UNITS_PER_THREAD * ee_workers_threads(job->device->workers);
+  const uint64_t ns = estimate(entry->cost, count);
+  uint64_t units = ns ? ns / UNIT_NS + 1 : count;
+  if (units > most) units = most;
+  if (units > count) units = count;
+  entry->grain = (count + units - 1) / units;
+  add_units(job, entry, (uint32_t)((count + entry->grain - 1) / entry->grain));
+  return EERIE_OK;
+}
+
+// A place among the workers, if there is one.
+static bool submission_enter(submission_t *submission) {
+  if (submission->place) return true;
+  submission->place = ee_workers_enter(submission->device->workers);
+  submission->float_mode = ee_port_float_mode();
+  return submission->place != NULL;
+}
+
+static eerie_status_t job_run(submission_t *submission, job_t *job, uint32_t wake,
+                              eerie_error_t *err) {
+  if (!job->unit_count) return EERIE_OK;
+  size_t local_size = 0;
+  for (uint32_t i = 0; i < job->entry_count; ++i) {
+    const entry_t *entry = &job->entries[i];
+    if (!entry->command && entry->local_size > local_size) local_size = entry->local_size;
+  }
+  EE_TRY(ee_cpu_scratch_reserve(&job->device->base.base, &submission->scratch, local_size, err));
+  ee_participant_t caller = {.scratch = submission->scratch};
+  ee_workers_run(submission->place, job->unit_count, run_units, job, &caller,
+                 submission->float_mode, wake);
+  if (EE_LIKELY(atomic_load_explicit(&job->failed_unit, memory_order_acquire) == UINT32_MAX)) {
+    return EERIE_OK;
+  }
+  if (err) *err = job->error;
+  return job->failure;
+}
+
+// ---- Groups ------------------------------------------------------------------------------------
+
+static inline bool is_dispatch(const ee_hal_command_t *command) {
+  return command->kind == EE_HAL_COMMAND_DISPATCH ||
+         command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
+}
+
+// Nanoseconds that a command takes one thread. Those of an indirect dispatch are known when it
+// runs.
+static uint64_t command_ns(const ee_hal_command_t *command) {
+  uint64_t ns = 0;
+  if (command->kind == EE_HAL_COMMAND_DISPATCH) {
+    ns = estimate(cost_of(command->executable, command->function),
+                  product(command->workgroup_count));
+  } else if (!is_dispatch(command) && command->target.size != UINT64_MAX) {
+    ns = command->target.size / BYTES_PER_NS + 1;
+  }
+  return ns ? ns : UNKNOWN_NS;
+}
+
+static inline eerie_status_t run_here(submission_t *submission, const ee_hal_command_t *command,
+                                      eerie_error_t *err) {
+  return ee_cpu_command_run(&submission->device->base.base, command, submission->table,
+                            &submission->scratch, err);
+}
+
+// All of a command on this thread, measured now and then.
+static eerie_status_t run_measured(submission_t *submission, const ee_hal_command_t *command,
+                                   uint64_t ns, eerie_error_t *err) {
+  cost_t *cost = command->kind == EE_HAL_COMMAND_DISPATCH
+                     ? cost_of(command->executable, command->function)
+                     : NULL;
+  if (!should_measure(cost, ns)) return run_here(submission, command, err);
+  const int64_t begin_ns = ee_port_time_ns();
+  const eerie_status_t status = run_here(submission, command, err);
+  learn(cost, ee_port_time_ns() - begin_ns, product(command->workgroup_count));
+  return status;
+}
+
+// Adds a command to the job; one that carries nothing to do adds nothing.
+static eerie_status_t job_add(job_t *job, const ee_hal_command_t *command, eerie_error_t *err) {
+  if (!is_dispatch(command) || command->executable->kernels) {
+    add_command(job, command);
+    return EERIE_OK;
+  }
+  uint32_t counts[3];
+  memcpy(counts, command->workgroup_count, sizeof counts);
+  if (command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT) {
+    EE_TRY(ee_cpu_dispatch_counts(command, job->table, counts, err));
+  }
+  const ee_cpu_arguments_t arguments = {
+      &job->bindings[job->argument_count],
+      &job->sizes[job->argument_count],
+      &job->access[job->argument_count],
+  };
+  EE_TRY(ee_cpu_dispatch_resolve(command, counts, job->table, &arguments,
+                                 &job->entries[job->entry_count].dispatch, err));
+  job->argument_count += command->binding_count;
+  return add_dispatch(job, (const ee_cpu_executable_t *)command->executable, 0, err);
+}
+
+static bool job_has_room(const job_t *job, const ee_hal_command_t *command) {
+  return job->entry_count < MAX_ENTRIES &&
+         job->argument_count + command->binding_count <= MAX_ARGUMENTS;
+}
+
+// Commands from `command` up to `end`, not included. What stands before one that cannot be run is
+// run, as in order it would have been.
+static eerie_status_t run_shared(submission_t *submission, const ee_hal_command_t *command,
+                                 const ee_hal_command_t *end, uint32_t wake, eerie_error_t *err) {
+  job_t job;
+  eerie_status_t added = EERIE_OK;
+  while (command != end && added == EERIE_OK) {
+    job_begin(&job, submission->device, submission->table);
+    eerie_error_t cause;
+    cause.message[0] = 0;
+    while (command != end && added == EERIE_OK && job_has_room(&job, command)) {
+      added = job_add(&job, command, &cause);
+      command = command->next;
+    }
+    EE_TRY(job_run(submission, &job, wake, err));
+    if (added != EERIE_OK && err) *err = cause;
+    wake = 0;
+  }
+  return added;
+}
+
+static eerie_status_t run_group(submission_t *submission, const ee_hal_command_t *command,
+                                const ee_hal_command_t *end, eerie_error_t *err) {
+  uint64_t ns = 0;
+  for (const ee_hal_command_t *one = command; one != end; one = one->next)
+    ns += command_ns(one);
+  uint32_t wake;
+  if (ee_workers_pay(submission->device->workers, ns, &wake) && submission_enter(submission)) {
+    return run_shared(submission, command, end, wake, err);
+  }
+  for (; command != end; command = command->next) {
+    EE_TRY(run_measured(submission, command, ns, err));
+  }
+  return EERIE_OK;
+}
+
+// Of a kernel that was never run the first workgroup is done here, to know what they cost.
+static eerie_status_t run_unknown(submission_t *submission, const ee_hal_command_t *command,
+                                  eerie_error_t *err) {
+  job_t job;
+  job_begin(&job, submission->device, submission->table);
+  EE_TRY(job_add(&job, command, err));
+  if (!job.unit_count) return EERIE_OK;
+  entry_t *entry = &job.entries[0];
+  EE_TRY(ee_cpu_scratch_reserve(&submission->device->base.base, &submission->scratch,
+                                entry->local_size, err));
+  ee_participant_t caller = {.scratch = submission->scratch};
+  // As long as it takes to learn something: the first is slow, its code and data are cold.
+  const uint64_t all = entry->workgroup_count;
+  uint64_t done = 0, ns = 0;
+  uint32_t wake;
+  entry->first_unit = 0;
+  entry->grain = 1;
+  entry->unit_count = 1;
+  do {
+    entry->first_workgroup = done++;
+    run_units(&job, 0, 1, &caller);
+    if (atomic_load_explicit(&job.failed_unit, memory_order_relaxed) != UINT32_MAX) {
+      if (err) *err = job.error;
+      return job.failure;
+    }
+    ns = estimate(entry->cost, all - done);
+    // Asked only now and then: each question counts as work that was not shared.
+  } while (done < all &&
+           !((done & (done - 1)) == 0 && ee_workers_pay(submission->device->workers, ns, &wake) &&
+             submission_enter(submission)));
+  if (done == all) return EERIE_OK;
+  const ee_cpu_executable_t *executable = entry->executable;
+  job.entry_count = job.unit_count = 0;
+  EE_TRY(add_dispatch(&job, executable, done, err));
+  return job_run(submission, &job, wake, err);
+}
+
+// A command between two barriers.
+static eerie_status_t run_alone(submission_t *submission, const ee_hal_command_t *command,
+                                eerie_error_t *err) {
+  if (!is_dispatch(command) || command->executable->kernels) {
+    return run_here(submission, command, err);
+  }
+  const cost_t *cost = cost_of(command->executable, command->function);
+  const bool indirect = command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
+  uint32_t counts[3];
+  memcpy(counts, command->workgroup_count, sizeof counts);
+  if (indirect) EE_TRY(ee_cpu_dispatch_counts(command, submission->table, counts, err));
+  const uint64_t workgroups = product(counts);
+  if (EE_LIKELY(workgroups <= 1)) return run_here(submission, command, err);
+  const uint64_t ns = estimate(cost, workgroups);
+  if (!ns && cost) return run_unknown(submission, command, err);
+  uint32_t wake;
+  if (ee_workers_pay(submission->device->workers, ns, &wake) && submission_enter(submission)) {
+    return run_shared(submission, command, command->next, wake, err);
+  }
+  return run_measured(submission, command, ns, err);
+}
+
+// ---- Operations --------------------------------------------------------------------------------
+
+static eerie_status_t run_list(submission_t *submission, eerie_error_t *err) {
+  const ee_hal_command_t *command = submission->table->commands->first;
+  while (command) {
+    const ee_hal_command_t *end = command->next;
+    if (EE_LIKELY(!end || end->after_barrier)) {
+      EE_TRY(run_alone(submission, command, err));
+    } else {
+      while (end && !end->after_barrier)
+        end = end->next;
+      EE_TRY(run_group(submission, command, end, err));
+    }
+    command = end;
+  }
+  return EERIE_OK;
+}
+
+static void submission_end(const submission_t *submission) {
+  if (submission->place) ee_workers_leave(submission->place);
+  ee_cpu_scratch_release(&submission->device->base.base, &submission->scratch);
+}
+
+static eerie_status_t task_run(ee_hal_device_t *base, const ee_hal_operation_t *operation,
+                               eerie_error_t *err) {
+  task_device_t *device = (task_device_t *)base;
+  if (operation->kind != EE_HAL_QUEUE_EXECUTE || !device->workers) {
+    return ee_cpu_run(base, operation, err);
+  }
+  EE_TRY(ee_cpu_commands_check(base, operation, err));
+  submission_t submission = {.device = device, .table = operation};
+  // As "local-sync" does; workers take over what is set here.
+  const uint64_t float_mode = ee_port_float_flush();
+  const eerie_status_t status = run_list(&submission, err);
+  ee_port_float_restore(float_mode);
+  submission_end(&submission);
+  return status;
+}
+
+// A dispatch that no list holds: modules that were compiled to run inline. The mode of the caller's
+// thread is left alone, as "local-sync" does.
+static eerie_status_t task_dispatch(ee_hal_device_t *base, ee_hal_executable_t *executable,
+                                    const ee_hal_dispatch_t *dispatch, eerie_error_t *err) {
+  task_device_t *device = (task_device_t *)base;
+  cost_t *cost = device->workers ? cost_of(executable, dispatch->function) : NULL;
+  const uint64_t workgroups = product(dispatch->workgroup_count);
+  if (!cost || workgroups <= 1) return ee_cpu_dispatch(base, executable, dispatch, err);
+  const uint64_t ns = estimate(cost, workgroups);
+  submission_t submission = {.device = device};
+  uint32_t wake;
+  eerie_status_t status;
+  if (ee_workers_pay(device->workers, ns, &wake) && submission_enter(&submission)) {
+    job_t job;
+    job_begin(&job, device, NULL);
+    job.entries[0].dispatch = *dispatch;
+    status = add_dispatch(&job, (const ee_cpu_executable_t *)executable, 0, err);
+    if (status == EERIE_OK) status = job_run(&submission, &job, wake, err);
+  } else {
+    const bool measure = should_measure(cost, ns);
+    const int64_t begin_ns = measure ? ee_port_time_ns() : 0;
+    status = ee_cpu_dispatch(base, executable, dispatch, err);
+    if (measure) learn(cost, ee_port_time_ns() - begin_ns, workgroups);
+  }
+  submission_end(&submission);
+  return status;
+}
+
+// ---- Executables and devices -------------------------------------------------------------------
+
+static eerie_status_t task_executable_create(ee_hal_device_t *device, ee_str_t format,
+                                             ee_bytes_t data, ee_object_t *data_owner,
+                                             const uint32_t *constants, size_t constant_count,
+                                             ee_hal_executable_t **out_executable,
+                                             eerie_error_t *err) {
+  EE_TRY(ee_cpu_executable_create(device, format, data, data_owner, constants, constant_count,
+                                  out_executable, err));
+  // Without memory for it nothing is shared.
+  ee_cpu_executable_t *executable = (ee_cpu_executable_t *)*out_executable;
+  const size_t size = executable->library->exports.count * sizeof(cost_t);
+  if (size) executable->costs = ee_heap_allocate_zeroed(device->heap, size);
+  return EERIE_OK;
+}
+
+static void task_executable_destroy(ee_hal_executable_t *base) {
+  const ee_cpu_executable_t *executable = (const ee_cpu_executable_t *)base;
+  if (executable->costs) {
+    ee_heap_free(base->device->heap, executable->costs,
+                 executable->library->exports.count * sizeof(cost_t));
+  }
+  ee_cpu_executable_destroy(base);
+}
+
+static bool task_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key, int64_t *out_value) {
+  const task_device_t *device = (const task_device_t *)base;
+  const bool known = ee_cpu_device_query(base, category, key, out_value);
+  if (known && ee_str_equal(key, EE_STR("concurrency")) && device->workers) {
+    *out_value = ee_workers_threads(device->workers);
+  }
+  return known;
+}
+
+static void task_close(ee_hal_device_t *base) {
+  ee_workers_release(((task_device_t *)base)->workers);
+  ee_cpu_device_close(base);
+}
+
+static bool is_task(ee_str_t spec) {
+  const ee_str_t name = EE_STR("local-task");
+  return spec.size >= name.size && memcmp(spec.data, name.data, name.size) == 0;
+}
+
+static bool task_device_info(uint32_t index, ee_hal_device_info_t *out_info) {
+  if (!ee_cpu_driver.device_info(index, out_info)) return false;
+  if (is_task(ee_str_from(out_info->name))) {
+    out_info->description = "the CPU, on the calling thread and others beside it";
+  }
+  return true;
+}
+
+static eerie_status_t start_workers(task_device_t *device, const ee_hal_device_options_t *options,
+                                    eerie_error_t *err) {
+  ee_heap_t *heap = device->base.base.heap;
+  if (options && options->share) {
+    if (options->share->driver != &ee_cpu_task_driver) {
+      return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "device %s has no threads to share",
+                     options->share->name);
+    }
+    device->workers = ((task_device_t *)options->share)->workers;
+    if (device->workers) ee_workers_retain(device->workers);
+    return EERIE_OK;
+  }
+  ee_workers_plan_t plan;
+  EE_TRY(ee_workers_plan(heap, "", options, &plan, err));
+  eerie_status_t status = EERIE_OK;
+  if (plan.threads > 1) status = ee_workers_create(heap, &plan, &device->workers, err);
+  ee_workers_plan_free(heap, &plan);
+  return status;
+}
+
+static eerie_status_t task_open_with(ee_heap_t *heap, ee_str_t spec,
+                                     const ee_hal_device_options_t *options,
+                                     ee_hal_device_t **out_device, eerie_error_t *err) {
+  // Without workers both are the same, and so are the names that both take.
+  ee_hal_device_t *inline_device;
+  EE_TRY(ee_cpu_device_open(heap, spec, &inline_device, err));
+  if (!is_task(spec)) {
+    *out_device = inline_device;
+    return EERIE_OK;
+  }
+  task_device_t *device = ee_heap_allocate_zeroed(heap, sizeof *device);
+  if (!device) {
+    ee_hal_device_release(inline_device);
+    return EE_NO_MEMORY(err, sizeof *device);
+  }
+  ee_hal_device_initialize(&device->base.base, &ee_cpu_task_driver, heap,
+                           ee_str_from(inline_device->name), sizeof *device);
+  ee_hal_device_release(inline_device);
+  ee_port_cpu_data(device->base.features);
+  const eerie_status_t status = start_workers(device, options, err);
+  if (status != EERIE_OK) {
+    ee_hal_device_release(&device->base.base);
+    return status;
+  }
+  *out_device = &device->base.base;
+  return EERIE_OK;
+}
+
+static eerie_status_t task_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                eerie_error_t *err) {
+  return task_open_with(heap, spec, NULL, out_device, err);
+}
+
+const ee_hal_driver_t ee_cpu_task_driver = {
+    .size = sizeof(ee_hal_driver_t),
+    .name = "cpu",
+    .device_info = task_device_info,
+    .device_open = task_open,
+    .device_close = task_close,
+    .query = task_query,
+    .executable_create = task_executable_create,
+    .executable_destroy = task_executable_destroy,
+    .executable_lookup = ee_cpu_executable_lookup,
+    .dispatch_check = ee_cpu_dispatch_check,
+    .run = task_run,
+    .dispatch = task_dispatch,
+    .host_kernels = &ee_cpu_host_kernels,
+    .device_open_with = task_open_with,
+};
+
+#endif
