@@ -66,8 +66,8 @@ class Block(nn.Module):
     def forward(self, x, places):
         """Of the tokens at `places` alone: those before them are in the cache."""
         query, keys, values = self.heads_of(x)
-        self.keys.index_copy_(0, places, keys)
-        self.values.index_copy_(0, places, values)
+        self.keys[places] = keys
+        self.values[places] = values
         distance = places[:, None] - torch.arange(self.keys.shape[0])
         return self.finish(x, query, self.keys, self.values, distance)
 
