@@ -8,6 +8,7 @@ A framework is a module FRAMEWORK_cells.py here, with
 
     TITLE, THEIRS        its name with version, and what IREE's way is
     MODELS               names of models
+    BATCHES              for each model, when not both: whether any batch, in a tuple
     run(way, name, dynamic) -> largest error; way is "ours" or "theirs"; raises where it cannot
 
 PYTHONPATH names the folder that the package is in.
@@ -66,7 +67,7 @@ def run(frameworks: list[str]) -> None:
             continue
         cells = []
         for name in module.MODELS:
-            for dynamic in (False, True):
+            for dynamic in getattr(module, "BATCHES", {}).get(name, (False, True)):
                 found = {way: cell(module, way, name, dynamic) for way in ("ours", "theirs")}
                 cells.append({"model": name, "dynamic": dynamic, **found})
                 print(framework, name, "any batch" if dynamic else "one batch",
