@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect_calls.h"
 #include "json.h"
 #include "model.h"
 #include "needs.h"
@@ -11,7 +12,12 @@
 typedef struct inspect_options {
   bool imports, json;
   const char *disassemble; // NULL: no; "": all
+  ee_cli_inspect_calls_t calls;
 } inspect_options_t;
+
+static bool wants_calls(const inspect_options_t *options) {
+  return options->calls.dispatches || options->calls.memory;
+}
 
 // ---- Constants ---------------------------------------------------------------------------------
 
@@ -466,6 +472,8 @@ static int disassemble(const char *path, const eerie_module_t *module, const cha
 static int inspect_file(eerie_instance_t *instance, const char *path,
                         const inspect_options_t *options, ee_cli_json_t *json) {
   eerie_module_t *module = NULL;
+  if (wants_calls(options) && !options->disassemble)
+    return ee_cli_inspect_calls(&options->calls, path, options->json ? json : NULL);
   int exit_code = ee_cli_load_module(instance, path, &module);
   if (exit_code) return exit_code == EE_CLI_FAILED ? EE_CLI_BAD_INPUT : exit_code;
   if (options->disassemble)
@@ -512,6 +520,19 @@ int eerie_cli_inspect(int argc, char **argv) {
       {"imports", NULL, EE_CLI_SWITCH, &options.imports, "list the functions that it imports"},
       {"disassemble", "FUNCTION", EE_CLI_OPTIONAL, &options.disassemble,
        "print the bytecode of one function or all"},
+      {"dispatches", NULL, EE_CLI_SWITCH, &options.calls.dispatches,
+       "what calls dispatch: kernels with workgroups, bindings,\nbytes and source, as far as the "
+       "module tells"},
+      {"memory", NULL, EE_CLI_SWITCH, &options.calls.memory,
+       "the most memory that calls use, by kind; no kernel is run"},
+      {"function", "NAME", EE_CLI_STRING, &options.calls.model.function,
+       "of --dispatches and --memory: this function alone"},
+      {"input", "VALUE", EE_CLI_STRINGS, &options.calls.model.inputs,
+       "the same: an argument, in order, where shapes are open"},
+      {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &options.calls.model.parameters,
+       "the same: weights outside of the module"},
+      {"device", "NAME", EE_CLI_STRINGS, &options.calls.model.devices,
+       "the same: where; see eerie devices. Default: the first"},
       {"json", NULL, EE_CLI_SWITCH, &options.json, "print JSON: an array, one object a file"},
   };
   const ee_cli_command_t command = {.name = "inspect",
@@ -519,7 +540,8 @@ int eerie_cli_inspect(int argc, char **argv) {
                                     .arguments = "[options] FILE...",
                                     .notes = "Example:\n"
                                              "  eerie inspect mul.vmfb\n"
-                                             "  eerie inspect --disassemble=mul mul.vmfb\n",
+                                             "  eerie inspect --disassemble=mul mul.vmfb\n"
+                                             "  eerie inspect --dispatches --memory mul.vmfb\n",
                                     .options = table,
                                     .option_count = sizeof table / sizeof table[0]};
   ee_cli_strings_t positional = {0};
@@ -528,5 +550,6 @@ int eerie_cli_inspect(int argc, char **argv) {
     exit_code = inspect(&options, positional.count ? &positional : &modules);
   ee_cli_strings_free(&positional);
   ee_cli_strings_free(&modules);
+  ee_cli_model_options_free(&options.calls.model);
   return ee_cli_flush_stdout(exit_code);
 }

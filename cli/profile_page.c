@@ -38,7 +38,8 @@ static const char script[] =
     "const depths=D.tracks.map((t,i)=>1+Math.max(0,...D.spans.filter(s=>s[0]===i).map(s=>s[1])));\n"
     "const tops=[];let height=22;for(const d of depths){tops.push(height);height+=d*H+P}\n"
     "const end=D.spans.reduce((m,s)=>Math.max(m,s[2]+s[3]),1);\n"
-    "let from=0,to=end;\n"
+    "const calls=D.spans.filter(s=>s[5]===1).map(s=>s[2]).sort((a,b)=>a-b);\n"
+    "let from=calls.length>5?calls[calls.length-5]:0,to=end;\n"
     "const time=n=>n<1e3?n.toFixed(0)+' ns':n<1e6?(n/1e3).toFixed(2)+' us':(n/1e6).toFixed(3)+' "
     "ms';\n"
     "function draw(){const r=devicePixelRatio||1,w=C.clientWidth;C.width=w*r;C.height=height*r;\n"
@@ -259,9 +260,10 @@ static void write_data(const ee_cli_record_t *record, size_t first, ee_cli_json_
 static void append_chart(const ee_cli_record_t *record, size_t first, ee_cli_text_t *out) {
   ee_cli_json_t json = {.compact = true};
   write_data(record, first, &json);
-  ee_cli_text_string(out, "<h2>Calls</h2>\n<p>Wheel: closer; drag: along; double click: all.</p>\n"
-                          "<canvas id=\"flame\"></canvas><div id=\"tip\"></div>\n"
-                          "<script id=\"data\" type=\"application/json\">");
+  ee_cli_text_string(
+      out, "<h2>Calls</h2>\n<p>The last five; wheel: closer; drag: along; double click: all.</p>\n"
+           "<canvas id=\"flame\"></canvas><div id=\"tip\"></div>\n"
+           "<script id=\"data\" type=\"application/json\">");
   if (json.text.failed) out->failed = true;
   for (size_t i = 0; i < json.text.size; ++i) {
     if (json.text.data[i] == '<')
