@@ -53,8 +53,15 @@ static void shrink(ee_hal_pool_t *pool, size_t extra, size_t allowed) {
   }
 }
 
+// Keeps a block that was in use, or gives it back where the bound is passed: what is allocated
+// while the flag is taken comes on top of what waits.
 static inline void put(ee_hal_pool_t *pool, uint32_t index, ee_hal_pool_block_t *block,
                        size_t size) {
+  if (EE_UNLIKELY(pool->live + pool->waiting > allowed_bytes(pool))) {
+    pool->live -= size;
+    ee_heap_free(pool->heap, block, size);
+    return;
+  }
   block->size = size;
   block->next = pool->free[index];
   pool->free[index] = block;
@@ -62,38 +69,22 @@ static inline void put(ee_hal_pool_t *pool, uint32_t index, ee_hal_pool_block_t 
   pool->live -= size;
 }
 
-// Takes in what came while the flag was taken.
+// Counts what was allocated and given back past the lists.
+static inline void catch_up(ee_hal_pool_t *pool) {
 #if EERIE_THREADS
-static EE_COLD void catch_up_now(ee_hal_pool_t *pool) {
-  pool->live += atomic_exchange_explicit(&pool->missed, 0, memory_order_acquire);
+  if (EE_LIKELY(ee_load_relaxed(&pool->missed) == 0)) return;
+  // Modulo 2^n, as more may have been given back than allocated.
+  pool->live += atomic_exchange_explicit(&pool->missed, 0, memory_order_relaxed);
   if (pool->live > pool->peak) pool->peak = pool->live;
-  ee_hal_pool_block_t *block =
-      atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
-  while (block) {
-    ee_hal_pool_block_t *next = block->next;
-    uint32_t index = 0;
-    size_t size = 0;
-    (void)class_of(block->size, &index, &size); // which has a class, or it were not here
-    put(pool, index, block, size);
-    block = next;
-  }
-}
-static inline void catch_up(ee_hal_pool_t *pool) {
-  if (EE_UNLIKELY(ee_load_relaxed(&pool->missed) || ee_load_relaxed(&pool->returned))) {
-    catch_up_now(pool);
-  }
-}
 #else
-static inline void catch_up(ee_hal_pool_t *pool) {
   (void)pool;
-}
 #endif
+}
 
 void ee_hal_pool_initialize(ee_hal_pool_t *pool, ee_heap_t *heap) {
   memset(pool, 0, sizeof *pool);
   pool->heap = heap;
   ee_atomic_init(&pool->busy, 0u);
-  ee_atomic_init(&pool->returned, NULL);
   ee_atomic_init(&pool->missed, 0);
 }
 
@@ -162,17 +153,14 @@ void ee_hal_pool_free(ee_hal_pool_t *pool, void *memory, size_t size) {
     ee_heap_free(pool->heap, memory, size);
     return;
   }
-  ee_hal_pool_block_t *block = memory;
-  block->size = size;
 #if EERIE_THREADS
   if (EE_UNLIKELY(!try_lock(pool))) {
-    block->next = ee_load_relaxed(&pool->returned);
-    while (!ee_compare_exchange(&pool->returned, &block->next, block)) {
-    }
+    ee_heap_free(pool->heap, memory, size);
+    ee_fetch_add_relaxed(&pool->missed, 0 - size);
     return;
   }
 #endif
   catch_up(pool);
-  put(pool, index, block, size);
+  put(pool, index, memory, size);
   unlock(pool);
 }

@@ -8,9 +8,9 @@
 // number of live bytes seen by more than EERIE_POOL_SLACK, so calls with ever new shapes do not let
 // memory grow.
 //
-// Threads: one flag guards the lists, held for a few instructions, and nobody waits for it: an
-// allocation that finds it taken goes to the heap, a block freed at that moment goes on a stack
-// that the next holder empties.
+// Threads: one flag guards the lists, held for a few instructions, and nobody waits for it: who
+// finds it taken goes to the heap. Its holder may be kept from running for long, so what others
+// free in the meantime must not wait for it.
 #ifndef EE_HAL_POOL_H_
 #define EE_HAL_POOL_H_
 
@@ -27,11 +27,10 @@ typedef struct ee_hal_pool_block {
 typedef struct ee_hal_pool {
   ee_heap_t *heap;
   EE_ATOMIC(uint32_t) busy;
-  EE_ATOMIC(ee_hal_pool_block_t *) returned; // freed while the flag was taken
-  EE_ATOMIC(size_t) missed;                  // bytes allocated while the flag was taken
-  size_t live;                               // bytes of classes in use
-  size_t waiting;                            // bytes in `free`
-  size_t peak;                               // highest `live`
+  EE_ATOMIC(size_t) missed; // bytes allocated less bytes freed while the flag was taken
+  size_t live;              // bytes of classes in use
+  size_t waiting;           // bytes in `free`
+  size_t peak;              // highest `live`
   ee_hal_pool_block_t *free[EE_HAL_POOL_CLASSES];
 } ee_hal_pool_t;
 

@@ -84,16 +84,18 @@ static void gives_waiting_blocks_back_before_it_fails(void) {
 }
 
 #if EERIE_THREADS
+enum { LARGEST = 64 << 7, HELD = 3, THREADS = 4 };
+
 static void *hammer(void *user) {
   ee_hal_pool_t *pool = user;
   for (int i = 0; i < 20000; ++i) {
-    size_t sizes[3];
-    char *blocks[3];
-    for (int j = 0; j < 3; ++j) {
-      blocks[j] = ee_hal_pool_allocate(pool, (size_t)(64 << (i + j) % 5), &sizes[j]);
-      if (blocks[j]) memset(blocks[j], i, sizes[j]);
+    size_t sizes[HELD];
+    char *blocks[HELD];
+    for (int j = 0; j < HELD; ++j) {
+      blocks[j] = ee_hal_pool_allocate(pool, (size_t)(64 << (i + j) % 8), &sizes[j]);
+      if (blocks[j]) memset(blocks[j], i, 64);
     }
-    for (int j = 0; j < 3; ++j) {
+    for (int j = 0; j < HELD; ++j) {
       if (blocks[j]) ee_hal_pool_free(pool, blocks[j], sizes[j]);
     }
   }
@@ -105,14 +107,44 @@ static void serves_threads_at_once(void) {
   fixture_heap(&f);
   ee_hal_pool_t pool;
   ee_hal_pool_initialize(&pool, &f.heap);
-  pthread_t threads[4];
-  for (int i = 0; i < 4; ++i)
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; ++i)
     pthread_create(&threads[i], NULL, hammer, &pool);
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < THREADS; ++i)
     pthread_join(threads[i], NULL);
+  CHECK_EQ_INT(pool.live + atomic_load(&pool.missed), 0);
+  CHECK(pool.waiting <= (size_t)(THREADS * HELD * LARGEST) + EERIE_POOL_SLACK);
   ee_hal_pool_trim(&pool);
   CHECK_EQ_INT(atomic_load(&f.live), 0);
   ee_hal_pool_deinitialize(&pool);
+}
+
+// As if a thread had been kept from running between taking the flag and giving it back.
+static void does_not_grow_while_the_flag_is_taken(void) {
+  fixture_t f;
+  fixture_heap(&f);
+  ee_hal_pool_t pool;
+  ee_hal_pool_initialize(&pool, &f.heap);
+  size_t size;
+  void *before = ee_hal_pool_allocate(&pool, LARGEST, &size);
+  atomic_store(&pool.busy, 1u);
+  f.heap.limit = 4 * LARGEST;
+  for (int i = 0; i < 1000; ++i) {
+    void *block = ee_hal_pool_allocate(&pool, LARGEST, &size);
+    if (!CHECK(block != NULL)) break;
+    ee_hal_pool_free(&pool, block, size);
+  }
+  void *during = ee_hal_pool_allocate(&pool, LARGEST, &size);
+  CHECK(during != NULL);
+  ee_hal_pool_free(&pool, before, size);
+  atomic_store(&pool.busy, 0u);
+  // The count is right again: nothing is in use.
+  ee_hal_pool_free(&pool, during, size);
+  CHECK_EQ_INT(pool.live, 0);
+  CHECK(pool.waiting <= LARGEST + EERIE_POOL_SLACK);
+  CHECK(pool.peak <= 2 * LARGEST);
+  ee_hal_pool_deinitialize(&pool);
+  CHECK_EQ_INT(atomic_load(&f.live), 0);
 }
 #endif
 
@@ -124,6 +156,7 @@ int main(int argc, char **argv) {
     RUN(gives_waiting_blocks_back_before_it_fails),
 #if EERIE_THREADS
     RUN(serves_threads_at_once),
+    RUN(does_not_grow_while_the_flag_is_taken),
 #endif
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
