@@ -3,8 +3,10 @@
     python bench/run.py [--build build/release] [--rounds 9] [--out out/bench.json]
 
 Calls:   one call of a function, Eerie's (call.c) and IREE's (iree-benchmark-module), alternating.
+Python:  the same call by the Python package, and what it takes more than from C.
 Starts:  a whole process from start to printed result, `eerie run` and `iree-run-module`, alternating.
 Sizes:   of the stripped library and command.
+With --sustained: calls from several threads for that long instead (sustained.c); no peer.
 Times are the minimum and the median over the rounds; a ratio is Eerie's time by the peer's. Nothing
 fails here: the numbers are for reading, docs/benchmarks.md says how.
 """
@@ -106,6 +108,24 @@ def measure_natives(program, modules, rounds, seconds):
            "ours": {"min": min(ours), "median": statistics.median(ours), "all": ours}}
 
 
+def measure_python(program, build, modules, rounds, seconds):
+    """The same call from Python; what it costs more than from C is a row of its own."""
+    if not (build / "python/eerie").is_dir():
+        return  # built without it
+    environment = dict(os.environ, PYTHONPATH=str(build / "python"))
+    ours, theirs = [], []
+    for _ in range(rounds):
+        done = json.loads(run([sys.executable, ROOT / "bench/call.py", modules / "mul.vmfb", "mul",
+                               seconds], env=environment))
+        ours.append((done["real_ns"], done["cpu_ns"]))
+        theirs.append(call_ours(program, modules / "mul.vmfb", "mul", ["4xf32=1", "4xf32=1"], seconds))
+    for unit, which in (("ns", 0), ("ns of CPU", 1)):
+        mine, other = [t[which] for t in ours], [t[which] for t in theirs]
+        more = [a - b for a, b in zip(mine, other)]
+        yield {"name": "mul from Python more than from C, %s, at most 2000" % unit, "unit": unit,
+               "ours": {"min": min(mine) - min(other), "median": statistics.median(more), "all": more}}
+
+
 # ---- Starts ------------------------------------------------------------------------------------
 
 def measure_starts(program, build, tools, modules, rounds):
@@ -147,6 +167,20 @@ def measure_sizes(build, folder):
         yield {"name": "size: " + name, "unit": "bytes", "ours": size, "bar_bytes": bar * 1024}
 
 
+def measure_sustained(program, modules, seconds, threads):
+    """Prints latencies and memory of threads that call for `seconds`."""
+    found = json.loads(run([program, modules, seconds, threads]))
+    print("%d calls from %d threads in %g s" % (found["calls"], threads, seconds))
+    print("latency, ns:  median %.0f, p99 %.0f, p99.9 %.0f (%.1f times the median), longest %d" % (
+        found["median_ns"], found["p99_ns"], found["p999_ns"],
+        found["p999_ns"] / found["median_ns"], found["max_ns"]))
+    print("most memory of the runtime: %d bytes after a tenth of the time, %d at the end" % (
+        found["peak_bytes_at_a_tenth"], found["peak_bytes"]))
+    print("resident: %d KB after a tenth of the time, %d at the end" % (
+        found["resident_kb_at_a_tenth"], found["resident_kb"]))
+    return found
+
+
 def row(name, unit, ours, theirs, bar):
     return {"name": name, "unit": unit, "bar": bar,
             "ours": {"min": min(ours), "median": statistics.median(ours), "all": ours},
@@ -182,15 +216,22 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.2, help="of each measurement")
+    parser.add_argument("--sustained", type=float, metavar="SECONDS")
+    parser.add_argument("--threads", type=int, default=8, help="of --sustained")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/bench.json")
     options = parser.parse_args()
     build, tools, modules = options.build.resolve(), peer_tools(), compile_modules()
+    linked = ["-L", build, "-leerie", "-Wl,-rpath," + str(build)]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        program = compile_program("call", folder, "-L", build, "-leerie",
-                                  "-Wl,-rpath," + str(build))
+        if options.sustained:
+            program = compile_program("sustained", folder, *linked, "-lm", "-lpthread")
+            measure_sustained(program, modules, options.sustained, options.threads)
+            return
+        program = compile_program("call", folder, *linked)
         rows = list(measure_calls(program, tools, modules, options.rounds, options.seconds))
         rows += measure_natives(program, modules, options.rounds, options.seconds)
+        rows += measure_python(program, build, modules, options.rounds, options.seconds)
         rows += measure_starts(compile_program("start", folder), build, tools, modules, options.rounds)
         rows += measure_sizes(build, folder)
     show(rows)

@@ -66,12 +66,10 @@ def _theirs(estimator, folder: pathlib.Path, batch):
     import onnx_cells
     import skl2onnx
     from skl2onnx.common.data_types import FloatTensorType
-    inputs = [("x", FloatTensorType([batch, estimator.n_features_in_]))]
-    try:  # not every classifier of it has that option
-        proto = skl2onnx.to_onnx(estimator, initial_types=inputs, target_opset=18,
-                                 options={id(estimator): {"zipmap": False}})
-    except Exception:  # skl2onnx raises it bare
-        proto = skl2onnx.to_onnx(estimator, initial_types=inputs, target_opset=18)
+    options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "classes_") else None
+    proto = skl2onnx.to_onnx(
+        estimator, initial_types=[("x", FloatTensorType([batch, estimator.n_features_in_]))],
+        options=options, target_opset=18)
     path = folder / "model.onnx"
     path.write_bytes(proto.SerializeToString())
     return onnx_cells.by_theirs(path)
