@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench bench-import install size lint soak clean
+.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench bench-import bench-sustained install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -73,6 +73,12 @@ bench: setup-demo build ## time and size against the peers
 
 bench-import: setup-test build ## time from ONNX to a module beside the compiler's own importer
 	@$(VENV)/bin/python bench/import.py
+
+# Of bench-sustained.
+SECONDS ?= 3600
+
+bench-sustained: setup-demo build ## calls from eight threads for SECONDS (3600): latencies, growth of memory
+	@$(VENV)/bin/python bench/run.py --sustained $(SECONDS)
 
 install: build ## into PREFIX (default /usr/local), below DESTDIR when that is set
 	@cmake --install build/release --prefix "$(PREFIX)"
