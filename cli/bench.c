@@ -133,7 +133,7 @@ static int open_own(const bench_options_t *options, const point_t *point, field_
   contender->options = options->model;
   contender->options.modules = none;
   contender->options.devices = none;
-  contender->threads = point->threads;
+  contender->threads = contender->options.threads = point->threads;
   contender->cold = point->cold;
   if (point->function) contender->options.function = point->function;
   const bool swept = point->device != NULL;
@@ -449,7 +449,8 @@ int eerie_cli_bench(int argc, char **argv) {
       {"min-time", "SECONDS", EE_CLI_REAL, &options.min_time,
        "how long to go on at least, each contender; default 1, with\n--repetitions 0"},
       {"rounds", "N", EE_CLI_NUMBER, &options.rounds, "turns that the contenders take; default 10"},
-      {"threads", "N,...", EE_CLI_STRING, &options.threads, "threads of the device"},
+      {"threads", "N,...", EE_CLI_STRING, &options.threads,
+       "threads that work on a call, of local-task"},
       {"caches", "HOW,...", EE_CLI_STRING, &options.caches,
        "warm (default), or cold: caches are filled with other\nmemory before each call"},
       {"against", "RUNTIME", EE_CLI_STRINGS, &options.against,

@@ -80,15 +80,19 @@ static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *p
 
 // ---- Devices -----------------------------------------------------------------------------------
 
-static int open_devices(const ee_cli_strings_t *names, ee_cli_model_t *model) {
+static int open_devices(const ee_cli_model_options_t *options, ee_cli_model_t *model) {
+  const ee_cli_strings_t *const names = &options->devices;
+  const eerie_device_options_t device_options = {.threads = (size_t)options->threads};
+  // Who asks for threads asks for the device that has them.
+  const char *const first = options->threads ? "local-task" : NULL;
   eerie_error_t err = {0};
   const size_t count = names->count ? names->count : 1;
   model->devices = calloc(count, sizeof(eerie_device_t *));
   if (!model->devices) return out_of_memory();
   for (size_t i = 0; i < count; ++i) {
-    const char *const name = names->count ? names->items[i] : NULL;
+    const char *const name = names->count ? names->items[i] : first;
     const eerie_status_t status =
-        eerie_device_open(model->instance, name, &model->devices[i], &err);
+        eerie_device_open_with(model->instance, name, &device_options, &model->devices[i], &err);
     if (status == EERIE_NOT_FOUND || status == EERIE_INVALID_ARGUMENT)
       return ee_cli_fail_error(EE_CLI_INCOMPATIBLE, &err);
     if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
@@ -182,7 +186,7 @@ int ee_cli_model_load(const ee_cli_model_options_t *options, const ee_cli_string
   exit_code = load_modules(&options->modules, positional, model);
   if (!exit_code)
     exit_code = ee_cli_parameters_open(model->instance, &options->parameters, &model->parameters);
-  if (!exit_code) exit_code = open_devices(&options->devices, model);
+  if (!exit_code) exit_code = open_devices(options, model);
   if (!exit_code) exit_code = add_plugins(&options->plugins, model);
   return exit_code;
 }

@@ -13,6 +13,7 @@ typedef struct ee_cli_model_options {
   const char *module_mode;
   uint64_t wait_limit_ms, step_limit, memory_limit_mb;
   bool no_native;
+  uint64_t threads;                 // of devices that have some; 0: as the device thinks
   const eerie_observer_t *observer; // of the instance from its first moment on; NULL: none
 } ee_cli_model_options_t;
 

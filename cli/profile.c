@@ -223,6 +223,8 @@ int eerie_cli_profile(int argc, char **argv) {
        "write a page with a flame chart and the hottest kernels"},
       {"fill", "HOW", EE_CLI_STRING, &options.fill_name,
        "arguments where no --input is given and shapes are fixed:\nrandom (default) or zero"},
+      {"threads", "N", EE_CLI_NUMBER, &options.model.threads,
+       "threads that work on a call, of local-task"},
       {"warmup", "N", EE_CLI_NUMBER, &options.warmup, "calls before the observed ones; default 5"},
       {"repetitions", "N", EE_CLI_NUMBER, &options.repetitions, "calls to observe"},
       {"min-time", "SECONDS", EE_CLI_REAL, &options.min_time,

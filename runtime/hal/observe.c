@@ -24,21 +24,20 @@ void ee_hal_observe_submit(const ee_heap_t *heap, ee_hal_operation_kind_t kind, 
   ee_hal_observe_span(heap, EE_HAL_EVENT_SUBMIT, name, 0, begin_ns);
 }
 
-void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *command,
+void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *command, uint32_t worker,
                             int64_t begin_ns) {
-  const uint64_t size = command->target.size == UINT64_MAX ? 0 : command->target.size;
+  ee_hal_event_t event = {.kind = EE_HAL_EVENT_TRANSFER,
+                          .worker = worker,
+                          .begin_ns = begin_ns,
+                          .end_ns = ee_port_time_ns()};
+  if (command->target.size != UINT64_MAX) event.size = command->target.size;
   switch (command->kind) {
-  case EE_HAL_COMMAND_FILL:
-    ee_hal_observe_span(heap, EE_HAL_EVENT_TRANSFER, "fill", size, begin_ns);
-    break;
-  case EE_HAL_COMMAND_UPDATE:
-    ee_hal_observe_span(heap, EE_HAL_EVENT_TRANSFER, "update", size, begin_ns);
-    break;
-  case EE_HAL_COMMAND_COPY:
-    ee_hal_observe_span(heap, EE_HAL_EVENT_TRANSFER, "copy", size, begin_ns);
-    break;
-  default: break; // dispatches are told by who runs them
+  case EE_HAL_COMMAND_FILL: event.name = "fill"; break;
+  case EE_HAL_COMMAND_UPDATE: event.name = "update"; break;
+  case EE_HAL_COMMAND_COPY: event.name = "copy"; break;
+  default: return;
   }
+  ee_hal_observe_event(heap, &event);
 }
 
 // ---- Memory ------------------------------------------------------------------------------------

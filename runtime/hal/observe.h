@@ -81,8 +81,9 @@ EE_COLD void ee_hal_observe_span(const ee_heap_t *heap, ee_hal_event_kind_t kind
                                  uint64_t size, int64_t begin_ns);
 EE_COLD void ee_hal_observe_submit(const ee_heap_t *heap, ee_hal_operation_kind_t kind,
                                    int64_t begin_ns);
+// A command that `worker` has run; dispatches are told by who runs them.
 EE_COLD void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *command,
-                                    int64_t begin_ns);
+                                    uint32_t worker, int64_t begin_ns);
 EE_COLD void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind);
 EE_COLD void ee_hal_observe_free(ee_hal_buffer_t *buffer);
 EE_COLD void ee_hal_observe_move(ee_hal_buffer_t *storage);
@@ -104,13 +105,13 @@ static inline void ee_hal_observe_result(ee_hal_buffer_t *buffer) {
 
 #else
 
-#define ee_hal_observe_begin(heap)                        ((void)(heap), (int64_t)0)
-#define ee_hal_observe_skips(heap)                        false
-#define ee_hal_observe_span(heap, kind, name, size, from) ((void)0)
-#define ee_hal_observe_submit(heap, kind, from)           ((void)0)
-#define ee_hal_observe_command(heap, command, from)       ((void)0)
-#define ee_hal_observe_buffer(buffer, heap, kind)         ((void)0)
-#define ee_hal_observe_result(buffer)                     ((void)0)
+#define ee_hal_observe_begin(heap)                          ((void)(heap), (int64_t)0)
+#define ee_hal_observe_skips(heap)                          false
+#define ee_hal_observe_span(heap, kind, name, size, from)   ((void)0)
+#define ee_hal_observe_submit(heap, kind, from)             ((void)0)
+#define ee_hal_observe_command(heap, command, worker, from) ((void)0)
+#define ee_hal_observe_buffer(buffer, heap, kind)           ((void)0)
+#define ee_hal_observe_result(buffer)                       ((void)0)
 
 #endif
 

@@ -316,7 +316,7 @@ static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operati
        command = command->next) {
     const int64_t begin_ns = ee_hal_observe_begin(device->heap);
     status = ee_cpu_command_run(device, command, operation, &scratch, err);
-    if (begin_ns) ee_hal_observe_command(device->heap, command, begin_ns);
+    if (begin_ns) ee_hal_observe_command(device->heap, command, 0, begin_ns);
   }
   ee_port_float_restore(float_mode);
   ee_cpu_scratch_release(device, &scratch);

@@ -205,13 +205,15 @@ static void run_dispatch_units(job_t *job, entry_t *entry, uint32_t first, uint3
   fail(job, first + (uint32_t)(done / entry->grain), EERIE_INTERNAL, &error);
 }
 
-static void run_command_unit(job_t *job, const entry_t *entry) {
+static void run_command_unit(job_t *job, const entry_t *entry, uint32_t worker) {
   ee_hal_device_t *device = &job->device->base.base;
   ee_cpu_scratch_t scratch = {0};
   eerie_error_t error;
   error.message[0] = 0;
+  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
   const eerie_status_t status =
       ee_cpu_command_run(device, entry->command, job->table, &scratch, &error);
+  if (begin_ns) ee_hal_observe_command(device->heap, entry->command, worker, begin_ns);
   ee_cpu_scratch_release(device, &scratch);
   if (EE_UNLIKELY(status != EERIE_OK)) fail(job, entry->first_unit, status, &error);
 }
@@ -226,7 +228,7 @@ static void run_units(void *user, uint32_t first, uint32_t count, ee_participant
     const uint32_t now = count < left ? count : left;
     if (EE_UNLIKELY(is_pointless(job, first))) return;
     if (entry->command) {
-      run_command_unit(job, entry);
+      run_command_unit(job, entry, participant->index);
     } else {
       run_dispatch_units(job, entry, first, now, participant);
     }
@@ -331,8 +333,12 @@ static uint64_t command_ns(const ee_hal_command_t *command) {
 
 static inline eerie_status_t run_here(submission_t *submission, const ee_hal_command_t *command,
                                       eerie_error_t *err) {
-  return ee_cpu_command_run(&submission->device->base.base, command, submission->table,
-                            &submission->scratch, err);
+  ee_hal_device_t *device = &submission->device->base.base;
+  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+  const eerie_status_t status =
+      ee_cpu_command_run(device, command, submission->table, &submission->scratch, err);
+  if (begin_ns) ee_hal_observe_command(device->heap, command, 0, begin_ns);
+  return status;
 }
 
 // All of a command on this thread, measured now and then.

@@ -6,6 +6,7 @@
 // generation differs; and what it reads of a job after it took a unit stays as it is until the unit
 // is reported as done. So a job's fields need no lock, and its place is used again at once.
 #include "drivers/cpu/workers.h"
+#include "hal/observe.h"
 
 #if EERIE_THREADS
 
@@ -349,7 +350,11 @@ void ee_workers_run(ee_job_t *job, uint32_t units, ee_units_t function, void *us
   job->own += own;
   job->total += units;
   if (atomic_fetch_add_explicit(&job->finished, own, memory_order_acq_rel) + own != units) {
+    const int64_t begin_ns = ee_hal_observe_begin(job->workers->heap);
     wait_until_done(job);
+    if (begin_ns) {
+      ee_hal_observe_span(job->workers->heap, EE_HAL_EVENT_WAIT, "workers", 0, begin_ns);
+    }
   }
 }
 
