@@ -78,8 +78,8 @@ typedef struct ee_cli_import_result {
 } ee_cli_import_result_t;
 int ee_cli_import_read_result(const char *path, ee_cli_import_result_t *out_result);
 
-// Whether a source has to be imported before the compiler can have it, as its name or being a
-// folder tells.
+// Whether a source has to be imported before the compiler can have it, as its name, its first bytes
+// or being a folder tells.
 bool ee_cli_import_takes(const char *source);
 // The path without ":name" of a function in a Python file.
 void ee_cli_import_path(const char *source, char *out, size_t capacity);

@@ -69,12 +69,24 @@ void ee_cli_import_path(const char *source, char *out, size_t capacity) {
   snprintf(out, capacity, "%.*s", (int)import_path_size(source), source);
 }
 
+// Whether a StableHLO file is what serialize() of jax.export wrote: a flatbuffer around MLIR
+// bytecode, where the compiler takes the bytecode alone, or text. Its first word is an offset below
+// 2^16.
+static bool import_is_serialized(const char *path) {
+  unsigned char head[4] = {1, 1, 1, 1};
+  FILE *file = fopen(path, "rb");
+  const size_t size = file ? fread(head, 1, sizeof head, file) : 0;
+  if (file) fclose(file);
+  return size == sizeof head && head[2] == 0 && head[3] == 0;
+}
+
 bool ee_cli_import_takes(const char *source) {
   static const char *const extensions[] = {".onnx",   ".pt2", ".py",     ".keras", ".h5",
                                            ".tflite", ".pkl", ".pickle", ".joblib"};
   const size_t size = import_path_size(source);
   for (size_t i = 0; i < sizeof extensions / sizeof *extensions; ++i)
     if (import_has_extension(source, size, extensions[i])) return true;
+  if (import_has_extension(source, size, ".stablehlo")) return import_is_serialized(source);
   char model[IMPORT_PATH];
   struct stat info;
   return snprintf(model, sizeof model, "%s/saved_model.pb", source) < (int)sizeof model &&

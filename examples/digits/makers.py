@@ -59,7 +59,7 @@ def pytorch(images: Images, labels, out: pathlib.Path, small: bool) -> Made:
 
 
 def jax(images: Images, labels, out: pathlib.Path, small: bool) -> Made:
-    """Two dense layers, as a StableHLO artifact of jax.export."""
+    """Two dense layers, as an artifact of jax.export."""
     import jax as framework
     import jax.export
     import jax.numpy as jnp
@@ -84,7 +84,7 @@ def jax(images: Images, labels, out: pathlib.Path, small: bool) -> Made:
     exported = jax.export.export(framework.jit(lambda x: scores(weights, x)))(
         framework.ShapeDtypeStruct((batch, 64), jnp.float32))
     path = out / "jax.stablehlo"
-    path.write_bytes(exported.mlir_module_serialized)
+    path.write_bytes(exported.serialize())
     return path, [], lambda pictures: np.asarray(scores(weights, pictures)).argmax(1)
 
 

@@ -233,6 +233,13 @@ class Artifacts(Case):
                 self.check(model, jax_models.mlp, (x,), params, x)
         with self.assertRaisesRegex(eerie.InvalidArgumentError, "dimension 'batch'"):
             eerie.compile(path, dims={"batch": 4})
+        # The command, which may have StableHLO without an importer, sees that this needs one.
+        module = self.folder / "mlp.vmfb"
+        done = subprocess.run(["eerie", "compile", path, "-o", module], capture_output=True, text=True,
+                              env={**os.environ, "EERIE_PYTHON": sys.executable}, timeout=300,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check(eerie.load(module), jax_models.mlp, (x,), params, x)
 
     def test_stablehlo(self):
         params, exported = self.exported(2)
