@@ -166,6 +166,67 @@ class Models(Importing):
         named = {problem.operator: problem.nodes for problem in found}
         self.assertEqual(named, {"ImageDecoder": ["decode"], "RandomUniformLike": ["drawn"]})
 
+    def check_of(self, model):
+        path = self.folder / "net.onnx"
+        path.write_bytes(model.SerializeToString())
+        return {problem.operator: (problem.nodes, problem.reason)
+                for problem in check.check(find_source(str(path)), Options()).problems}
+
+    def test_nested_graphs_are_looked_into(self):
+        """Branches, and functions of the model's own: what is within is named, not what is around."""
+        branches = [helper.make_graph(
+            [helper.make_node(operator, inputs, [result], name=name, **options)], name, [],
+            [helper.make_tensor_value_info(result, TensorProto.FLOAT, [3])])
+            for operator, inputs, result, name, options in (
+                ("RandomUniformLike", ["x"], "t", "drawn", {"seed": 1.0}),
+                ("Relu", ["x"], "e", "fine", {}))]
+        nodes = [helper.make_node("ReduceSum", ["x"], ["s"], keepdims=0),
+                 helper.make_node("Cast", ["s"], ["c"], to=TensorProto.BOOL),
+                 helper.make_node("If", ["c"], ["b"], name="choice", then_branch=branches[0],
+                                  else_branch=branches[1]),
+                 helper.make_node("Noise", ["b"], ["y"], name="call", domain="own")]
+        model = a_model(nodes, [("x", [3])], [("y", [3])], opset=18, domains=["own"])
+        opsets = [helper.make_opsetid("", 18)]
+        model.functions.append(helper.make_function(
+            "own", "Noise", ["a"], ["r"],
+            [helper.make_node("RandomNormalLike", ["a"], ["r"], name="within", seed=1.0)], opsets))
+        found = self.check_of(model)
+        for operator, name in (("RandomUniformLike", "drawn"), ("RandomNormalLike", "within")):
+            (place,), _ = found.pop(operator)
+            self.assertIn(name, place)
+        self.assertEqual(found, {})
+
+    def test_bodies_of_loops_are_looked_into(self):
+        floats = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in "vw"]
+        goes = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in "cd"]
+        body = helper.make_graph(
+            [helper.make_node("Identity", ["c"], ["d"]),
+             helper.make_node("RandomUniformLike", ["v"], ["w"], name="drawn", seed=1.0)], "body",
+            [helper.make_tensor_value_info("i", TensorProto.INT64, []), goes[0], floats[0]],
+            [goes[1], floats[1]])
+        nodes = [helper.make_node("ReduceSum", ["x"], ["s"], keepdims=0),
+                 helper.make_node("Cast", ["s"], ["count"], to=TensorProto.INT64),
+                 helper.make_node("Loop", ["count", "", "x"], ["y"], name="turns", body=body)]
+        found = self.check_of(a_model(nodes, [("x", [3])], [("y", [3])], opset=18))
+        self.assertEqual({name: nodes for name, (nodes, _) in found.items()},
+                         {"RandomUniformLike": ["drawn"]})
+
+    def test_attributes_and_types_that_do_not_lower(self):
+        """Of operators that lower in other forms."""
+        nodes = [helper.make_node("LSTM", ["x", "w", "r"], ["", "y"], name="clipped", hidden_size=2,
+                                  clip=1.0),
+                 helper.make_node("Cast", ["x"], ["u"], name="sixteen", to=TensorProto.UINT16),
+                 helper.make_node("Cast", ["x"], ["i"], name="fine", to=TensorProto.INT32),
+                 helper.make_node("Frobnicate", ["x"], ["odd"], name="odd", domain="made.up")]
+        model = a_model(nodes, [("x", [3, 1, 4]), ("w", [1, 8, 4]), ("r", [1, 8, 2])],
+                        [("y", [1, 1, 2])], domains=["made.up"])
+        for name, kind in (("u", TensorProto.UINT16), ("i", TensorProto.INT32)):
+            model.graph.output.append(helper.make_tensor_value_info(name, kind, [3, 1, 4]))
+        found = self.check_of(model)
+        self.assertEqual({name: nodes for name, (nodes, _) in found.items()},
+                         {"LSTM": ["clipped"], "Cast": ["sixteen"], "made.up.Frobnicate": ["odd"]})
+        self.assertIn("clip", found["LSTM"][1])
+
     def test_spoilt_files(self):
         """Cut and flipped files are refused with a reason, never with another exception."""
         model = a_model([helper.make_node("Gemm", ["x", "w"], ["h"], transB=1),

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 from . import lowering
-from .route import Options, Refusal, import_model
+from .route import ImportFailed, Options, Refusal, import_model
 from .source import Source
 
 # Names of nodes that are listed for an operator.
@@ -36,6 +36,19 @@ class Result:
     notes: list[str]
 
 
+def _later(source: Source, options: Options, folder: str, early=()) -> list[Problem]:
+    """What else does not lower of an ONNX model that is not imported as a whole. What follows on an
+    unknown operator has no types, and is not to blame."""
+    from .onnx import checking
+    known = {problem.operator for problem in early}
+    try:
+        found = checking.problems(source, options, pathlib.Path(folder))
+    except Exception:  # a graph that is none can break anything that looks at it
+        return []
+    return [problem for problem in found if problem.operator not in known and
+            not (early and problem.reason == checking.OPEN)]
+
+
 def check(source: Source, options: Options) -> Result:
     """What of a model does not lower. SourceError: it is none; ImportFailed: no route takes it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -46,8 +59,14 @@ def check(source: Source, options: Options) -> Result:
             from .onnx import checking
             early = checking.unknown_types(source, asked)
             if early:
-                return Result("onnx", early, [])
-        imported = import_model(source, output, asked)
+                return Result("onnx", early + _later(source, asked, folder, early), [])
+        try:
+            imported = import_model(source, output, asked)
+        except ImportFailed:
+            found = _later(source, asked, folder) if source.kind == "onnx" else []
+            if not found:
+                raise
+            return Result("onnx", found, [])
         why = lowering.problem(output, imported.input_type)
         if why is None:
             return Result(imported.route, [], imported.notes)

@@ -1,4 +1,8 @@
-"""Which nodes of an ONNX model do not lower, found by lowering each kind of node by itself."""
+"""Which nodes of an ONNX model do not lower, found by lowering each kind of node by itself.
+
+Nodes of graphs within nodes (branches, bodies of loops) are looked at like others; local functions are
+put in the places where they are called first.
+"""
 from __future__ import annotations
 
 import pathlib
@@ -15,6 +19,7 @@ from . import model as onnx_model
 
 # Nodes whose kind tells nothing by itself.
 _PLAIN = {"Constant", "Identity"}
+OPEN = "the type of its result is not known"
 
 
 def _prepared(source: Source, options: Options) -> onnx_model.Model:
@@ -24,8 +29,7 @@ def _prepared(source: Source, options: Options) -> onnx_model.Model:
     return model
 
 
-def _types(model: onnx_model.Model) -> dict[str, onnx.TypeProto]:
-    graph = model.proto.graph
+def _types(model: onnx_model.Model, graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
     types = {value.name: value.type for value in (*graph.value_info, *graph.input, *graph.output)}
     for initializer in graph.initializer:
         types[initializer.name] = helper.make_tensor_type_proto(
@@ -49,12 +53,26 @@ def operator(node: onnx.NodeProto) -> str:
     return f"{node.domain}.{node.op_type}" if node.domain else node.op_type
 
 
+def _graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [attribute.g for attribute in node.attribute
+            if attribute.type == onnx.AttributeProto.GRAPH]
+
+
+def _with_inner(nodes):
+    """The nodes, each followed by those of the graphs within it."""
+    for node in nodes:
+        yield node
+        for graph in _graphs(node):
+            yield from _with_inner(graph.node)
+
+
 def unknown_types(source: Source, options: Options) -> list[Problem]:
     """Nodes that no operator of ONNX stands behind, and values that are no numbers."""
     model = onnx_model.load(source.path)
     functions = {(function.domain, function.name) for function in model.proto.functions}
     found: dict[str, Problem] = {}
-    for node in model.proto.graph.node:
+    bodies = [node for function in model.proto.functions for node in function.node]
+    for node in _with_inner([*model.proto.graph.node, *bodies]):
         if (node.domain, node.op_type) in functions:
             continue
         if not onnx.defs.has(node.op_type, "" if node.domain == "ai.onnx" else node.domain):
@@ -93,14 +111,19 @@ def _alone(model: onnx_model.Model, types, node: onnx.NodeProto) -> onnx.ModelPr
 
 def _kinds(model: onnx_model.Model) -> dict[bytes, tuple[onnx.ModelProto | None, list]]:
     """A model of one node for each kind of node, and the nodes of that kind."""
-    types = _types(model)
     kinds: dict[bytes, tuple[onnx.ModelProto | None, list]] = {}
-    for node in model.proto.graph.node:
-        if node.op_type in _PLAIN:
-            continue
-        alone = _alone(model, types, node)
-        key = _signature(alone, node)
-        kinds.setdefault(key, (alone, []))[1].append(node)
+
+    def visit(graph: onnx.GraphProto, outside: dict[str, onnx.TypeProto]) -> None:
+        types = {**outside, **_types(model, graph)}
+        for node in graph.node:
+            if node.op_type in _PLAIN:
+                continue
+            for inner in _graphs(node):
+                visit(inner, types)
+            alone = _alone(model, types, node)
+            kinds.setdefault(_signature(alone, node), (alone, []))[1].append(node)
+
+    visit(model.proto.graph, {})
     return kinds
 
 
@@ -150,12 +173,26 @@ def _blame(kinds: list, folder: pathlib.Path) -> list[tuple[list, str]]:
     return _blame(kinds[:middle], folder) + _blame(kinds[middle:], folder)
 
 
+def _outer(found: list[tuple[list, str]]) -> list[tuple[list, str]]:
+    """Without nodes that are to blame only for what is within them."""
+    blamed = {output for nodes, _ in found for node in nodes for output in node.output}
+
+    def innocent(node) -> bool:
+        inner = (child for graph in _graphs(node) for child in _with_inner(graph.node))
+        return any(blamed.intersection(child.output) for child in inner)
+    kept = [([node for node in nodes if not innocent(node)], why) for nodes, why in found]
+    return [(nodes, why) for nodes, why in kept if nodes]
+
+
 def problems(source: Source, options: Options, folder: pathlib.Path) -> list[Problem]:
     """The operators that do not lower, in the order of their first nodes."""
     model = _prepared(source, options)
-    kinds = list(_kinds(model).values())
-    found = [(nodes, "the type of its result is not known") for alone, nodes in kinds
-             if alone is None]
+    refused = {output for node, _ in model.refused for output in node.output}
+    kinds = [(alone, nodes) for alone, nodes in _kinds(model).values()
+             if not refused.intersection(nodes[0].output)]
+    found = [([node], why) for node, why in model.refused]
+    found += [(nodes, OPEN) for alone, nodes in kinds
+              if alone is None]
     found += _blame([kind for kind in kinds if kind[0] is not None], folder)
     return [Problem(operator(nodes[0]), [place(node) for node in nodes], why)
-            for nodes, why in found]
+            for nodes, why in _outer(found)]

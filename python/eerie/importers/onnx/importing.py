@@ -128,6 +128,8 @@ def run(model: onnx_model.Model, output: pathlib.Path, options: Options) -> Impo
     ir, onnx_importer, graph_importer = load_importer()
     onnx_model.prepare(model, options)
     rewrite.run(model)
+    if model.refused:
+        raise Refusal("; ".join(dict.fromkeys(why for _, why in model.refused)))
     for entry in model.proto.opset_import:
         if entry.domain == onnx_model.BITS_DOMAIN:  # it becomes operations of the compiler
             model.proto.opset_import.remove(entry)

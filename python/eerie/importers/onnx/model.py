@@ -73,6 +73,13 @@ class Model:
     proto: onnx.ModelProto  # without the bytes of `weights`
     weights: dict[str, Weight]
     notes: list[str]
+    # Nodes that a rewrite found to be such as nothing lowers to, and why.
+    refused: list[tuple[onnx.NodeProto, str]] = dataclasses.field(default_factory=list)
+
+    def refuse(self, node: onnx.NodeProto, why: str) -> None:
+        """A refusal of a rewrite is kept, once for a node, so that all are told at once."""
+        if all(node.output != other.output for other, _ in self.refused):
+            self.refused.append((node, why))
 
     @property
     def opset(self) -> int:

@@ -14,6 +14,7 @@ import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..route import Refusal
 from . import model as onnx_model
 from .model import BITS_DOMAIN
 from .rewrites import quantised
@@ -270,7 +271,12 @@ def run(model: onnx_model.Model) -> bool:
         kinds = {graph.element(name) for name in (*node.input, *node.output) if name}
         if converter and kinds & NARROW:
             graph.begin(node)
-            result = converter(graph, node, NARROW)
+            try:
+                result = converter(graph, node, NARROW)
+            except Refusal as refusal:
+                model.refuse(node, str(refusal))
+                proto.node.append(node)
+                continue
             proto.node.extend(graph.nodes)
             proto.node.append(helper.make_node("Identity", [result], [node.output[0]]))
             continue

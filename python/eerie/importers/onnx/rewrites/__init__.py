@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import onnx
 
+from ...route import Refusal
 from .. import model as onnx_model
 from .graph import Graph, registered, rename_node
 from . import (activations, control, gathers, optimizers, products, quantised,  # noqa: F401
@@ -25,7 +26,11 @@ def apply(model: onnx_model.Model) -> set[str]:
     for node in nodes:
         rewrite = registered.get((node.domain, node.op_type))
         graph.begin(node)
-        results = rewrite(graph, node) if rewrite else None
+        try:
+            results = rewrite(graph, node) if rewrite else None
+        except Refusal as refusal:
+            model.refuse(node, str(refusal))
+            results = None
         if results is None:
             graph.forget()
             proto.node.append(node)
