@@ -194,15 +194,7 @@ static int failed(ee_cli_peer_t *peer, const char *who, int code) {
                      line[0] ? line : "ended without a word", code);
 }
 
-// `name` in $`variable`, .venv/bin, or on PATH.
-static bool find_program(const char *variable, const char *name, char out[PEER_PATH]) {
-  const char *const told = getenv(variable);
-  if (told && *told) {
-    snprintf(out, PEER_PATH, "%s/%s", told, name);
-    if (access(out, X_OK) == 0) return true;
-  }
-  snprintf(out, PEER_PATH, ".venv/bin/%s", name);
-  if (access(out, X_OK) == 0) return true;
+static bool find_on_path(const char *name, char out[PEER_PATH]) {
   const char *path = getenv("PATH");
   for (const char *at = path ? path : ""; *at;) {
     const size_t size = strcspn(at, ":");
@@ -211,6 +203,17 @@ static bool find_program(const char *variable, const char *name, char out[PEER_P
     at += size + (at[size] == ':');
   }
   return false;
+}
+
+// `name` in $`variable` (NULL: none), .venv/bin, or on PATH.
+static bool find_program(const char *variable, const char *name, char out[PEER_PATH]) {
+  const char *const told = variable ? getenv(variable) : NULL;
+  if (told && *told) {
+    snprintf(out, PEER_PATH, "%s/%s", told, name);
+    if (access(out, X_OK) == 0) return true;
+  }
+  snprintf(out, PEER_PATH, ".venv/bin/%s", name);
+  return access(out, X_OK) == 0 || find_on_path(name, out);
 }
 
 void ee_cli_peer_close(ee_cli_peer_t *peer) {
@@ -476,18 +479,23 @@ static int try_python(ee_cli_contender_t *contender, const char *python, bool *o
 static int open_ort(ee_cli_contender_t *contender, const ee_cli_contender_t *like,
                     uint64_t warmup) {
   ee_cli_peer_t *const peer = &contender->peer;
-  char pythons[3][PEER_PATH] = {"", ".venv/bin/python3", ""};
+  // find_program looks into .venv/bin first; EERIE_PYTHON: no other.
   const char *const told = getenv("EERIE_PYTHON");
-  if (told && *told) snprintf(pythons[0], PEER_PATH, "%s", told);
-  if (!find_program("EERIE_NO_SUCH_FOLDER", "python3", pythons[2])) pythons[2][0] = 0;
-  const size_t last = pythons[0][0] ? 1 : 3; // EERIE_PYTHON: no other
+  char found[2][PEER_PATH];
+  const char *pythons[2] = {told && *told ? told : NULL, NULL};
+  size_t count = 1;
+  if (!pythons[0]) {
+    pythons[0] = find_program(NULL, "python3", found[0]) ? found[0] : NULL;
+    pythons[1] = find_on_path("python3", found[1]) ? found[1] : NULL;
+    count = 2;
+  }
   int exit_code = make_folder(peer);
   if (!exit_code) exit_code = add_argument(peer, "python3");
   if (!exit_code) exit_code = ort_arguments(contender, like, warmup);
   if (exit_code) return exit_code;
   bool missing = true;
-  for (size_t i = pythons[0][0] ? 0 : 1; i < last; ++i) {
-    if (!pythons[i][0] || access(pythons[i], X_OK) != 0) continue;
+  for (size_t i = 0; i < count; ++i) {
+    if (!pythons[i] || access(pythons[i], X_OK) != 0) continue;
     exit_code = try_python(contender, pythons[i], &missing);
     if (!missing) return exit_code;
   }

@@ -5,11 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PAGE = 4096 };
+
 // ---- Keeping -----------------------------------------------------------------------------------
 
 int ee_cli_record_open(ee_cli_record_t *record, size_t capacity) {
   record->events = calloc(capacity, sizeof *record->events);
   record->capacity = capacity;
+  // Pages that the system gives when they are touched would be given in the middle of a call.
+  volatile char *const bytes = (volatile char *)record->events;
+  for (size_t i = 0; bytes && i < capacity * sizeof *record->events; i += PAGE)
+    bytes[i] = 0;
   atomic_init(&record->added, 0);
   return record->events ? EE_CLI_OK
                         : ee_cli_fail(EE_CLI_FAILED, "no memory for %zu events", capacity);

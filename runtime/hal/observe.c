@@ -20,6 +20,8 @@ void ee_hal_observe_span(const ee_heap_t *heap, ee_hal_event_kind_t kind, const 
 void ee_hal_observe_submit(const ee_heap_t *heap, ee_hal_operation_kind_t kind, int64_t begin_ns) {
   static const char *const names[] = {"barrier", "execute", "fill",  "update",
                                       "copy",    "read",    "write", "deallocate"};
+  // Nothing was done there.
+  if (kind == EE_HAL_QUEUE_BARRIER || kind == EE_HAL_QUEUE_DEALLOCATE) return;
   const char *const name = (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
   ee_hal_observe_span(heap, EE_HAL_EVENT_SUBMIT, name, 0, begin_ns);
 }
