@@ -15,8 +15,8 @@ static const struct {
   const char *name, *nothing, *what;
 } asking[] = {
     {"trace_execution", "false", "instructions are not traced; see eerie inspect --disassemble"},
-    {"device_profiling_*", "", "devices are not profiled; see eerie bench"},
-    {"print_device_statistics", "false", "devices keep no statistics; see --print_statistics"},
+    {"device_profiling_*", "", "see eerie profile"},
+    {"print_device_statistics", "false", "see --print_statistics"},
     {"device_capture_*", "", "there is no external profiler"},
     {"device_replay_*", "", "calls are not recorded"},
     {"instrument_file", "", "modules are not instrumented"},

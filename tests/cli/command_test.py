@@ -9,7 +9,7 @@ import harness
 
 needs_iree = unittest.skipUnless(harness.IREE_COMPILE, "iree-compile is not there")
 
-COMMANDS = ("compile", "run", "bench", "check", "inspect", "params", "import", "devices", "doctor")
+COMMANDS = ("compile", "run", "bench", "profile", "check", "inspect", "params", "import", "devices", "doctor")
 
 
 class Help(harness.Case):
