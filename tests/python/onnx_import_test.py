@@ -295,6 +295,32 @@ class Models(Importing):
             x = np.random.default_rng(batch).normal(size=(batch, 8)).astype(np.float32)
             self.compare(loaded(x), ReferenceEvaluator(model).run(None, {"x": x}), 0, 1e-6)
 
+    def test_loops_that_count(self):
+        """A loop ends by a condition on a counter of its own: as exporters write recurrent layers."""
+        def scalars(names, kind):
+            return [helper.make_tensor_value_info(name, kind, []) for name in names]
+        body = helper.make_graph(
+            [helper.make_node("Add", ["k", "one"], ["k1"]),
+             helper.make_node("Less", ["k1", "end"], ["d"]),
+             helper.make_node("Gather", ["x", "k"], ["row"]),
+             helper.make_node("Add", ["v", "row"], ["w"])], "body",
+            [*scalars("i", TensorProto.INT64), *scalars("c", TensorProto.BOOL),
+             *scalars("k", TensorProto.INT64),
+             helper.make_tensor_value_info("v", TensorProto.FLOAT, [3])],
+            [*scalars("d", TensorProto.BOOL), *scalars(["k1"], TensorProto.INT64),
+             helper.make_tensor_value_info("w", TensorProto.FLOAT, [3])],
+            [numpy_helper.from_array(np.array(1), "one"), numpy_helper.from_array(np.array(4), "end")])
+        model = a_model([helper.make_node("Loop", ["", "go", "first", "start"], ["n", "y"], body=body)],
+                        [("x", [6, 3]), ("start", [3])], [("y", [3])], opset=18)
+        model.graph.initializer.extend([numpy_helper.from_array(np.array(True), "go"),
+                                        numpy_helper.from_array(np.array(1), "first")])
+        loaded, = self.load([model])
+        x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+        start = np.ones(3, np.float32)
+        want = ReferenceEvaluator(model).run(None, {"x": x, "start": start})
+        np.testing.assert_allclose(want[0], start + x[1:4].sum(0), rtol=1e-6)
+        self.compare(loaded(x, start), want, 0, 1e-6)
+
     def test_weights_beside(self):
         """Read from there; a file that is missing or short is named."""
         weights = [numpy_helper.from_array(np.arange(size, dtype=np.float32), f"w{size}")

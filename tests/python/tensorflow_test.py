@@ -98,10 +98,33 @@ class Models(unittest.TestCase):
     def test_transformer(self):
         self.check(transformer(), (2, 2), "--dim=batch=2", folders=(False,))
         self.refuses(1, ["--dim batch=SIZE"], "net.keras")
+        self.check(transformer(), (2, 2), "--dim=batch=2", "--route=savedmodel", folders=(False,))
 
     def test_gru(self):
-        gru().save(str(self.folder / "net.keras"))
-        self.refuses(1, ["onnx.Loop does not lower"], "net.keras")
+        self.check(gru(), (1, 3))
+
+    def test_a_batch_that_the_model_fixes(self):
+        entry = LAYERS.Input((8,), batch_size=3)
+        keras.Model(entry, LAYERS.Dense(2)(entry)).save(str(self.folder / "net.keras"))
+        self.assertEqual(self.run_eerie("compile", "net.keras", "-o", "net.vmfb").returncode, 0)
+        module = eerie.load(self.folder / "net.vmfb")
+        with self.assertRaises(eerie.InvalidArgumentError):
+            module(numpy.zeros((2, 8), numpy.float32))
+        self.refuses(3, ["no dimension 'batch'"], "net.keras", "--dim=batch=2")
+
+    def test_weights_swapped(self):
+        """One module, the weights of another model of the same shape by way of an archive."""
+        first, second = mlp(), mlp()
+        for name, model in (("first", first), ("second", second)):
+            model.save(str(self.folder / f"{name}.keras"))
+            done = self.run_eerie("compile", f"{name}.keras", "-o", f"{name}.vmfb", "--parameters",
+                                  f"{name}.irpa")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        x = numpy.random.default_rng(2).normal(size=(5, 8)).astype(numpy.float32)
+        for name, model in (("first", first), ("second", second)):
+            module = eerie.load(self.folder / "first.vmfb",
+                                parameters={"model": self.folder / f"{name}.irpa"})
+            numpy.testing.assert_allclose(module(x), model(x).numpy(), atol=TOLERANCE)
 
     def test_bad_files(self):
         (self.folder / "bad.keras").write_bytes(b"garbage")

@@ -6,6 +6,7 @@ transformers of fixed shape.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import pathlib
@@ -13,16 +14,39 @@ import subprocess
 import sys
 import tempfile
 
-from . import lowering, tools
+from . import lowering, mlir_module, tools
 from .route import Imported, MissingPackage, Options, Refusal, Route
 from .source import Source, SourceError
 
 
+def _fixed_batch(options: Options) -> int | None:
+    wanted = options.dims.get("batch")
+    return wanted.fixed if wanted is not None else None
+
+
+def _signature(keras, model, options: Options):
+    """What inputs are exported as, where the sizes of all are told; Keras forgets that of the batch."""
+    batch = _fixed_batch(options)
+
+    def spec(tensor):
+        first, *rest = tensor.shape
+        return keras.InputSpec(shape=(batch if first is None else first, *rest), dtype=tensor.dtype,
+                               name=tensor.name)
+    try:
+        specs = keras.tree.map_structure(spec, model.input)
+    except (AttributeError, ValueError):  # a model without inputs of its own
+        return None
+    if any(one.shape[0] is None for one in keras.tree.flatten(specs)):
+        return None
+    return [specs]
+
+
 @contextlib.contextmanager
-def _saved_model(source: Source):
-    """The folder of a SavedModel: the source itself, or what Keras makes of it."""
+def _saved_model(source: Source, options: Options):
+    """The folder of a SavedModel, the source itself or what Keras makes of it; and the options that
+    are left to be done."""
     if source.kind == "saved_model":
-        yield source.path
+        yield source.path, options
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -32,11 +56,17 @@ def _saved_model(source: Source):
         raise MissingPackage("tensorflow-cpu", "tf") from None
     with tempfile.TemporaryDirectory() as folder:
         try:
-            keras.models.load_model(str(source.path), compile=False).export(folder, verbose=False)
+            model = keras.models.load_model(str(source.path), compile=False)
+            signature = _signature(keras, model, options)
+            more = {} if signature is None else {"input_signature": signature}
+            model.export(folder, verbose=False, **more)
         except Exception as error:  # of HDF5, JSON, layers that are not known
             raise SourceError(f"{source.path}: not a Keras model that this Keras loads: "
                               f"{type(error).__name__}: {error}") from None
-        yield pathlib.Path(folder)
+        if signature is not None and any(tensor.shape[0] is None for tensor in model.inputs):
+            left = {name: dim for name, dim in options.dims.items() if name != "batch"}
+            options = dataclasses.replace(options, dims=left)
+        yield pathlib.Path(folder), options
 
 
 def _without_erfc(path: pathlib.Path) -> None:
@@ -86,11 +116,13 @@ def _check_sizes(path: pathlib.Path, options: Options) -> None:
     """
     import onnx
     proto = onnx.load(str(path))
-    for value in proto.graph.input:
-        for dim in value.type.tensor_type.shape.dim:
-            wanted = options.dims.get(dim.dim_param) if dim.dim_param else None
-            if wanted is not None and wanted.fixed is not None:
-                return  # sizes follow from that one
+    sizes = [dim for value in proto.graph.input for dim in value.type.tensor_type.shape.dim]
+    if all(dim.HasField("dim_value") for dim in sizes):
+        return  # all others follow from those
+    for dim in sizes:
+        wanted = options.dims.get(dim.dim_param) if dim.dim_param else None
+        if wanted is not None and wanted.fixed is not None:
+            return
     proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     shapes = {value.name: [dim.dim_value or dim.dim_param or None
                            for dim in value.type.tensor_type.shape.dim]
@@ -125,7 +157,8 @@ def by_onnx(source: Source, output: pathlib.Path, options: Options) -> Imported:
         raise MissingPackage("tf2onnx", "tf")
     if importlib.util.find_spec("tensorflow") is None:
         raise MissingPackage("tensorflow-cpu", "tf")
-    with _saved_model(source) as folder, tempfile.TemporaryDirectory() as scratch:
+    with _saved_model(source, options) as (folder, options), \
+            tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "model.onnx"
         _to_onnx(folder, path, options)
         _without_erfc(path)
@@ -156,12 +189,30 @@ def _exported(folder: pathlib.Path) -> str:
     return names[0]
 
 
+def _keep_only(path: pathlib.Path, name: str) -> None:
+    """Variables are none of the module's interface, nor functions that read and write them."""
+    ir = mlir_module.compiler_ir()
+    with ir.Context() as context, ir.Location.unknown():
+        context.allow_unregistered_dialects = True
+        try:
+            module = ir.Module.parse(path.read_bytes())
+        except ir.MLIRError as error:
+            raise Refusal(f"what iree-import-tf wrote is not read: {error}") from None
+        for operation in module.body:
+            attributes = operation.operation.attributes
+            if "sym_name" in attributes and ir.StringAttr(attributes["sym_name"]).value != name:
+                attributes["sym_visibility"] = ir.StringAttr.get("private")
+        with path.open("wb") as file:
+            module.operation.write_bytecode(file)
+
+
 def by_saved_model(source: Source, output: pathlib.Path, options: Options) -> Imported:
-    with _saved_model(source) as folder:
+    with _saved_model(source, options) as (folder, options):
         name = options.function or _exported(folder)
         tools.run("iree-import-tf", ["--tf-import-type=savedmodel_v2",
                                      f"--tf-savedmodel-exported-names={name}", str(folder), "-o",
                                      str(output)], "iree-tools-tf", "tf")
+    _keep_only(output, name)
     lowering.require(output, "stablehlo")
     return Imported(output, "stablehlo", "savedmodel")
 

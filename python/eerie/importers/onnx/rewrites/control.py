@@ -74,6 +74,72 @@ def _rounds(graph: Graph, node, states: int) -> int | None:
     return None
 
 
+def _decisive(body: onnx.GraphProto, states: int) -> tuple[list, set[int]]:
+    """The nodes of a loop's body that its condition follows from, round after round, and which of its
+    states do."""
+    makers = {output: node for node in body.node for output in node.output}
+    places = {value.name: index for index, value in enumerate(body.input[2:2 + states])}
+    needed, kept = {body.output[0].name}, set()
+    waiting = list(needed)
+    while waiting:
+        name = waiting.pop()
+        more = list(makers[name].input) if name in makers else []
+        if name in places:
+            kept.add(places[name])
+            more = [body.output[1 + places[name]].name]
+        for other in more:
+            if other and other not in needed:
+                needed.add(other)
+                waiting.append(other)
+    return [node for node in body.node if needed.intersection(node.output)], kept
+
+
+def _counted(graph: Graph, node, body: onnx.GraphProto, states: int) -> int | None:
+    """How often a loop runs whose condition follows from numbers that are known now; None: it does
+    not, or too often to be unrolled."""
+    from onnx.reference import ReferenceEvaluator
+    nodes, kept = _decisive(body, states)
+    if any(attribute.type == onnx.AttributeProto.GRAPH for child in nodes
+           for attribute in child.attribute):
+        return None
+    order = sorted(kept)
+    start = [graph.values(node.input[2 + index]) for index in order]
+    own = {value.name: onnx.numpy_helper.to_array(value) for value in body.initializer}
+    own.update((value.name, None) for value in body.input)
+    made = {output for child in nodes for output in child.output}
+    outside = {name: graph.values(name) for child in nodes for name in child.input
+               if name and name not in made and name not in own}
+    if any(value is None for value in (*start, *outside.values())):
+        return None
+    inputs = [body.input[0].name, body.input[1].name, *(body.input[2 + i].name for i in order)]
+    outputs = [body.output[0].name, *(body.output[1 + i].name for i in order)]
+    constants = {**outside, **{name: value for name, value in own.items() if value is not None}}
+    open_type = onnx.TensorProto.UNDEFINED
+    whole = onnx.helper.make_graph(
+        nodes, "condition",
+        [onnx.helper.make_tensor_value_info(name, open_type, None) for name in inputs],
+        [onnx.helper.make_tensor_value_info(name, open_type, None) for name in outputs],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()])
+    trips = optional_input(node, 0)
+    limit = graph.values(trips) if trips else None
+    if trips and limit is None:
+        return None
+    most = _MOST_NODES // max(len(body.node), 1) + 1
+    most = most if limit is None else min(most, int(limit.reshape(-1)[0]))
+    try:
+        evaluator = ReferenceEvaluator(onnx.helper.make_model(
+            whole, opset_imports=graph.model.proto.opset_import))
+        values = start
+        for index in range(most):
+            going, *values = evaluator.run(None, dict(zip(
+                inputs, [numpy.array(index), numpy.array(True), *values])))
+            if not numpy.asarray(going).reshape(-1)[0]:
+                return index + 1
+    except Exception:  # what the evaluator does not know is not counted
+        return None
+    return most
+
+
 @rewrites("Loop")
 def loop(graph: Graph, node):
     body = attributes(node)["body"]
@@ -81,10 +147,13 @@ def loop(graph: Graph, node):
     if start is not None and graph.values(start) is not None:
         if not graph.values(start).reshape(-1)[0]:
             return None
-    if not _goes_on(body):
-        return None
     state = list(node.input[2:])
-    rounds = _rounds(graph, node, len(state))
+    if _goes_on(body):
+        rounds = _rounds(graph, node, len(state))
+    elif start is None or graph.values(start) is not None:
+        rounds = _counted(graph, node, body, len(state))
+    else:
+        rounds = None
     if rounds is None or not _fits(body, rounds):
         return None
     condition = start or graph.constant(True)
