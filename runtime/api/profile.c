@@ -26,6 +26,13 @@ _Static_assert(EERIE_MEMORY_RESULTS == (int)EE_HAL_MEMORY_KIND_RESULTS &&
                    EERIE_MEMORY_KINDS == (int)EE_HAL_MEMORY_KINDS,
                "eerie_memory_kind_t");
 
+static void pass_on(void *user, const ee_hal_event_t *event) {
+  const ee_observer_t *const observer = user;
+  void (*const told)(void *, const eerie_event_t *) =
+      (void (*)(void *, const eerie_event_t *))observer->told;
+  told(observer->told_user, (const eerie_event_t *)(const void *)event);
+}
+
 static void observer_begin(ee_observer_t *observer) {
   ee_atomic_init(&observer->loading, 0u);
   for (size_t i = 0; i < EE_HAL_MEMORY_KINDS; ++i) {
@@ -43,8 +50,10 @@ eerie_status_t eerie_instance_observe(eerie_instance_t *instance, const eerie_ob
   if (!observer) return EERIE_OK;
   if (!instance->heap.counters) observer_begin(mine);
   instance->heap.counters = mine;
-  mine->event = (void (*)(void *, const ee_hal_event_t *))(void (*)(void))observer->event;
-  mine->user = observer->user;
+  mine->event = observer->event ? pass_on : NULL;
+  mine->user = mine;
+  mine->told = (void (*)(void))observer->event;
+  mine->told_user = observer->user;
   mine->no_kernels = observer->no_kernels;
   instance->heap.observer = mine;
   return EERIE_OK;

@@ -61,6 +61,8 @@ typedef struct ee_hal_memory_counter {
 typedef struct ee_observer {
   void (*event)(void *user, const ee_hal_event_t *event); // NULL: only counts
   void *user;
+  void (*told)(void); // what `event` passes it on to, in the types of the public interface
+  void *told_user;
   bool no_kernels;
   EE_ATOMIC(uint32_t) loading; // programs whose initialisers run: what they make is state
   // The first counts all kinds but constants.
