@@ -119,6 +119,10 @@ eerie_value_t ee_api_value_from_object(ee_object_t *object);
 // The object behind a value, borrowed; NULL for scalars and NONE.
 ee_object_t *ee_api_value_object(const eerie_value_t *value);
 
+// Gives memory back whose constants initialisers have read and nobody uses now (evict.c, and
+// evict_bare.c where files are not mapped).
+void ee_api_evict_constants(const ee_vm_program_t *program);
+
 // ---- Native modules ----------------------------------------------------------------------------
 
 // What linking knows of the modules in C that the caller gave, and of what may import them.

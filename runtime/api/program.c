@@ -239,6 +239,7 @@ eerie_status_t eerie_program_create(eerie_instance_t *instance,
   ee_api_wait_begin(program);
   eerie_status_t status = link_modules(program, instance, options, &inputs, err);
   if (status == EERIE_OK) status = describe_functions(program, err);
+  if (status == EERIE_OK) ee_api_evict_constants(program->vm);
   eerie_device_release(own_device); // the hal module's state holds its own reference
   if (status != EERIE_OK) {
     eerie_program_release(program);

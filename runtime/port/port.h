@@ -26,6 +26,9 @@ void ee_port_file_unmap(ee_bytes_t bytes);
 // Tells that `bytes`, which lie in a mapping and were not written, will not be looked at soon: the
 // memory of whole pages among them may be taken back. Their contents stay. A hint.
 void ee_port_file_evict(ee_bytes_t bytes);
+// The same where some of them may have been written: those pages stay. Does nothing where the
+// system does not tell which.
+void ee_port_file_evict_unwritten(ee_bytes_t bytes);
 
 // ---- Memory for code ---------------------------------------------------------------------------
 

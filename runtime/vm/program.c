@@ -343,6 +343,17 @@ const ee_module_t *ee_vm_program_module(const ee_vm_program_t *program, uint32_t
   return index < program->module_count ? program->modules[index].module : NULL;
 }
 
+void ee_vm_program_unused_constants(const ee_vm_program_t *program,
+                                    void (*unused)(const ee_module_t *module, ee_bytes_t bytes)) {
+  for (uint32_t i = 0; i < program->module_count; ++i) {
+    const ee_vm_linked_module_t *linked = &program->modules[i];
+    for (uint32_t j = 0; linked->module && j < linked->module->rodata_count; ++j) {
+      if (ee_object_is_unique(&linked->rodata[j].object))
+        unused(linked->module, linked->module->rodata[j].bytes);
+    }
+  }
+}
+
 bool ee_vm_program_find(const ee_vm_program_t *program, ee_str_t name, ee_vm_function_t *out) {
   *out = (ee_vm_function_t){0, 0};
   // Names of functions may contain dots, so both readings of each name are tried.

@@ -123,6 +123,9 @@ typedef struct ee_vm_function {
 uint32_t ee_vm_program_module_count(const ee_vm_program_t *program);
 // NULL for native modules.
 const ee_module_t *ee_vm_program_module(const ee_vm_program_t *program, uint32_t index);
+// Tells of constants of compiled modules that nobody holds: `unused` gets each with its module.
+void ee_vm_program_unused_constants(const ee_vm_program_t *program,
+                                    void (*unused)(const ee_module_t *module, ee_bytes_t bytes));
 
 // Finds "module.function", or "function" in the last compiled module that exports it.
 bool ee_vm_program_find(const ee_vm_program_t *program, ee_str_t name, ee_vm_function_t *out);

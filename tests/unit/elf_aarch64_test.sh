@@ -16,9 +16,8 @@ fi
 out=$binary/aarch64
 mkdir -p "$out"
 cd "$source"
-sources=$(ls runtime/base/*.c runtime/hal/*.c runtime/drivers/cpu/*.c \
-  runtime/port/posix/cpu.c runtime/port/posix/file.c runtime/port/posix/library.c \
-  runtime/port/posix/memory.c runtime/port/posix/thread.c | grep -v -e _bare -e loaders_static)
+sources=$(ls runtime/base/*.c runtime/hal/*.c runtime/drivers/*.c runtime/drivers/cpu/*.c \
+  runtime/port/posix/*.c | grep -v -e _bare -e loaders_static)
 for test in elf port; do
   # shellcheck disable=SC2086 # a list of files
   $compiler -std=c11 -O1 -g -static -Iinclude -Iruntime -Itests \

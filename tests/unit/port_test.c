@@ -62,6 +62,49 @@ static void writes_through_a_mapping(void) {
   CHECK_CONTAINS(err.message, path);
 }
 
+static long resident_pages(void) {
+  long all = 0, resident = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (!file) return 0;
+  const int found = fscanf(file, "%ld %ld", &all, &resident);
+  fclose(file);
+  return found == 2 ? resident : 0;
+}
+
+static void evicts_what_was_not_written(void) {
+  char path[512];
+  path_of(path, sizeof path, "evict");
+  FILE *file = fopen(path, "wb");
+  REQUIRE(file);
+  const size_t page = ee_port_page_size(), pages = 1500, size = pages * page;
+  for (size_t i = 0; i < size; ++i)
+    putc((int)(i / page % 251), file);
+  fclose(file);
+  ee_bytes_t bytes = {NULL, 0};
+  REQUIRE_OK(ee_port_file_map(path, &bytes, NULL));
+  unlink(path);
+  // Some pages are written, some only read, some not looked at.
+  uint8_t *data = (uint8_t *)(uintptr_t)bytes.data;
+  unsigned sum = 0;
+  for (size_t i = 0; i < 1000; ++i)
+    sum += bytes.data[i * page];
+  CHECK(sum != 0);
+  for (size_t i = 3; i < 1000; i += 100)
+    data[i * page + 7] = 0xEE;
+  const long before = resident_pages();
+  ee_port_file_evict_unwritten((ee_bytes_t){bytes.data + 1, bytes.size - 2});
+  if (before == 0 || access("/proc/self/pagemap", R_OK) != 0) SKIP("the system tells nothing");
+  CHECK(resident_pages() < before - 900);
+  for (size_t i = 0; i < pages; ++i) {
+    const bool written = i < 1000 && i % 100 == 3;
+    CHECK_EQ_INT(bytes.data[i * page + 7], written ? 0xEE : i % 251);
+    CHECK_EQ_INT(bytes.data[i * page], i % 251);
+  }
+  ee_port_file_evict_unwritten((ee_bytes_t){bytes.data + 1, page});
+  ee_port_file_evict_unwritten((ee_bytes_t){NULL, 0});
+  ee_port_file_unmap(bytes);
+}
+
 static void names_what_it_cannot_map(void) {
   char path[512];
   eerie_error_t err = {.code = EERIE_OK};
@@ -272,9 +315,16 @@ static void the_allocator_resizes(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(maps_whole_files),       RUN(writes_through_a_mapping), RUN(names_what_it_cannot_map),
-      RUN(pages_become_code),      RUN(the_clock_goes_forward),   RUN(monitors_pass_the_turn),
-      RUN(opens_shared_libraries), RUN(knows_the_processor),      RUN(the_allocator_resizes),
+      RUN(maps_whole_files),
+      RUN(writes_through_a_mapping),
+      RUN(evicts_what_was_not_written),
+      RUN(names_what_it_cannot_map),
+      RUN(pages_become_code),
+      RUN(the_clock_goes_forward),
+      RUN(monitors_pass_the_turn),
+      RUN(opens_shared_libraries),
+      RUN(knows_the_processor),
+      RUN(the_allocator_resizes),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }

@@ -26,6 +26,10 @@ void ee_port_file_unmap(ee_bytes_t bytes) {
   (void)bytes;
 }
 
+void ee_port_file_evict_unwritten(ee_bytes_t bytes) {
+  (void)bytes;
+}
+
 void ee_port_file_evict(ee_bytes_t bytes) {
   (void)bytes;
 }

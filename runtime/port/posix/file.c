@@ -77,3 +77,44 @@ void ee_port_file_evict(ee_bytes_t bytes) {
   const uintptr_t end = ((uintptr_t)bytes.data + bytes.size) & ~mask;
   if (start < end) (void)madvise((void *)start, end - start, MADV_DONTNEED);
 }
+
+// Linux tells of each page of a process whether it is in memory and whether it is a file's, which
+// one that was written is no more. Source: Documentation/admin-guide/mm/pagemap.rst,
+// /proc/pid/pagemap.
+enum { PAGEMAP_ENTRIES = 512 };
+#define PAGE_PRESENT (UINT64_C(1) << 63)
+#define PAGE_OF_FILE (UINT64_C(1) << 61)
+
+static bool is_unwritten(uint64_t entry) {
+  return (entry & (PAGE_PRESENT | PAGE_OF_FILE)) == (PAGE_PRESENT | PAGE_OF_FILE);
+}
+
+// Evicts what is unwritten of `count` pages, at most PAGEMAP_ENTRIES.
+static bool evict_some(int pagemap, uintptr_t start, size_t count, size_t page) {
+  uint64_t entries[PAGEMAP_ENTRIES];
+  const ssize_t size = (ssize_t)(count * sizeof *entries);
+  if (pread(pagemap, entries, (size_t)size, (off_t)(start / page * sizeof *entries)) != size)
+    return false;
+  for (size_t i = 0, end; i < count; i = end + 1) {
+    for (end = i; end < count && is_unwritten(entries[end]);)
+      ++end;
+    if (end != i) (void)madvise((void *)(start + i * page), (end - i) * page, MADV_DONTNEED);
+  }
+  return true;
+}
+
+void ee_port_file_evict_unwritten(ee_bytes_t bytes) {
+  const size_t page = ee_port_page_size();
+  uintptr_t start = ((uintptr_t)bytes.data + page - 1) & ~(uintptr_t)(page - 1);
+  const uintptr_t end = ((uintptr_t)bytes.data + bytes.size) & ~(uintptr_t)(page - 1);
+  if (start >= end) return;
+  const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (pagemap < 0) return;
+  for (bool known = true; known && start < end;) {
+    const size_t left = (end - start) / page;
+    const size_t count = left < PAGEMAP_ENTRIES ? left : PAGEMAP_ENTRIES;
+    known = evict_some(pagemap, start, count, page);
+    start += count * page;
+  }
+  (void)close(pagemap);
+}
