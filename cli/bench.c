@@ -98,7 +98,7 @@ static void close_field(field_t *field) {
 
 static ee_cli_contender_t *add_contender(field_t *field) {
   ee_cli_contender_t **const items =
-      realloc(field->items, (field->count + 1) * sizeof *field->items);
+      realloc(field->items, (field->count + 1) * sizeof(ee_cli_contender_t *));
   if (!items) return NULL;
   field->items = items;
   ee_cli_contender_t *const contender = calloc(1, sizeof *contender);
@@ -126,8 +126,9 @@ typedef struct point {
   bool cold;
 } point_t;
 
-static int open_own(const bench_options_t *options, const point_t *point, field_t *field) {
-  ee_cli_contender_t *const contender = add_contender(field);
+static int open_own(const bench_options_t *options, const point_t *point, field_t *field,
+                    ee_cli_contender_t **out_contender) {
+  ee_cli_contender_t *const contender = *out_contender = add_contender(field);
   static const ee_cli_strings_t none;
   if (!contender) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   contender->options = options->model;
@@ -140,17 +141,18 @@ static int open_own(const bench_options_t *options, const point_t *point, field_
   if (!extend(&options->model.modules, point->module, &contender->options.modules) ||
       !extend(swept ? &none : &options->model.devices, point->device, &contender->options.devices))
     return ee_cli_fail(EE_CLI_FAILED, "out of memory");
-  int exit_code = ee_cli_model_open(&contender->options, &none, &contender->model);
+  ee_cli_model_t model;
+  int exit_code = ee_cli_model_open(&contender->options, &none, &model);
+  contender->model = model; // which is closed with the contender
   if (exit_code) return exit_code;
-  ee_cli_model_t *const model = &contender->model;
-  contender->module = model->name;
-  contender->function = eerie_function_name(model->function);
-  contender->device = eerie_device_name(model->devices[0]);
-  const ee_cli_place_t place = {model->instance, model->devices[0]};
-  if (!model->inputs.count && !options->model.inputs.count)
-    exit_code = ee_cli_values_fill(&place, model->function, options->fill, &model->inputs);
+  contender->module = model.name;
+  contender->function = eerie_function_name(model.function);
+  contender->device = eerie_device_name(model.devices[0]);
+  const ee_cli_place_t place = {model.instance, model.devices[0]};
+  if (!model.inputs.count && !options->model.inputs.count)
+    exit_code = ee_cli_values_fill(&place, model.function, options->fill, &contender->model.inputs);
   if (exit_code) return exit_code;
-  contender->results.count = eerie_function_output_count(model->function);
+  contender->results.count = eerie_function_output_count(model.function);
   contender->results.items = calloc(contender->results.count + 1, sizeof(eerie_value_t));
   return contender->results.items ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
 }
@@ -262,8 +264,8 @@ static int open_field(const bench_options_t *options, const sweep_t *sweep, fiel
   for (size_t i = 0; i < total && !exit_code; ++i) {
     point_t point;
     exit_code = sweep_point(sweep, i, &point);
-    if (!exit_code) exit_code = open_own(options, &point, field);
-    const ee_cli_contender_t *const own = exit_code ? NULL : field->items[field->count - 1];
+    ee_cli_contender_t *own = NULL;
+    if (!exit_code) exit_code = open_own(options, &point, field, &own);
     for (size_t k = 0; k < against_count && !exit_code; ++k) {
       if (is_there(field, against[k], own)) continue;
       if (own->cold && against[k] == EE_CLI_RUNTIME_IREE) {

@@ -517,7 +517,7 @@ static int measure_ort(ee_cli_contender_t *contender, double seconds, uint64_t c
   bool good = told && read_line(peer->from, line, sizeof line) &&
               sscanf(line, "%" SCNu64 " %" SCNu64, &count, &cpu_ns) == 2 && count > 0;
   for (uint64_t left = count; left && good;) {
-    uint64_t times[512];
+    uint64_t times[512] = {0};
     const size_t part = left < 512 ? (size_t)left : 512;
     good = read_bytes(peer->from, times, part * sizeof times[0]);
     for (size_t i = 0; i < part && good; ++i)

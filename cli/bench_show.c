@@ -16,6 +16,7 @@ typedef struct summary {
 typedef struct row {
   const ee_cli_contender_t *contender;
   summary_t summary;
+  bool means; // of batches
 } row_t;
 
 // ---- What they amount to -----------------------------------------------------------------------
@@ -253,7 +254,7 @@ static int show_table(const row_t *rows, size_t count, bool markdown) {
   }
   bool means = false;
   for (size_t i = 0; i < count; ++i)
-    means |= rows[i].contender->means;
+    means |= rows[i].means;
   if (means)
     puts("\niree-benchmark-module tells means of batches: its minimum and median are of these");
   return EE_CLI_OK;
@@ -337,6 +338,7 @@ static void print_field(const char *text) {
 
 static int show_csv(const row_t *rows, size_t count, uint64_t warmup) {
   number_t numbers[NUMBERS];
+  if (!count) return EE_CLI_OK;
   fputs("module,runtime,function,device,threads,caches,warmup", stdout);
   row_numbers(&rows[0], numbers);
   for (size_t i = 0; i < NUMBERS; ++i)
@@ -387,7 +389,7 @@ int ee_cli_bench_show(ee_cli_bench_format_t format, uint64_t warmup,
   row_t *const rows = calloc(count + 1, sizeof *rows);
   if (!rows) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   for (size_t i = 0; i < count; ++i)
-    rows[i] = (row_t){contenders[i], summarise(&contenders[i]->samples)};
+    rows[i] = (row_t){contenders[i], summarise(&contenders[i]->samples), contenders[i]->means};
   int exit_code = EE_CLI_OK;
   switch (format) {
   case EE_CLI_BENCH_TABLE:

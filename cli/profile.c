@@ -125,8 +125,10 @@ static double overhead_of(const timing_t *timing) {
 }
 
 static double median_of(timing_t *timing) {
+  if (!timing->calls) return 0;
   qsort(timing->observed, (size_t)timing->calls, sizeof *timing->observed, compare_ns);
-  return timing->calls ? (double)timing->observed[(timing->calls - 1) / 2] : 0;
+  const size_t middle = (size_t)(timing->calls - 1) / 2;
+  return (double)timing->observed[middle];
 }
 
 static int write_files(const profile_options_t *options, const ee_cli_record_t *record,

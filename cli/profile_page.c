@@ -142,13 +142,13 @@ static void append_kernels(const ee_cli_record_t *record, const ee_cli_page_t *p
       ee_cli_record_hot(record, page->first, ee_cli_record_count(record), &count);
   double total = 0;
   if (!hot) out->failed = true;
-  for (size_t i = 0; i < count; ++i)
+  for (size_t i = 0; hot && i < count; ++i)
     total += (double)hot[i].ns;
   ee_cli_text_string(out,
                      "<h2>Kernels</h2>\n<table id=\"kernels\"><thead><tr><th></th><th>share</th>"
                      "<th>time</th><th>a call</th><th>workgroups</th><th>bytes bound</th>"
                      "<th>GB/s</th><th>GFLOP/s</th><th>kernel</th></tr></thead><tbody>\n");
-  for (size_t i = 0; i < count && i < ROWS; ++i)
+  for (size_t i = 0; hot && i < count && i < ROWS; ++i)
     append_row(&hot[i], total, page->calls, out);
   ee_cli_text_string(out, "</tbody></table>\n");
   if (count > ROWS) ee_cli_text_printf(out, "<p>and %zu more</p>\n", count - ROWS);
