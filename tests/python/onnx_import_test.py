@@ -321,6 +321,31 @@ class Models(Importing):
         np.testing.assert_allclose(want[0], start + x[1:4].sum(0), rtol=1e-6)
         self.compare(loaded(x, start), want, 0, 1e-6)
 
+    def test_weights_swapped(self):
+        """One module and the weights of another model, small ones with them."""
+        draw = np.random.default_rng(6)
+        models, archives = [], []
+        for number in range(2):
+            model = a_model([helper.make_node("Gemm", ["x", "w", "b"], ["h"]),
+                             helper.make_node("Clip", ["h", "least"], ["c"]),
+                             helper.make_node("Mul", ["c", "gain"], ["y"])],
+                            [("x", ["n", 40])], [("y", ["n", 20])])
+            for name, shape in (("w", (40, 20)), ("b", (20,)), ("gain", (1,)), ("least", ())):
+                array = np.asarray(draw.normal(size=shape), np.float32)
+                model.graph.initializer.append(numpy_helper.from_array(
+                    np.float32(-0.5) if name == "least" else array, name))
+            path = self.folder / f"{number}.onnx"
+            onnx.save(model, path)
+            models.append(model)
+            archives.append(self.folder / f"{number}.{('irpa', 'safetensors')[number]}")
+            import_model(str(path), self.folder / f"{number}.mlir",
+                         Options(parameters=archives[-1]))
+        module = compile_file(str(self.folder / "0.mlir"), input_type="onnx", extra_args=FLAGS)
+        x = draw.normal(size=(3, 40)).astype(np.float32)
+        for model, archive in zip(models, archives):
+            self.compare(eerie.load(module, parameters={"model": archive})(x),
+                         ReferenceEvaluator(model).run(None, {"x": x}), 1e-5, 1e-5)
+
     def test_weights_beside(self):
         """Read from there; a file that is missing or short is named."""
         weights = [numpy_helper.from_array(np.arange(size, dtype=np.float32), f"w{size}")

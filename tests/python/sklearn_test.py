@@ -327,6 +327,22 @@ class Command(Conversions):
         for word in words:
             self.assertIn(word, done.stderr)
 
+    def test_weights_swapped(self):
+        """One module, and what the same estimator weighs after another training."""
+        x, y = drawn(120)
+        estimators = {}
+        for name, rows in (("first", slice(0, 60)), ("second", slice(60, 120))):
+            estimators[name] = make_pipeline(P.StandardScaler(), sklearn.neural_network.MLPRegressor(
+                hidden_layer_sizes=(8,), max_iter=30, **SEED)).fit(x[rows], y[rows])
+            (self.folder / f"{name}.pkl").write_bytes(pickle.dumps(estimators[name]))
+            done = self.run_eerie("compile", f"{name}.pkl", "--trust-pickle", "-o", f"{name}.vmfb",
+                                  "--parameters", f"{name}.irpa")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for name, estimator in estimators.items():
+            module = eerie.load(self.folder / "first.vmfb",
+                                parameters={"model": self.folder / f"{name}.irpa"})
+            numpy.testing.assert_allclose(module(x), estimator.predict(x), rtol=1e-4, atol=1e-4)
+
     def test_trust(self):
         mark = self.folder / "ran"
 

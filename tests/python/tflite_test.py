@@ -99,6 +99,8 @@ class Models(Case):
     def test_refusals(self):
         self.refuses(1, ["lstm.tflite", "tosa.while_loop"], "compile", FILES / "lstm.tflite")
         self.refuses(3, ["no dimension 'batch'"], "import", FILES / "mlp.tflite", "--dim=batch=1")
+        self.refuses(3, ["--parameters", "no names"], "import", FILES / "mlp.tflite",
+                     "--parameters=weights.irpa")
         whole = (FILES / "mlp.tflite").read_bytes()
         for content in (whole[:2000], whole[:8] + b"garbage" * 10):
             (self.folder / "bad.tflite").write_bytes(content)

@@ -207,6 +207,8 @@ def _keep_only(path: pathlib.Path, name: str) -> None:
 
 
 def by_saved_model(source: Source, output: pathlib.Path, options: Options) -> Imported:
+    if options.parameters:
+        raise Refusal("weights stay in the module on this route; leave --parameters out")
     with _saved_model(source, options) as (folder, options):
         name = options.function or _exported(folder)
         tools.run("iree-import-tf", ["--tf-import-type=savedmodel_v2",

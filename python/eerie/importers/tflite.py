@@ -19,6 +19,9 @@ def _check(source: Source, options: Options) -> None:
     if options.dims:
         raise SourceError(f"{source.path}: no dimension '{next(iter(options.dims))}'; the dimensions "
                           "of TFLite files have no names")
+    if options.parameters:
+        raise SourceError(f"{source.path}: --parameters: the weights of TFLite files have no names that "
+                          "could be told apart; they stay in the module")
 
 
 def _operations(block):

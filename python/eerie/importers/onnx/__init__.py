@@ -22,7 +22,7 @@ def import_onnx(source: Source, output: pathlib.Path, options: Options) -> Impor
     except ImportError:
         raise MissingPackage("onnx", "onnx") from None
     from . import importing, model
-    loaded = model.load(source.path)
+    loaded = model.load(source.path, every=options.parameters is not None)
     try:
         return importing.run(loaded, output, options)
     except (Refusal, SourceError):

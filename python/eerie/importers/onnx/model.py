@@ -18,6 +18,13 @@ from ..source import SourceError
 
 # Initialisers up to this size stay in the graph: shapes, axes, scalars.
 SMALL_BYTES = 1024
+# What takes floats as weights and does not look at their values before the model runs: where an archive
+# is asked for, small ones go there as well, so that all can be swapped.
+_WEIGHED = {"Add", "Attention", "BatchNormalization", "Concat", "Conv", "ConvTranspose", "Div", "Einsum",
+            "Gather", "Gemm", "GroupNormalization", "GRU", "Identity", "InstanceNormalization",
+            "LayerNormalization", "LSTM", "MatMul", "Mul", "PRelu", "RMSNormalization", "RNN", "Sub",
+            "Transpose"}
+_FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16}
 # Below this opset some operators (BatchNormalization, Softmax) have forms that do not lower.
 LEAST_OPSET = 17
 # What nodes are written in that a rewrite makes for a model without an opset of its own.
@@ -73,6 +80,7 @@ class Model:
     proto: onnx.ModelProto  # without the bytes of `weights`
     weights: dict[str, Weight]
     notes: list[str]
+    every: bool = False  # small weights are apart too
     # Nodes that a rewrite found to be such as nothing lowers to, and why.
     refused: list[tuple[onnx.NodeProto, str]] = dataclasses.field(default_factory=list)
 
@@ -116,9 +124,24 @@ def _load_beside(tensor: TensorProto, folder: pathlib.Path) -> None:
         raise SourceError(f"weight '{tensor.name}' in {where}: {first_line(error)}") from None
 
 
-def _detach(proto: onnx.ModelProto, folder: pathlib.Path) -> dict[str, Weight]:
-    """Takes the bytes of large initialisers out of the graph, leaving their names and types."""
+def _small_weights(graph: onnx.GraphProto) -> set[str]:
+    """Names of initialisers that are weights whatever their size."""
+    names = {value.name for value in graph.initializer if value.data_type in _FLOATS and value.dims}
+    for node in graph.node:
+        if node.op_type not in _WEIGHED:
+            names.difference_update(node.input)
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:  # it may look at any name outside
+                for child in attribute.g.node:
+                    names.difference_update(child.input)
+    return names.difference(value.name for value in graph.output)
+
+
+def _detach(proto: onnx.ModelProto, folder: pathlib.Path, every: bool) -> dict[str, Weight]:
+    """Takes the bytes of large initialisers out of the graph, leaving their names and types; with
+    `every` those of all weights."""
     weights = {}
+    small = _small_weights(proto.graph) if every else set()
     initializers = list(proto.graph.initializer)
     del proto.graph.initializer[:]  # the messages live on in the list: no copies of their bytes
     for initializer in initializers:
@@ -126,7 +149,7 @@ def _detach(proto: onnx.ModelProto, folder: pathlib.Path) -> dict[str, Weight]:
         for dim in initializer.dims:
             size *= dim
         external = initializer.data_location == TensorProto.EXTERNAL
-        if size > SMALL_BYTES:
+        if size > SMALL_BYTES or size and initializer.name in small:
             weights[initializer.name] = Weight(initializer, folder)
             empty = TensorProto(name=initializer.name, data_type=initializer.data_type,
                                 dims=initializer.dims, data_location=TensorProto.EXTERNAL)
@@ -138,16 +161,16 @@ def _detach(proto: onnx.ModelProto, folder: pathlib.Path) -> dict[str, Weight]:
     return weights
 
 
-def load(path: pathlib.Path) -> Model:
-    """Loads a model. SourceError: it is none."""
+def load(path: pathlib.Path, every: bool = False) -> Model:
+    """Loads a model, with `every` all its weights apart. SourceError: it is none."""
     try:
         proto = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf has a class of its own in each of its implementations
         raise SourceError(f"{path}: not an ONNX model: {error}") from None
     if not proto.graph.node and not proto.graph.output:
         raise SourceError(f"{path}: not an ONNX model: it has no graph")
-    weights = _detach(proto, path.resolve().parent)
-    return Model(path, proto, weights, [])
+    weights = _detach(proto, path.resolve().parent, every)
+    return Model(path, proto, weights, [], every)
 
 
 def validate(path: pathlib.Path) -> None:
@@ -182,7 +205,7 @@ def convert_opset(model: Model, wanted: int | None) -> None:
         return
     model.notes.append(f"opset {opset} converted to {target}")
     model.proto = converted
-    model.weights = _detach(converted, model.path.resolve().parent)
+    model.weights = _detach(converted, model.path.resolve().parent, model.every)
 
 
 def _whole(model: Model) -> onnx.ModelProto:
