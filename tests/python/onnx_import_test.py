@@ -371,6 +371,16 @@ class Models(Importing):
             with self.assertRaisesRegex(SourceError, "w4.*net.bin"):
                 import_model(str(path), self.folder / "net.mlir", Options(parameters=archive))
 
+    def test_sizes_that_meet_are_told(self):
+        """Two unknown sizes in one place: the compiler takes neither for 1."""
+        path = self.folder / "two.onnx"
+        for names, told in ((("a", "b"), True), (("a", "a"), False), (("a", 1), False)):
+            path.write_bytes(a_model([helper.make_node("Add", ["x", "y"], ["z"], name="sum")],
+                                     [("x", [names[0], 3]), ("y", [names[1], 3])],
+                                     [("z", [None, 3])]).SerializeToString())
+            notes = import_model(str(path), self.folder / "two.mlir").notes
+            self.assertEqual(any("sizes a and b meet in sum" in note for note in notes), told)
+
     def test_opsets_out_of_range(self):
         path = self.folder / "new.onnx"
         path.write_bytes(a_model([helper.make_node("Relu", ["x"], ["y"])], [("x", [2])],

@@ -104,42 +104,24 @@ def _name_batch(path: pathlib.Path) -> None:
     onnx.save(proto, str(path))
 
 
-# Operators whose operands are stretched over one another.
-_STRETCHING = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Where", "MatMul"}
-
-
 def _check_sizes(path: pathlib.Path, options: Options) -> None:
-    """Refusal where two sizes meet that are told only at run time and need not be the same.
-
-    The compiler takes a size that it does not know for one that is not 1, and what it makes of a
-    stretched operand then reads beyond it.
-    """
+    """Refusal where sizes meet that need not be the same, which the compiler gets wrong."""
     import onnx
+
+    from .onnx import sizes
     proto = onnx.load(str(path))
-    sizes = [dim for value in proto.graph.input for dim in value.type.tensor_type.shape.dim]
-    if all(dim.HasField("dim_value") for dim in sizes):
+    dims = [dim for value in proto.graph.input for dim in value.type.tensor_type.shape.dim]
+    if all(dim.HasField("dim_value") for dim in dims):
         return  # all others follow from those
-    for dim in sizes:
+    for dim in dims:
         wanted = options.dims.get(dim.dim_param) if dim.dim_param else None
         if wanted is not None and wanted.fixed is not None:
             return
-    proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    shapes = {value.name: [dim.dim_value or dim.dim_param or None
-                           for dim in value.type.tensor_type.shape.dim]
-              for value in (*proto.graph.input, *proto.graph.value_info)
-              if value.type.tensor_type.HasField("shape")}
-    for node in proto.graph.node:
-        known = [shapes[name] for name in node.input if name in shapes]
-        if node.op_type not in _STRETCHING or len(known) < 2:
-            continue
-        if node.op_type == "MatMul":
-            known = [shape[:-2] for shape in known]
-        for sizes in zip(*(reversed(shape) for shape in known)):
-            unknown = [size for size in sizes if not isinstance(size, int)]
-            if len(unknown) > 1 and (None in unknown or len(set(unknown)) > 1):
-                raise Refusal(f"sizes in {node.name or node.op_type} are told only at run time, and "
-                              "the compiler cannot tell which are 1; give the batch a size with "
-                              "--dim batch=SIZE")
+    found = sizes.meetings(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+    if found:
+        node = found[0].node
+        raise Refusal(f"sizes in {node.name or node.op_type} are told only at run time, and the "
+                      "compiler cannot tell which are 1; give the batch a size with --dim batch=SIZE")
 
 
 def _to_onnx(folder: pathlib.Path, path: pathlib.Path, options: Options) -> None:

@@ -9,7 +9,7 @@ from ...parameters import write_parameters
 from .. import mlir_module
 from ..route import Imported, MissingPackage, Options, Refusal
 from . import model as onnx_model
-from . import rewrite
+from . import rewrite, sizes
 
 
 def load_importer():
@@ -134,6 +134,7 @@ def run(model: onnx_model.Model, output: pathlib.Path, options: Options) -> Impo
         if entry.domain == onnx_model.BITS_DOMAIN:  # it becomes operations of the compiler
             model.proto.opset_import.remove(entry)
             break
+    sizes.note(model)
     total = sum(weight.size for weight in model.weights.values())
     archive = mlir_module.archive_for(total, output, options, model.notes)
     info = onnx_importer.ModelInfo(model.proto)
