@@ -2,18 +2,24 @@
 # The tests of frameworks too heavy for `make test`: each in a Python environment of its own under
 # build/frameworks, made when it is not there. 1.5 GB for TensorFlow.
 #
-#   tests/python/frameworks.sh BUILD [--install] [tensorflow] [tflite]
+#   tests/python/frameworks.sh BUILD [--install] [--table] [tensorflow] [tflite]
 #
-# With --install the environments are made and no test is run.
+# With --install the environments are made and no test is run. With --table the cells of the table in
+# docs/frontends.md are made after the tests (tests/frameworks/table.py); `write` puts them there.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
 shift
 install_only=
-if [ "${1:-}" = --install ]; then
-  install_only=yes
+table=
+while :; do
+  case ${1:-} in
+    --install) install_only=yes ;;
+    --table) table=yes ;;
+    *) break ;;
+  esac
   shift
-fi
+done
 [ $# -gt 0 ] || set -- tensorflow tflite
 failed=
 for name in "$@"; do
@@ -38,5 +44,7 @@ for name in "$@"; do
   PYTHONPATH=$build/python EERIE_COMMAND=$build/eerie EERIE_COMPILER_LIB=$PWD/$environment \
     "$environment/bin/python" "tests/python/${name}_test.py" || status=$?
   [ $status -eq 0 ] || failed="$failed $name"
+  [ -z "$table" ] || PYTHONPATH=$build/python "$environment/bin/python" tests/frameworks/table.py \
+    run "$name" || failed="$failed table"
 done
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
