@@ -26,7 +26,7 @@ typedef struct bench_options {
   uint64_t warmup, repetitions, rounds;
   double min_time; // negative: not given
   const char *threads, *caches, *format_name, *fill_name, *onnx;
-  bool json, terse;
+  bool json, terse, prepared;
   ee_cli_bench_format_t format;
   ee_cli_fill_t fill;
 } bench_options_t;
@@ -80,6 +80,7 @@ static int read_cache(const char *text, bool *out_cold) {
 // ---- Contenders --------------------------------------------------------------------------------
 
 static void close_contender(ee_cli_contender_t *contender) {
+  eerie_prepared_call_release(contender->prepared);
   ee_cli_values_free(&contender->results);
   ee_cli_model_close(&contender->model);
   ee_cli_peer_close(&contender->peer);
@@ -154,7 +155,13 @@ static int open_own(const bench_options_t *options, const point_t *point, field_
   if (exit_code) return exit_code;
   contender->results.count = eerie_function_output_count(model.function);
   contender->results.items = calloc(contender->results.count + 1, sizeof(eerie_value_t));
-  return contender->results.items ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  if (!contender->results.items) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  const ee_cli_values_t *const inputs = &contender->model.inputs;
+  eerie_error_t err = {0};
+  if (options->prepared &&
+      eerie_call_prepare(model.function, inputs->items, inputs->count, &contender->prepared, &err))
+    return ee_cli_fail_error(ee_cli_exit_code(err.code), &err);
+  return EE_CLI_OK;
 }
 
 static int open_peer(const bench_options_t *options, ee_cli_runtime_t runtime,
@@ -322,8 +329,10 @@ static eerie_status_t call_once(ee_cli_contender_t *contender, uint64_t *out_ns,
   ee_cli_values_t *const results = &contender->results;
   const uint64_t start = clock_ns(CLOCK_MONOTONIC);
   const eerie_status_t status =
-      eerie_call(model->function, model->inputs.items, model->inputs.count, results->items,
-                 results->count, err);
+      contender->prepared
+          ? eerie_prepared_call_run(contender->prepared, results->items, results->count, err)
+          : eerie_call(model->function, model->inputs.items, model->inputs.count, results->items,
+                       results->count, err);
   *out_ns = clock_ns(CLOCK_MONOTONIC) - start;
   for (size_t i = 0; i < results->count; ++i)
     eerie_value_release(&results->items[i]);
@@ -455,6 +464,8 @@ int eerie_cli_bench(int argc, char **argv) {
        "threads that work on a call, of local-task"},
       {"caches", "HOW,...", EE_CLI_STRING, &options.caches,
        "warm (default), or cold: caches are filled with other\nmemory before each call"},
+      {"prepared", NULL, EE_CLI_SWITCH, &options.prepared,
+       "check and bind the arguments once (eerie_call_prepare)"},
       {"against", "RUNTIME", EE_CLI_STRINGS, &options.against,
        "another runtime beside it, where installed: iree\n(iree-benchmark-module) or onnxruntime; "
        "may be repeated"},

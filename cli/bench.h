@@ -38,6 +38,7 @@ typedef struct ee_cli_contender {
   ee_cli_model_options_t options; // its lists are the contender's
   ee_cli_model_t model;
   ee_cli_values_t results;
+  eerie_prepared_call_t *prepared; // NULL: arguments are checked in each call
   ee_cli_peer_t peer;
   // What was measured. `means`: each sample is the mean of a batch, not the time of one call.
   ee_cli_samples_t samples;

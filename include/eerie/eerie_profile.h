@@ -33,7 +33,8 @@ typedef enum eerie_memory_kind {
 #define EERIE_MEMORY_KINDS 6
 
 typedef enum eerie_event_kind {
-  EERIE_EVENT_CALL = 1, // of a function, from the program's side; `name`
+  EERIE_EVENT_CALL = 1, // of a function, from the program's side; `name`. Of eerie_call_async what
+                        // it took to start it
   EERIE_EVENT_SUBMIT,   // an operation that a device was given and ran; `name`: "execute", ...
   EERIE_EVENT_DISPATCH, // of a kernel, or the share of it that one worker has done
   EERIE_EVENT_TRANSFER, // `name`: "fill", "copy", "update"; `size`

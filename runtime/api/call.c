@@ -403,8 +403,12 @@ static eerie_status_t call_fenced(const eerie_function_t *function, slots_t *slo
   slots->arguments[function->input_count].ref = (ee_object_t *)wait;
   slots->arguments[function->input_count + 1].ref = (ee_object_t *)before;
   eerie_error_t cause = {.code = EERIE_OK};
+  const int64_t begin_ns = ee_hal_observe_begin(program->heap);
   const eerie_status_t status =
       ee_vm_invoke(program->vm, function->vm, slots->arguments, slots->results, &cause);
+  if (begin_ns) {
+    ee_hal_observe_span(program->heap, EE_HAL_EVENT_CALL, function->name, 0, begin_ns);
+  }
   if (status == EERIE_DEFERRED) {
     program->signal = before;
     return status;

@@ -210,6 +210,33 @@ static void waits_are_told(void) {
   close_setup(&s);
 }
 
+// A call that only starts is told when it has started.
+static void asynchronous_calls_are_told(void) {
+  static seen_t seen;
+  setup_t s;
+  eerie_error_t err = {0};
+  REQUIRE(open_observed(&s, "async", "local-sync", 0, &(eerie_observer_t){keep, &seen, false}));
+  eerie_value_t in[2] = {tensor_value(vector(&s, EERIE_F32, 4, one_to_four)),
+                         tensor_value(vector(&s, EERIE_F32, 4, tens))};
+  eerie_value_t out = {.kind = EERIE_KIND_NONE};
+  eerie_fence_t *wait = NULL, *signal = NULL;
+  CHECK_OK(eerie_fence_create(s.instance, &wait, &err));
+  CHECK_OK(eerie_fence_create(s.instance, &signal, &err));
+  CHECK_OK(eerie_call_async(function_of(&s, "mul"), in, 2, wait, signal, &out, 1, &err));
+  CHECK_EQ_INT(count_of(&seen, EERIE_EVENT_CALL), 1);
+  CHECK_EQ_INT(count_of(&seen, EERIE_EVENT_DISPATCH), 0);
+  eerie_fence_signal(wait, EERIE_OK);
+  CHECK_OK(eerie_fence_wait(signal, -1, &err));
+  CHECK_EQ_INT(count_of(&seen, EERIE_EVENT_DISPATCH), 1);
+  CHECK(float_at(out.as.tensor, 3) == 160);
+  eerie_value_release(&out);
+  eerie_value_release(&in[0]);
+  eerie_value_release(&in[1]);
+  eerie_fence_release(wait);
+  eerie_fence_release(signal);
+  close_setup(&s);
+}
+
 // ---- Threads -----------------------------------------------------------------------------------
 
 typedef struct caller {
@@ -275,7 +302,8 @@ static void workers_tell_their_shares(void) {
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(a_call_tells_what_it_does), RUN(memory_is_told_by_kind), RUN(observers_come_and_go),
-      RUN(kernels_can_be_left_out),   RUN(waits_are_told),         RUN(workers_tell_their_shares),
+      RUN(kernels_can_be_left_out),   RUN(waits_are_told),         RUN(asynchronous_calls_are_told),
+      RUN(workers_tell_their_shares),
   };
   return check_main(argc, argv, cases, LENGTH(cases));
 }

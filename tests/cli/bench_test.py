@@ -4,9 +4,12 @@ import io
 import json
 import os
 import pathlib
+import signal
 import stat
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import harness
@@ -129,6 +132,13 @@ class Bench(harness.Case):
             else:
                 self.assertEqual(done.code, 0, done.err)
 
+    def test_threads_and_prepared(self):
+        rows = self.rows(self.module, "--function=mul", "--threads=1,2", "--prepared")
+        self.assertEqual([(row["device"], row["threads"]) for row in rows],
+                         [("local-task", 1), ("local-task", 2)])
+        self.refuses(2, "bench", self.module, "--function=mul", "--prepared", "--input=4xf32",
+                     says="got 1 inputs, expected 2")
+
     def test_refusals(self):
         one = [self.module, "--function=mul"]
         self.refuses(2, "bench", self.module, "--function=rank2", says=["open", "--input="])
@@ -168,6 +178,22 @@ class Bench(harness.Case):
             rows = self.rows(self.module, f"--function={name}", f"--input=3x{dtype}=1",
                              "--against=iree", environment=bin_folder)
             self.assertEqual(len(rows), 2)
+        self.assertEqual(self.temporary(), before)
+
+    def test_interrupted(self):
+        """Nothing is left behind by a signal."""
+        before = self.temporary()
+        process = subprocess.Popen(
+            [harness.EERIE, "bench", self.module, "--function=mul", "--against=iree",
+             "--min-time=60"], env={**os.environ, "EERIE_IREE_BIN": str(harness.IREE_RUN.parent)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        for _ in range(200):
+            if self.temporary() != before:
+                break
+            time.sleep(0.05)
+        self.assertNotEqual(self.temporary(), before)
+        os.killpg(process.pid, signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), -signal.SIGINT)
         self.assertEqual(self.temporary(), before)
 
     def test_iree_missing(self):
