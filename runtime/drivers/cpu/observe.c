@@ -29,7 +29,8 @@ static void describe(const ee_hal_executable_t *base, uint32_t function, ee_hal_
   event->constant_count = attributes->constant_count;
   event->local_memory = attributes->local_memory_pages * EE_CPU_LOCAL_MEMORY_PAGE;
   const source_location_t *const locations = library->exports.source_locations;
-  if (!locations || !locations[function].path) return;
+  // Where the compiler knows no file it leaves the line as it was, too.
+  if (!locations || !locations[function].path || !locations[function].path_size) return;
   event->source_file = locations[function].path;
   event->source_line = locations[function].line;
 }
