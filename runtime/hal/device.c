@@ -224,7 +224,7 @@ static void release_operation(const ee_hal_operation_t *operation) {
 
 static inline eerie_status_t
 run_operation(ee_hal_device_t *device, const ee_hal_operation_t *operation, eerie_error_t *err) {
-  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+  const int64_t begin_ns = ee_hal_observe_operation(device->heap, operation->kind);
   const eerie_status_t status = device->driver->run(device, operation, err);
   if (begin_ns) ee_hal_observe_submit(device->heap, operation->kind, begin_ns);
   return status;

@@ -20,8 +20,6 @@ void ee_hal_observe_span(const ee_heap_t *heap, ee_hal_event_kind_t kind, const 
 void ee_hal_observe_submit(const ee_heap_t *heap, ee_hal_operation_kind_t kind, int64_t begin_ns) {
   static const char *const names[] = {"barrier", "execute", "fill",  "update",
                                       "copy",    "read",    "write", "deallocate"};
-  // Nothing was done there.
-  if (kind == EE_HAL_QUEUE_BARRIER || kind == EE_HAL_QUEUE_DEALLOCATE) return;
   const char *const name = (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
   ee_hal_observe_span(heap, EE_HAL_EVENT_SUBMIT, name, 0, begin_ns);
 }
@@ -52,8 +50,7 @@ static void count_up(ee_hal_memory_counter_t *counter, uint64_t size) {
   }
 }
 
-static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what) {
-  const int64_t now = ee_port_time_ns();
+static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what, int64_t now) {
   const ee_hal_memory_kind_t kind = (ee_hal_memory_kind_t)buffer->memory_kind;
   const ee_hal_event_t event = {.kind = what,
                                 .begin_ns = now,
@@ -74,7 +71,7 @@ void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind)
   buffer->memory_peak = ee_load_relaxed(&observer->memory[kind].peak);
   count_up(&observer->memory[kind], buffer->size);
   if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_up(&observer->memory[0], buffer->size);
-  tell_memory(buffer, EE_HAL_EVENT_ALLOCATE);
+  tell_memory(buffer, EE_HAL_EVENT_ALLOCATE, ee_port_time_ns());
 }
 
 // Takes it out of what is transient, also of a peak that was reached since it was made.
@@ -89,10 +86,11 @@ void ee_hal_observe_move(ee_hal_buffer_t *storage) {
     lower =
         peak - storage->size > storage->memory_peak ? peak - storage->size : storage->memory_peak;
   } while (!ee_compare_exchange(&from->peak, &peak, lower));
-  tell_memory(storage, EE_HAL_EVENT_FREE);
+  const int64_t now = ee_port_time_ns();
+  tell_memory(storage, EE_HAL_EVENT_FREE, now);
   storage->memory_kind = EE_HAL_MEMORY_KIND_RESULTS;
   count_up(&observer->memory[EE_HAL_MEMORY_KIND_RESULTS], storage->size);
-  tell_memory(storage, EE_HAL_EVENT_ALLOCATE);
+  tell_memory(storage, EE_HAL_EVENT_ALLOCATE, now);
 }
 
 void ee_hal_observe_loading(const ee_heap_t *heap, bool begins) {
@@ -109,7 +107,7 @@ void ee_hal_observe_free(ee_hal_buffer_t *buffer) {
   (void)ee_fetch_sub_acq_rel(&observer->memory[kind].current, buffer->size);
   if (kind != EE_HAL_MEMORY_KIND_CONSTANTS)
     (void)ee_fetch_sub_acq_rel(&observer->memory[0].current, buffer->size);
-  tell_memory(buffer, EE_HAL_EVENT_FREE);
+  tell_memory(buffer, EE_HAL_EVENT_FREE, ee_port_time_ns());
 }
 
 #endif

@@ -73,6 +73,19 @@ typedef struct ee_observer {
 static inline int64_t ee_hal_observe_begin(const ee_heap_t *heap) {
   return EE_UNLIKELY(heap->observer != NULL) ? ee_port_time_ns() : 0;
 }
+// The same, of commands that ee_hal_observe_command has something to say about.
+static inline int64_t ee_hal_observe_transfer(const ee_heap_t *heap,
+                                              const ee_hal_command_t *command) {
+  const bool dispatch =
+      command->kind == EE_HAL_COMMAND_DISPATCH || command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
+  return EE_UNLIKELY(heap->observer != NULL) && !dispatch ? ee_port_time_ns() : 0;
+}
+// The same, of operations that do something.
+static inline int64_t ee_hal_observe_operation(const ee_heap_t *heap,
+                                               ee_hal_operation_kind_t kind) {
+  const bool nothing = kind == EE_HAL_QUEUE_BARRIER || kind == EE_HAL_QUEUE_DEALLOCATE;
+  return EE_UNLIKELY(heap->observer != NULL) && !nothing ? ee_port_time_ns() : 0;
+}
 static inline bool ee_hal_observe_skips(const ee_heap_t *heap) {
   return heap->observer && heap->observer->no_kernels;
 }
@@ -107,6 +120,8 @@ static inline void ee_hal_observe_result(ee_hal_buffer_t *buffer) {
 
 #else
 
+#define ee_hal_observe_transfer(heap, command)              ((void)(heap), (int64_t)0)
+#define ee_hal_observe_operation(heap, kind)                ((void)(heap), (int64_t)0)
 #define ee_hal_observe_begin(heap)                          ((void)(heap), (int64_t)0)
 #define ee_hal_observe_skips(heap)                          false
 #define ee_hal_observe_span(heap, kind, name, size, from)   ((void)0)

@@ -314,7 +314,7 @@ static eerie_status_t run_commands(ee_hal_device_t *device, const ee_hal_operati
   const uint64_t float_mode = ee_port_float_flush();
   for (const ee_hal_command_t *command = operation->commands->first; command && status == EERIE_OK;
        command = command->next) {
-    const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+    const int64_t begin_ns = ee_hal_observe_transfer(device->heap, command);
     status = ee_cpu_command_run(device, command, operation, &scratch, err);
     if (begin_ns) ee_hal_observe_command(device->heap, command, 0, begin_ns);
   }

@@ -210,7 +210,7 @@ static void run_command_unit(job_t *job, const entry_t *entry, uint32_t worker) 
   ee_cpu_scratch_t scratch = {0};
   eerie_error_t error;
   error.message[0] = 0;
-  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+  const int64_t begin_ns = ee_hal_observe_transfer(device->heap, entry->command);
   const eerie_status_t status =
       ee_cpu_command_run(device, entry->command, job->table, &scratch, &error);
   if (begin_ns) ee_hal_observe_command(device->heap, entry->command, worker, begin_ns);
@@ -334,7 +334,7 @@ static uint64_t command_ns(const ee_hal_command_t *command) {
 static inline eerie_status_t run_here(submission_t *submission, const ee_hal_command_t *command,
                                       eerie_error_t *err) {
   ee_hal_device_t *device = &submission->device->base.base;
-  const int64_t begin_ns = ee_hal_observe_begin(device->heap);
+  const int64_t begin_ns = ee_hal_observe_transfer(device->heap, command);
   const eerie_status_t status =
       ee_cpu_command_run(device, command, submission->table, &submission->scratch, err);
   if (begin_ns) ee_hal_observe_command(device->heap, command, 0, begin_ns);
