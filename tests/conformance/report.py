@@ -20,8 +20,8 @@ TITLES = ("of", "backend", "tests", "compile", "iree-run-module passes", "Eerie 
 
 PAGE = """# Conformance
 
-<!-- Written by tests/conformance/report.py from the results of `make test-iree` and
-     `make test-onnx`: change that, not this. -->
+<!-- Written by tests/conformance/report.py from the results of `make test-iree`,
+     `make test-onnx` and `make test-onnx-import`: change that, not this. -->
 
 What of the tests of others passes on Eerie, beside iree-run-module of the release that compiled
 them. [testing.md](testing.md) says how to run them. A test counts when it compiles; "same bits" are
@@ -42,7 +42,8 @@ is asked, or for what an execution model cannot do. iree-run-module never ends a
 """,
     "onnx": """
 The tests of the Python package `onnx`: imported, compiled, run, compared with what ONNX expects and
-with the answer of iree-run-module.
+with the answer of iree-run-module. `onnx-import` are those that the compiler's own importer does not get
+through, by way of `eerie import`.
 """,
 }
 
