@@ -32,7 +32,7 @@ LIMIT = 1e-4
 def reason(error: BaseException) -> str:
     """Why not, in a few words."""
     text = str(error)
-    operator = re.search(r"operator (?:torch\.)?(\S+) does not lower", text) or \
+    operator = re.search(r"operator (?:torch\.)?([\w.]+),? ", text) or \
         re.search(r"failed to legalize operation '(?:torch\.operator)?([^']+)'", text)
     named = re.search(r'name = "([^"]+)"', text)
     verified = re.search(r"'(stablehlo\.\w+)' op ", text)
@@ -44,7 +44,12 @@ def reason(error: BaseException) -> str:
         return f"`{text.partition(' ')[0]}`"
     if verified:
         return f"`{verified.group(1)}`"
-    line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    if "crashed with signal" in text or "PLEASE submit a bug report" in text or \
+            "Please report issues" in text:
+        return "the compiler crashes"
+    lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    line = next((line for line in lines if "error: " in line), lines[0]).rpartition("error: ")[2]
+    line = re.sub(r"\S*/", "", line)  # folders of this machine
     return re.sub(r"\s+", " ", line).replace("|", "/")[:60]
 
 
