@@ -16,7 +16,8 @@ typedef struct summary {
 typedef struct row {
   const ee_cli_contender_t *contender;
   summary_t summary;
-  bool means; // of batches
+  bool means;        // of batches
+  const char *label; // of its module
 } row_t;
 
 // ---- What they amount to -----------------------------------------------------------------------
@@ -112,7 +113,9 @@ typedef struct column {
 
 static void write_module(const row_t *row, const row_t *first, char out[CELL]) {
   (void)first;
-  snprintf(out, CELL, "%s", base_name(row->contender->module));
+  // Of a long path the end says more.
+  const size_t length = strlen(row->label);
+  snprintf(out, CELL, "%s", row->label + (length < CELL ? 0 : length - CELL + 1));
 }
 static void write_runtime(const row_t *row, const row_t *first, char out[CELL]) {
   (void)first;
@@ -384,12 +387,24 @@ bool ee_cli_bench_format_parse(const char *text, ee_cli_bench_format_t *out_form
   return false;
 }
 
+// The file's name, or all of its path where another file has the same name.
+static const char *module_label(ee_cli_contender_t *const *contenders, size_t count,
+                                const char *module) {
+  const char *const name = base_name(module);
+  for (size_t i = 0; i < count; ++i)
+    if (strcmp(base_name(contenders[i]->module), name) == 0 &&
+        strcmp(contenders[i]->module, module) != 0)
+      return module;
+  return name;
+}
+
 int ee_cli_bench_show(ee_cli_bench_format_t format, uint64_t warmup,
                       ee_cli_contender_t *const *contenders, size_t count) {
   row_t *const rows = calloc(count + 1, sizeof *rows);
   if (!rows) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   for (size_t i = 0; i < count; ++i)
-    rows[i] = (row_t){contenders[i], summarise(&contenders[i]->samples), contenders[i]->means};
+    rows[i] = (row_t){contenders[i], summarise(&contenders[i]->samples), contenders[i]->means,
+                      module_label(contenders, count, contenders[i]->module)};
   int exit_code = EE_CLI_OK;
   switch (format) {
   case EE_CLI_BENCH_TABLE:

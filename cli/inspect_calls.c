@@ -14,7 +14,7 @@
 #include "fill.h"
 #include "record.h"
 
-enum { EVENTS = 1 << 18, STEPS = 10000000, WAIT_MS = 2000 };
+enum { EVENTS = 1 << 16, STEPS = 10000000, WAIT_MS = 2000 };
 
 // ---- Memory by the events ----------------------------------------------------------------------
 

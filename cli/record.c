@@ -199,8 +199,7 @@ static void print_event(const eerie_event_t *event, FILE *out) {
 static int dropped(const ee_cli_record_t *record) {
   const size_t added = atomic_load(&record->added);
   if (added <= record->capacity) return EE_CLI_OK;
-  fprintf(stderr, "eerie: %zu of %zu events found no place; see --events\n",
-          added - record->capacity, added);
+  fprintf(stderr, "eerie: %zu of %zu events found no place\n", added - record->capacity, added);
   return EE_CLI_OK;
 }
 

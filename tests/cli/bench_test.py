@@ -107,6 +107,17 @@ class Bench(harness.Case):
             self.assertEqual(calls, 20)
             self.assertGreater(cpu, 0)
 
+    def test_same_names(self):
+        """Modules of one name show their paths."""
+        paths = []
+        for name in ("first", "second"):
+            (self.folder / name).mkdir()
+            paths.append(self.folder / name / "m.vmfb")
+            paths[-1].write_bytes(self.module.read_bytes())
+        table = self.bench(*paths, "--function=nothing").out.splitlines()
+        self.assertIn("first/m.vmfb ", table[1])
+        self.assertIn("second/m.vmfb ", table[2])
+
     def test_quoted(self):
         odd = self.folder / 'a,"b".vmfb'
         odd.write_bytes(self.module.read_bytes())
