@@ -23,13 +23,13 @@
 
 typedef struct compile_options {
   const char *output, *input_type, *compile_from, *compile_to, *dump_phase, *dump_phases_to, *mode,
-      *format, *static_library, *flags, *compiler, *reproducer, *opt_level;
+      *format, *static_library, *flags, *compiler, *reproducer, *opt_level, *device, *choices;
   ee_cli_strings_t targets, raw, inputs;
   double time_limit;
   uint64_t memory_limit_mb;
   ee_cli_import_options_t import;
   bool split_input, no_verify, list_targets, list_phases, list_plugins, no_isolated, isolated,
-      mlir_bytecode, json, quiet, reproducible, no_stamp;
+      mlir_bytecode, json, quiet, reproducible, no_stamp, print_flags;
 } compile_options_t;
 
 // One run of the command.
@@ -41,7 +41,10 @@ typedef struct compile_run {
   bool stamped;    // what comes out is a module, which tells where it comes from
   int64_t time;
   char source_sha256[65];
-  ee_cli_text_t source; // of a pipe, which can be read only once
+  ee_cli_text_t source;    // of a pipe, which can be read only once
+  ee_cli_strings_t chosen; // flags by the model
+  bool to_stdout;          // what comes out goes there
+  FILE *choice_stream;     // where they are told; NULL: nowhere
   bool imported;
   ee_cli_import_result_t import;
   char static_path[4096], static_temporary[4096];
@@ -444,19 +447,19 @@ static double compile_now(void) {
 }
 
 // Flags of the targets and those of the command line, as the compiler got them.
-static eerie_status_t compile_all_flags(const compile_options_t *options, ee_cli_strings_t *flags,
+static eerie_status_t compile_all_flags(const compile_run_t *run, ee_cli_strings_t *flags,
                                         eerie_error_t *err) {
+  const compile_options_t *options = run->options;
   // Where a static library went is no property of the module.
   const eerie_status_t status = eerie_compiler_target_flags(
       options->targets.items, options->targets.count, "x.o", compile_keep_flag, flags, err);
   if (status) return status;
-  char named[2][256] = {"", ""};
-  if (options->input_type)
-    snprintf(named[0], sizeof named[0], "--iree-input-type=%.200s", options->input_type);
-  if (options->opt_level)
-    snprintf(named[1], sizeof named[1], "--iree-opt-level=O%.8s", options->opt_level);
-  for (size_t i = 0; i < 2; ++i)
-    if (*named[i]) compile_keep_flag(flags, named[i]);
+  char input_type[256];
+  snprintf(input_type, sizeof input_type, "--iree-input-type=%.200s",
+           options->input_type ? options->input_type : "");
+  if (options->input_type) compile_keep_flag(flags, input_type);
+  for (size_t i = 0; i < run->chosen.count; ++i)
+    compile_keep_flag(flags, run->chosen.items[i]);
   for (size_t i = 0; i < options->raw.count; ++i)
     compile_keep_flag(flags, options->raw.items[i]);
   return EERIE_OK;
@@ -470,7 +473,7 @@ static eerie_status_t compile_write_stamped(compile_run_t *run, const char *inpu
   ee_cli_strings_t flags = {0};
   eerie_compiler_info_t info;
   eerie_status_t status = eerie_compiler_get_info(run->compiler, &info, err);
-  if (!status) status = compile_all_flags(options, &flags, err);
+  if (!status) status = compile_all_flags(run, &flags, err);
   ee_cli_text_t end = {0};
   size_t kept = *size;
   if (!status) {
@@ -517,8 +520,79 @@ static int compile_write(compile_run_t *run, const char *input, const char *outp
   return to_stdout ? EE_CLI_OK : compile_report(run, input, output_path, size, seconds);
 }
 
-static int compile_source(compile_run_t *run, const char *input, const char *output_path,
-                          eerie_compile_options_t *what) {
+// ---- Flags by the model ------------------------------------------------------------------------
+
+static bool compile_is_given(const compile_options_t *options, const char *flag) {
+  const char *name = flag + strspn(flag, "-");
+  const size_t size = strcspn(name, "=");
+  for (size_t i = 0; i < options->raw.count; ++i) {
+    const char *other = options->raw.items[i] + strspn(options->raw.items[i], "-");
+    if (strcspn(other, "=") == size && memcmp(name, other, size) == 0) return true;
+  }
+  return false;
+}
+
+static void compile_on_choice(void *user, const char *flag, const char *reason) {
+  compile_run_t *run = user;
+  if (run->choice_stream)
+    fprintf(run->choice_stream, "%s%s# %s\n", flag ? flag : "", flag ? "  " : "", reason);
+  if (flag) compile_keep_flag(&run->chosen, flag);
+}
+
+// Flags from a file as `eerie tune` writes it: one a line, # begins a comment.
+static int compile_read_choices(compile_run_t *run, const char *path) {
+  ee_cli_text_t text = {0};
+  eerie_error_t err = {0};
+  const eerie_status_t status = ee_cli_read_file(path, &text, &err);
+  if (status) return ee_cli_fail_error(ee_cli_exit_code_of_file(status), &err);
+  int exit_code = EE_CLI_OK;
+  size_t number = 0;
+  for (char *at = text.data; at && *at && !exit_code;) {
+    char *line = at + strspn(at, " \t\r");
+    at = line + strcspn(line, "\n");
+    if (*at) *at++ = 0;
+    ++number;
+    for (size_t end = strlen(line); end && strchr(" \t\r", line[end - 1]);)
+      line[--end] = 0;
+    if (!*line || *line == '#') continue;
+    if (!compile_is_raw(line))
+      exit_code = ee_cli_fail(EE_CLI_BAD_INPUT, "%s:%zu: '%.80s' is no flag of the compiler", path,
+                              number, line);
+    else if (!compile_is_given(run->options, line))
+      compile_on_choice(run, line, path);
+  }
+  ee_cli_text_free(&text);
+  return exit_code;
+}
+
+// Puts what is chosen before what was given, for the last one counts. `out_flags` is the caller's.
+static int compile_choose_flags(compile_run_t *run, eerie_compile_options_t *what,
+                                ee_cli_strings_t *out_flags) {
+  eerie_error_t err = {0};
+  const compile_options_t *options = run->options;
+  if (options->print_flags) run->choice_stream = run->to_stdout || options->json ? stderr : stdout;
+  int exit_code = EE_CLI_OK;
+  if (options->choices) {
+    exit_code = compile_read_choices(run, options->choices);
+  } else {
+    const eerie_status_t status =
+        eerie_compiler_choose_flags(run->compiler, what, compile_on_choice, run, NULL, &err);
+    if (status) exit_code = ee_cli_fail(compile_exit_code(run, status, &err), "%s", err.message);
+  }
+  if (exit_code) return exit_code;
+  bool good = true;
+  for (size_t i = 0; i < run->chosen.count; ++i)
+    good = compile_add(out_flags, run->chosen.items[i]) && good;
+  for (size_t i = 0; i < options->raw.count; ++i)
+    good = compile_add(out_flags, options->raw.items[i]) && good;
+  what->flags = out_flags->items;
+  what->flag_count = out_flags->count;
+  what->opt_level = EERIE_COMPILER_OPT_DEFAULT;
+  return good ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
+}
+
+static int compile_with_flags(compile_run_t *run, const char *input, const char *output_path,
+                              eerie_compile_options_t *what) {
   eerie_error_t err = {0};
   eerie_compiler_output_t *output = NULL;
   char label[160];
@@ -538,13 +612,22 @@ static int compile_source(compile_run_t *run, const char *input, const char *out
   } else {
     exit_code = compile_write(run, input, output_path, output, compile_now() - start);
   }
-  if (exit_code && run->static_temporary[0]) compile_finish_static(run, false);
   eerie_compiler_output_release(output);
   return exit_code;
 }
 
-// ---- Models that are imported first
-// --------------------------------------------------------------
+static int compile_source(compile_run_t *run, const char *input, const char *output_path,
+                          eerie_compile_options_t *what) {
+  ee_cli_strings_t flags = {0};
+  run->to_stdout = strcmp(output_path, "-") == 0;
+  int exit_code = compile_choose_flags(run, what, &flags);
+  if (!exit_code) exit_code = compile_with_flags(run, input, output_path, what);
+  if (exit_code && run->static_temporary[0]) compile_finish_static(run, false);
+  ee_cli_strings_free(&flags);
+  return exit_code;
+}
+
+// ---- Models that are imported first ------------------------------------------------------------
 
 // What lies between the two steps: a folder of its own, and weights on their way to their place.
 typedef struct compile_between {
@@ -732,6 +815,7 @@ static bool compile_fill(compile_options_t *options, eerie_compile_options_t *wh
   what->target_count = options->targets.count;
   what->flags = options->raw.items;
   what->flag_count = options->raw.count;
+  what->device = options->device;
   what->compile_from = options->compile_from;
   what->compile_to = options->compile_to;
   what->dump_phases_to = options->dump_phases_to;
@@ -858,6 +942,7 @@ static int compile_command(compile_options_t *options) {
   else
     exit_code = compile_input(&run, options, &what);
   ee_cli_text_free(&run.source);
+  compile_free_flags(&run.chosen);
   eerie_compiler_release(run.compiler);
   return exit_code;
 }
@@ -871,7 +956,15 @@ static bool compile_parse(compile_options_t *o, int argc, char **argv, int *out_
        "repeated"},
       {"input_type", "TYPE", EE_CLI_STRING, &o->input_type,
        "auto, none, stablehlo, tosa, torch, onnx"},
-      {"opt_level", "N", EE_CLI_STRING, &o->opt_level, "optimisation, 0 to 3; or -O0 ... -O3"},
+      {"opt_level", "N", EE_CLI_STRING, &o->opt_level,
+       "or -O0 ... -O3. 0, 1: the compiler's own levels;\n2 (default): flags by the model; 3: "
+       "compiles may take\nlonger"},
+      {"print_flags", NULL, EE_CLI_SWITCH, &o->print_flags,
+       "tell which flags were chosen, and why"},
+      {"choices", "FILE", EE_CLI_STRING, &o->choices,
+       "these flags instead, as eerie tune wrote them"},
+      {"device", "NAME", EE_CLI_STRING, &o->device,
+       "where it will run: local-sync allows code for one\nthread that no other device runs"},
       {"mode", "MODE", EE_CLI_STRING, &o->mode, "standard, hal-executable, precompile, vm"},
       {"compile_mode", "MODE", EE_CLI_STRING, &o->mode, NULL},
       {"compile_from", "PHASE", EE_CLI_STRING, &o->compile_from, "phase that the input is in"},

@@ -189,7 +189,7 @@ typedef struct compile_child {
   eerie_compiler_output_t *output;
   const char *reproducer_path;
   int frame_fd; // child
-  bool quiet;   // parent: a second run, whose diagnostics have been seen
+  bool quiet;   // parent: what comes of it is nobody's concern, or has been seen
   bool started; // parent: the flags have been accepted
   bool finished;
   const ee_child_result_t *result;
@@ -413,7 +413,7 @@ static eerie_status_t compile_crashed(const eerie_compiler_t *compiler,
     return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT, "compiling %s: %s", name,
                             *words ? words : "the compiler ended without a word");
   char path[4096];
-  const bool reproduced = compile_reproduce(compiler, child, path);
+  const bool reproduced = !child->quiet && compile_reproduce(compiler, child, path);
   return EE_COMPILER_FAIL(err, EERIE_ABORTED,
                           "compiling %s: the compiler crashed with signal %d (%s)%s%s; %s%.200s%s",
                           name, result->signal, strsignal(result->signal), *words ? ": " : "",
@@ -423,8 +423,9 @@ static eerie_status_t compile_crashed(const eerie_compiler_t *compiler,
 
 static eerie_status_t compile_isolated(const eerie_compiler_t *compiler,
                                        const eerie_compile_options_t *options, ee_strings_t *flags,
-                                       eerie_compiler_output_t *output, eerie_error_t *err) {
-  compile_child_t child = {.options = options, .flags = flags, .output = output};
+                                       bool quiet, eerie_compiler_output_t *output,
+                                       eerie_error_t *err) {
+  compile_child_t child = {.options = options, .flags = flags, .output = output, .quiet = quiet};
   ee_child_result_t result;
   const char *name = options->source ? (options->source_name ? options->source_name : "<memory>")
                                      : options->source_path;
@@ -449,10 +450,28 @@ static eerie_status_t compile_with_options(eerie_compiler_t *compiler,
   compile_flags_t flags = {.strings = {.allocator = &compiler->allocator}, .options = options};
   eerie_status_t status = compile_gather_flags(&flags, err);
   if (!status && options->isolated)
-    status = compile_isolated(compiler, options, &flags.strings, output, err);
+    status = compile_isolated(compiler, options, &flags.strings, false, output, err);
   else if (!status)
     status = compile_here(compiler, options, &flags.strings, options->reproducer_path, output, err);
   ee_strings_free(&flags.strings);
+  return status;
+}
+
+eerie_status_t ee_compile_quietly(eerie_compiler_t *compiler,
+                                  const eerie_compile_options_t *options,
+                                  eerie_compiler_output_t **out_output, eerie_error_t *err) {
+  *out_output = NULL;
+  compile_flags_t flags = {.strings = {.allocator = &compiler->allocator}, .options = options};
+  eerie_compiler_output_t *output = NULL;
+  eerie_status_t status = ee_library_initialize(err);
+  if (!status) status = compile_gather_flags(&flags, err);
+  if (!status) status = ee_output_create(&compiler->allocator, &output, err);
+  if (!status) status = compile_isolated(compiler, options, &flags.strings, true, output, err);
+  ee_strings_free(&flags.strings);
+  if (status)
+    eerie_compiler_output_release(output);
+  else
+    *out_output = output;
   return status;
 }
 

@@ -158,6 +158,10 @@ void ee_diagnostics_deliver(eerie_compiler_severity_t severity, const char *text
 bool ee_flags_same_name(const char *a, const char *b);
 eerie_compiler_format_t ee_compile_format(eerie_compiler_pipeline_t pipeline,
                                           const char *compile_to, eerie_compiler_format_t format);
+// An isolated compile whose failures are told to nobody: no diagnostics, no reproducer.
+eerie_status_t ee_compile_quietly(eerie_compiler_t *compiler,
+                                  const eerie_compile_options_t *options,
+                                  eerie_compiler_output_t **out_output, eerie_error_t *err);
 
 // ---- Children ----------------------------------------------------------------------------------
 

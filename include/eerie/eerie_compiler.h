@@ -288,6 +288,10 @@ typedef struct eerie_compile_options {
   uint64_t memory_limit;       // isolated only; bytes of address space; 0: none
   const char *reproducer_path; // file for the IR and pass pipeline when the compiler crashes; NULL:
                                // a new file in the system's temporary folder
+
+  // Where it will run, as `eerie devices` names it; for eerie_compiler_choose_flags alone. NULL: not
+  // known.
+  const char *device;
 } eerie_compile_options_t;
 
 // Compiles a source into a new output.
@@ -303,6 +307,53 @@ EERIE_API eerie_status_t eerie_compiler_compile(eerie_compiler_t *compiler,
                                                 const eerie_compile_options_t *options,
                                                 eerie_compiler_output_t **out_output,
                                                 eerie_error_t *err);
+
+// ---- Flags by the model ------------------------------------------------------------------------
+
+// What a model consists of, counted after the compiler has brought it to linear algebra. One MAC is
+// one multiplication and addition; dynamic sizes count as 1.
+typedef struct eerie_compiler_facts {
+  uint64_t operations;        // of linear algebra, element-wise ones included
+  uint64_t convolutions;      // without depthwise ones
+  uint64_t depthwise;         // convolutions of one channel each
+  uint64_t products;          // of matrices
+  double convolution_macs;    //
+  double depthwise_macs;      //
+  double product_macs;        //
+  double narrow_product_macs; // part of it: one side has fewer than 4 rows or columns
+  double int8_macs;           // part of the above: both sides are 8-bit integers
+  double other_macs;          // in reductions without a name
+  double elements;            // read or written by all operations
+  bool channels_first;        // convolutions have their channels before height and width
+  bool dynamic;               // sizes are known only when the model runs
+  bool unknown_work;          // loops, or operations that are not counted
+  bool fences;                // asynchronous functions: fences among arguments
+  bool parameters;            // weights are outside of the module
+  bool imports;               // functions of other modules are called
+  bool assertions;            // checks of sizes when the model runs
+  bool devices;               // the source names devices or brings kernels
+} eerie_compiler_facts_t;
+
+// Receives a chosen flag and, in words, why. `flag` NULL: something that was not chosen, and why.
+typedef void (*eerie_compiler_choice_fn)(void *user, const char *flag, const char *reason);
+
+// Chooses the flags that make a model fast where it will run, for eerie_compile_options_t.flags of
+// the compile that follows. Of `options` it uses the source (a path that can be read twice, or
+// bytes), `targets`, `device`, `flags`, `opt_level` and the limits:
+//   EERIE_COMPILER_O0, O1    the compiler's own level; the source is not looked at
+//   EERIE_COMPILER_O2, 0     by what the model consists of
+//   EERIE_COMPILER_O3        the same, and the compiler's own level O3 where that pays
+// Levels leave the checks of sizes at run time in the module. The caller's compile has these flags
+// instead of `opt_level`.
+// The source goes through input conversion in a child process for this, some tenths of a second. A
+// flag that the caller gave is not chosen, nor what would override it. `out_facts`, which may be
+// NULL, is zero when the source was not looked at, which is so for other pipelines and for targets
+// that are not a CPU. A source that the compiler refuses gets no flags and is no error here.
+EERIE_API eerie_status_t eerie_compiler_choose_flags(eerie_compiler_t *compiler,
+                                                     const eerie_compile_options_t *options,
+                                                     eerie_compiler_choice_fn on_choice, void *user,
+                                                     eerie_compiler_facts_t *out_facts,
+                                                     eerie_error_t *err);
 
 // ---- Sessions ----------------------------------------------------------------------------------
 

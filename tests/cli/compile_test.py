@@ -85,6 +85,28 @@ class Compile(CompileCase):
         done = self.eerie("run", "--module=mul.vmfb", "--input=4xf32=1 2 3 4", "--input=4xf32=10")
         self.assertIn("4xf32=10 20 30 40", done.out)
 
+    def test_flags_by_the_model(self):
+        """Chosen for one thread, told, stamped; what is given and a file of choices win."""
+        inline = "--iree-execution-model=inline-dynamic"
+        done = self.compile("mul.mlir", "--device=local-sync", "--print-flags")
+        self.assertRegex(done.out, r"(?m)^%s  # \S" % inline)
+        self.assertIn(inline.encode(), (self.folder / "mul.vmfb").read_bytes())
+        done = self.eerie("run", "--module=mul.vmfb", "--input=4xf32=1 2 3 4", "--input=4xf32=10")
+        self.assertIn("4xf32=10 20 30 40", done.out)
+        self.assertNotIn(inline, self.compile("mul.mlir", "--print-flags").out)
+        given = self.compile("mul.mlir", "--device=local-sync", "--print-flags",
+                             "--iree-execution-model=async-internal")
+        self.assertNotIn(inline, given.out)
+        choices = self.folder / "mul.choices"
+        choices.write_text("# tried\n\n--iree-opt-data-tiling\n  %s\n" % inline)
+        done = self.compile("mul.mlir", "--choices=mul.choices", "--print-flags",
+                            "--iree-opt-data-tiling=false")
+        self.assertIn(inline, done.out)
+        self.assertNotIn("--iree-opt-data-tiling ", done.out)
+        choices.write_text("rm -rf\n")
+        self.refuses(3, "compile", "mul.mlir", "--choices=mul.choices", says="mul.choices:1:")
+        self.refuses(3, "compile", "mul.mlir", "--choices=none", says="none")
+
     def test_several_targets(self):
         self.compile(self.source, "-o", self.module, "--target", "aarch64", "--target=vmvx",
                      "--target=host", "--target=vulkan")
@@ -258,14 +280,14 @@ class Provenance(CompileCase):
 
     def test_facts(self):
         before = int(time.time())
-        self.compile(self.source, "--target=host", "-O2", "--iree-input-demote-f64-to-f32=false")
+        self.compile(self.source, "--target=host", "-O1", "--iree-input-demote-f64-to-f32=false")
         stamp = self.stamp()
         self.assertRegex(stamp["producer"], r"^eerie \d+\.\d+\.\d+$")
         self.assertRegex(stamp["compiler"], r"^3\.\d+\.\d+$")
         self.assertEqual(stamp["source"], "mul.mlir")
         self.assertEqual(stamp["source_sha256"], hashlib.sha256(MULTIPLY.encode()).hexdigest())
         self.assertEqual(stamp["targets"], ["host"])
-        self.assertEqual(set(HOST_FLAGS) | {"--iree-opt-level=O2",
+        self.assertEqual(set(HOST_FLAGS) | {"--iree-opt-level=O1", "--iree-opt-strip-assertions=false",
                                             "--iree-input-demote-f64-to-f32=false"},
                          set(stamp["flags"]))
         moment = datetime.datetime.strptime(stamp["time"], "%Y-%m-%dT%H:%M:%SZ")
