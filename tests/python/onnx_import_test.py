@@ -381,6 +381,31 @@ class Models(Importing):
             notes = import_model(str(path), self.folder / "two.mlir").notes
             self.assertEqual(any("sizes a and b meet in sum" in note for note in notes), told)
 
+    def test_what_is_out_of_range_is_named(self):
+        def spoilt(change):
+            model = a_model([helper.make_node("Add", ["x", "w"], ["y"])], [("x", [3])], [("y", [3])])
+            model.graph.initializer.append(numpy_helper.from_array(np.ones(3, np.float32), "w"))
+            change(model)
+            path = self.folder / "bad.onnx"
+            path.write_bytes(model.SerializeToString())
+            return str(path)
+
+        def kind(model):
+            return model.graph.input[0].type.tensor_type
+        for words, change in (
+                ("opset 999.*up to", lambda m: setattr(m.opset_import[0], "version", 999)),
+                ("opset -1", lambda m: setattr(m.opset_import[0], "version", -1)),
+                ("input 'x'.*type 99", lambda m: setattr(kind(m), "elem_type", 99)),
+                ("initializer 'w'.*type 99",
+                 lambda m: setattr(m.graph.initializer[0], "data_type", 99)),
+                ("input 'x'.*-5", lambda m: setattr(kind(m).shape.dim[0], "dim_value", -5)),
+                ("initializer 'w'.*-3", lambda m: m.graph.initializer[0].dims.__setitem__(0, -3)),
+                ("size", lambda m: m.graph.initializer[0].dims.__setitem__(0, 1 << 40)),
+                ("size", lambda m: setattr(m.graph.initializer[0], "raw_data", b"123")),
+                ("input 'x' is of strings", lambda m: setattr(kind(m), "elem_type", 8))):
+            with self.subTest(words), self.assertRaisesRegex((SourceError, ImportFailed), words):
+                import_model(spoilt(change), self.folder / "bad.mlir")
+
     def test_opsets_out_of_range(self):
         path = self.folder / "new.onnx"
         path.write_bytes(a_model([helper.make_node("Relu", ["x"], ["y"])], [("x", [2])],

@@ -13,7 +13,7 @@ import numpy
 import onnx
 from onnx import TensorProto, external_data_helper, numpy_helper, version_converter
 
-from ..route import Dim, Options
+from ..route import Dim, Options, Refusal
 from ..source import SourceError
 
 # Initialisers up to this size stay in the graph: shapes, axes, scalars.
@@ -227,6 +227,39 @@ def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
+# ---- Ranges ------------------------------------------------------------------------------------
+
+def _check_tensor(path: pathlib.Path, what: str, kind: int, dims: typing.Iterable[int]) -> None:
+    if kind not in TensorProto.DataType.values() or kind == TensorProto.UNDEFINED:
+        raise SourceError(f"{path}: {what} has elements of type {kind}, which is none that ONNX "
+                          f"{onnx.__version__} knows")
+    if any(size < 0 for size in dims):
+        raise SourceError(f"{path}: {what} has the sizes {list(dims)}, expected none below 0")
+
+
+def check_ranges(model: Model) -> None:
+    """SourceError: an opset, an element type or a size that cannot be. Refusal: strings."""
+    newest = onnx.defs.onnx_opset_version()
+    if not 0 <= model.opset <= newest:
+        raise SourceError(f"{model.path}: opset {model.opset}; the installed onnx knows them from 1 up "
+                          f"to {newest}")
+    graph = model.proto.graph
+    for side, values in (("input", graph.input), ("output", graph.output)):
+        for value in values:
+            if not value.type.HasField("tensor_type"):
+                continue
+            tensor, what = value.type.tensor_type, f"{side} '{value.name}'"
+            if side == "output" and tensor.elem_type == TensorProto.UNDEFINED:
+                continue  # it is inferred
+            _check_tensor(model.path, what, tensor.elem_type,
+                          [dim.dim_value for dim in tensor.shape.dim])
+            if tensor.elem_type == TensorProto.STRING:
+                raise Refusal(f"{what} is of strings; modules have numbers alone")
+    for initializer in graph.initializer:
+        _check_tensor(model.path, f"initializer '{initializer.name}'", initializer.data_type,
+                      initializer.dims)
+
+
 # ---- Dimensions --------------------------------------------------------------------------------
 
 def apply_dims(model: Model, dims: dict[str, Dim]) -> None:
@@ -328,5 +361,6 @@ def _infer_backwards(model: Model) -> bool:
 
 def prepare(model: Model, options: Options) -> None:
     """All of the above in order, before rewriting."""
+    check_ranges(model)
     convert_opset(model, options.opset)
     apply_dims(model, options.dims)
