@@ -45,6 +45,9 @@ FAMILIES = {
     "places": ["slice_neg_steps", "wrap_pad", "compress_1", "cumsum_1d_reverse_exclusive"],
     "sampling": ["gridsample_bicubic", "affine_grid_2d", "resize_downsample_sizes_cubic_antialias",
                  "resize_tf_crop_and_resize"],
+    "numbers that the compiler gets wrong": [
+        "gelu_tanh_2", "lstm_with_peepholes", "qlinearmatmul_3D_int8_float32", "det_2d",
+        "l2normalization_axis_0", "quantizelinear_e4m3fn", "dequantizelinear_uint16"],
     "functions": ["swiglu_alpha", "ai_onnx_ml_binarizer", "nesterov_momentum"],
 }
 BITS = {"int4": np.int8, "uint4": np.uint8}
@@ -283,6 +286,38 @@ class Models(Importing):
                     last.append(h)
                 with self.subTest(operator, batch=batch, **options):
                     self.compare(loaded(x), [np.concatenate(rows, 1), np.concatenate(last)], 0, 1e-6)
+
+    def test_lengths_of_sequences(self):
+        """Sequences of a batch that end early: as steps forwards that are left out."""
+        draw = np.random.default_rng(8)
+        lengths = np.array([5, 2, 0], np.int32)
+        for operator, gates, states in (("LSTM", 4, 2), ("GRU", 3, 1)):
+            x = draw.normal(size=(5, 3, 4)).astype(np.float32)
+            weights = {"w": draw.normal(0, 0.3, (1, gates * 6, 4)).astype(np.float32),
+                       "r": draw.normal(0, 0.3, (1, gates * 6, 6)).astype(np.float32)}
+            ends = ["h", "c"][:states]
+
+            def model_of(steps, batch, inputs):
+                node = helper.make_node(operator, ["x", "w", "r", *inputs], ["y", *ends],
+                                        hidden_size=6)
+                model = a_model([node], [("x", [steps, batch, 4])],
+                                [(name, None) for name in ("y", *ends)], opset=17)
+                model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array
+                                               in [*weights.items(), ("lengths", lengths)])
+                return model
+
+            loaded, = self.load([model_of(5, 3, ["", "lengths"])])
+            y, last = np.zeros((5, 1, 3, 6), np.float32), np.zeros((states, 1, 3, 6), np.float32)
+            for row, length in enumerate(lengths):
+                if not length:
+                    continue
+                part = ReferenceEvaluator(model_of(int(length), 1, [])).run(
+                    None, {"x": x[:length, row:row + 1]})
+                y[:length, :, row:row + 1] = part[0]
+                for index in range(states):
+                    last[index, :, row:row + 1] = part[1 + index]
+            with self.subTest(operator):
+                self.compare(loaded(x), [y, *last], 0, 1e-6)
 
     def test_definitions_with_weights(self):
         """An operator that is replaced by its definition may take a weight."""
