@@ -32,7 +32,7 @@ typedef struct task_device {
 // A unit should take longer than to get it.
 #define UNIT_NS 1500u
 // Units of a dispatch for each thread at most, so that all end together.
-#define UNITS_PER_THREAD 16u
+#define UNITS_PER_THREAD 64u
 // Cheap kernels are measured once in so many runs, and the first few times.
 #define MEASURE_EVERY 32u
 #define MEASURE_FIRST 4u
@@ -174,23 +174,21 @@ static int run_workgroups(const entry_t *entry, uint64_t first, uint64_t end,
   return 0;
 }
 
-// Units [first, first + count) of one dispatch.
-static void run_dispatch_units(job_t *job, entry_t *entry, uint32_t first, uint32_t count,
-                               ee_participant_t *participant) {
+static void run_dispatch_unit(job_t *job, const entry_t *entry, uint32_t unit,
+                              ee_participant_t *participant) {
   eerie_error_t error;
   error.message[0] = 0;
   const eerie_status_t status = ee_participant_reserve(participant, entry->local_size, &error);
   if (status != EERIE_OK) {
-    fail(job, first, status, &error);
+    fail(job, unit, status, &error);
     return;
   }
-  const uint64_t from = entry->first_workgroup + (first - entry->first_unit) * entry->grain;
-  const uint64_t most = (uint64_t)count * entry->grain;
+  const uint64_t from = entry->first_workgroup + (unit - entry->first_unit) * entry->grain;
   const uint64_t rest = entry->workgroup_count - from;
   ee_heap_t *heap = job->device->base.base.heap;
   const int64_t observed_ns = ee_hal_observe_begin(heap);
   const int64_t begin_ns = observed_ns ? observed_ns : ee_port_time_ns();
-  uint64_t done = most < rest ? most : rest;
+  uint64_t done = entry->grain < rest ? entry->grain : rest;
   int code = 0;
   if (!ee_hal_observe_skips(heap)) {
     code = run_workgroups(entry, from, from + done, participant, &done);
@@ -202,7 +200,7 @@ static void run_dispatch_units(job_t *job, entry_t *entry, uint32_t first, uint3
   }
   if (EE_LIKELY(code == 0)) return;
   (void)ee_cpu_kernel_failed(entry->executable->library, entry->dispatch.function, code, &error);
-  fail(job, first + (uint32_t)(done / entry->grain), EERIE_INTERNAL, &error);
+  fail(job, unit, EERIE_INTERNAL, &error);
 }
 
 static void run_command_unit(job_t *job, const entry_t *entry, uint32_t worker) {
@@ -218,22 +216,16 @@ static void run_command_unit(job_t *job, const entry_t *entry, uint32_t worker) 
   if (EE_UNLIKELY(status != EERIE_OK)) fail(job, entry->first_unit, status, &error);
 }
 
-static void run_units(void *user, uint32_t first, uint32_t count, ee_participant_t *participant) {
+static void run_unit(void *user, uint32_t unit, ee_participant_t *participant) {
   job_t *job = user;
-  entry_t *entry = job->entries;
-  while (count > 0) {
-    while (first - entry->first_unit >= entry->unit_count)
-      ++entry;
-    const uint32_t left = entry->first_unit + entry->unit_count - first;
-    const uint32_t now = count < left ? count : left;
-    if (EE_UNLIKELY(is_pointless(job, first))) return;
-    if (entry->command) {
-      run_command_unit(job, entry, participant->index);
-    } else {
-      run_dispatch_units(job, entry, first, now, participant);
-    }
-    first += now;
-    count -= now;
+  if (EE_UNLIKELY(is_pointless(job, unit))) return;
+  const entry_t *entry = job->entries;
+  while (unit - entry->first_unit >= entry->unit_count)
+    ++entry;
+  if (entry->command) {
+    run_command_unit(job, entry, participant->index);
+  } else {
+    run_dispatch_unit(job, entry, unit, participant);
   }
 }
 
@@ -302,8 +294,8 @@ static eerie_status_t job_run(submission_t *submission, job_t *job, uint32_t wak
   }
   EE_TRY(ee_cpu_scratch_reserve(&job->device->base.base, &submission->scratch, local_size, err));
   ee_participant_t caller = {.scratch = submission->scratch};
-  ee_workers_run(submission->place, job->unit_count, run_units, job, &caller,
-                 submission->float_mode, wake);
+  ee_workers_run(submission->place, job->unit_count, run_unit, job, &caller, submission->float_mode,
+                 wake);
   if (EE_LIKELY(atomic_load_explicit(&job->failed_unit, memory_order_acquire) == UINT32_MAX)) {
     return EERIE_OK;
   }
@@ -437,7 +429,7 @@ static eerie_status_t run_unknown(submission_t *submission, const ee_hal_command
   entry->unit_count = 1;
   do {
     entry->first_workgroup = done++;
-    run_units(&job, 0, 1, &caller);
+    run_unit(&job, 0, &caller);
     if (atomic_load_explicit(&job.failed_unit, memory_order_relaxed) != UINT32_MAX) {
       if (err) *err = job.error;
       return job.failure;

@@ -32,7 +32,7 @@ struct ee_job {
   _Alignas(LINE) _Atomic uint32_t finished;
   _Atomic uint32_t waiting; // the caller sleeps on `finished`
   _Alignas(LINE) uint32_t units;
-  ee_units_t function;
+  ee_unit_function_t function;
   void *user;
   uint64_t float_mode;
   ee_workers_t *workers;
@@ -70,41 +70,37 @@ struct ee_workers {
 
 // ---- Units -------------------------------------------------------------------------------------
 
-// A share of what is left: half of it, split evenly. Returns how many were taken; the first of
-// them is written.
-static uint32_t claim(ee_job_t *job, uint32_t threads, uint32_t *out_first) {
+// Takes one unit: who holds more of them and is held up by the system holds up the others.
+static bool claim(ee_job_t *job, uint32_t *out_unit) {
   uint64_t ticket = atomic_load_explicit(&job->ticket, memory_order_acquire);
   for (;;) {
     const uint32_t left = (uint32_t)ticket;
-    if (!left) return 0;
-    const uint32_t share = left / (2 * threads);
-    const uint32_t count = share ? share : 1;
-    if (atomic_compare_exchange_weak_explicit(&job->ticket, &ticket, ticket - count,
+    if (!left) return false;
+    if (atomic_compare_exchange_weak_explicit(&job->ticket, &ticket, ticket - 1,
                                               memory_order_acq_rel, memory_order_acquire)) {
-      *out_first = job->units - left;
-      if (left != count) return count;
-      // Before these units are done nobody opens the place again.
+      *out_unit = job->units - left;
+      if (left > 1) return true;
+      // Before this unit is done nobody opens the place again.
       const uint64_t bit = (uint64_t)1 << (job - job->workers->jobs);
       (void)atomic_fetch_and_explicit(&job->workers->open, ~bit, memory_order_relaxed);
-      return count;
+      return true;
     }
   }
 }
 
 // After it the caller may be gone, but for the word that it may sleep on.
-static void report(ee_job_t *job, uint32_t count) {
+static void report(ee_job_t *job) {
   const uint32_t units = job->units;
-  if (atomic_fetch_add(&job->finished, count) + count != units) return;
+  if (atomic_fetch_add(&job->finished, 1u) + 1 != units) return;
   if (atomic_load(&job->waiting)) ee_port_word_wake(&job->finished, 1);
 }
 
 static bool assist(ee_job_t *job, worker_t *worker) {
-  uint32_t first;
-  const uint32_t count = claim(job, job->workers->threads, &first);
-  if (!count) return false;
+  uint32_t unit;
+  if (!claim(job, &unit)) return false;
   ee_port_float_adopt(job->float_mode);
-  job->function(job->user, first, count, &worker->participant);
-  report(job, count);
+  job->function(job->user, unit, &worker->participant);
+  report(job);
   return true;
 }
 
@@ -334,7 +330,7 @@ static void wait_until_done(ee_job_t *job) {
   atomic_store_explicit(&job->waiting, 0u, memory_order_relaxed);
 }
 
-void ee_workers_run(ee_job_t *job, uint32_t units, ee_units_t function, void *user,
+void ee_workers_run(ee_job_t *job, uint32_t units, ee_unit_function_t function, void *user,
                     ee_participant_t *caller, uint64_t float_mode, uint32_t wake) {
   job->units = units;
   job->function = function;
@@ -342,10 +338,10 @@ void ee_workers_run(ee_job_t *job, uint32_t units, ee_units_t function, void *us
   job->float_mode = float_mode;
   atomic_store_explicit(&job->finished, 0u, memory_order_relaxed);
   open_job(job, wake);
-  uint32_t first, count, own = 0;
-  while ((count = claim(job, job->workers->threads, &first)) != 0) {
-    function(user, first, count, caller);
-    own += count;
+  uint32_t unit, own = 0;
+  while (claim(job, &unit)) {
+    function(user, unit, caller);
+    ++own;
   }
   job->own += own;
   job->total += units;

@@ -2,7 +2,7 @@
 //
 // Work is a job of a number of units, each the same to the workers: a range of workgroups, a
 // transfer. The caller publishes a job, takes part in it, and returns when all of it is done. Units
-// are handed out by one atomic word for each job, in ascending order, in shrinking portions; a
+// are handed out by one atomic word for each job, in ascending order, one at a time; a
 // worker with nothing to do looks for another job, spins for a while, and sleeps. A caller never
 // depends on a worker that has not taken a unit: without any it does all by itself, also in a
 // process that was forked and has none.
@@ -21,9 +21,8 @@ typedef struct ee_participant {
   ee_cpu_scratch_t scratch; // memory of its own for kernels
 } ee_participant_t;
 
-// Does units [first, first + count) of a job.
-typedef void (*ee_units_t)(void *user, uint32_t first, uint32_t count,
-                           ee_participant_t *participant);
+// Does one unit of a job.
+typedef void (*ee_unit_function_t)(void *user, uint32_t unit, ee_participant_t *participant);
 
 #define EE_WORKERS_MAX 1024u
 
@@ -61,7 +60,7 @@ bool ee_workers_pay(ee_workers_t *workers, uint64_t ns, uint32_t *out_wake);
 ee_job_t *ee_workers_enter(ee_workers_t *workers);
 // Does all units and returns; workers take part, of which `wake` are woken. `float_mode`:
 // ee_port_float_mode of the caller.
-void ee_workers_run(ee_job_t *job, uint32_t units, ee_units_t function, void *user,
+void ee_workers_run(ee_job_t *job, uint32_t units, ee_unit_function_t function, void *user,
                     ee_participant_t *caller, uint64_t float_mode, uint32_t wake);
 void ee_workers_leave(ee_job_t *job);
 
