@@ -398,7 +398,7 @@ static int measure(const bench_options_t *options, field_t *field) {
     // What a number of calls that the rounds do not divide leaves over goes to the first ones.
     const uint64_t calls =
         options->repetitions / rounds + (round < options->repetitions % rounds ? 1 : 0);
-    if (!calls && seconds == 0) break;
+    if (options->repetitions && !calls && seconds == 0) break;
     for (size_t i = 0; i < field->count && !exit_code; ++i) {
       ee_cli_contender_t *const contender =
           field->items[(i + (size_t)(round % field->count)) % field->count];

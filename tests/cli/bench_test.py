@@ -71,6 +71,8 @@ class Bench(harness.Case):
             done = self.eerie("bench", self.module, "--function=nothing", "--json",
                               f"--repetitions={count}")
             self.assertEqual(json.loads(done.out)[0]["calls"], count, done.err)
+        done = self.eerie("bench", self.module, "--function=nothing", "--json", "--min-time=0")
+        self.assertEqual(json.loads(done.out)[0]["calls"], 10, done.err)
 
     def test_sweep(self):
         other = self.folder / "other.vmfb"
