@@ -1,6 +1,7 @@
 """Runs the golden modules on Eerie and on IREE's runtime and compares bit for bit, and with NumPy.
 
-    golden.py --runner build/tests/behaviour/golden_run --modules build/modules [NAME...]
+    golden.py --runner build/tests/behaviour/golden_run --modules build/modules
+              [--device local-task] [NAME...]
 
 The modules are tests/modules/*.mlir, compiled by compile_modules.py; the calls are in cases.py.
 Prints every disagreement; exit code 1 when there is one, 77 when IREE's runtime is not installed.
@@ -23,8 +24,8 @@ except ImportError as missing:
 HERE = pathlib.Path(__file__).parent
 
 
-def script(session, modules, calls):
-    text = ["module %s" % (modules / (name + ".vmfb")) for name in session.modules] + ["link"]
+def script(session, modules, calls, device):
+    text = ["device " + device] + ["module %s" % (modules / (name + ".vmfb")) for name in session.modules] + ["link"]
     for call in calls:
         for argument in call.args:
             text += values.lines(argument)
@@ -104,12 +105,12 @@ def disagreement(call, ours, theirs):
     return None
 
 
-def check(session, runner, modules):
+def check(session, runner, modules, device):
     """Number of disagreements of one session, printed."""
     shared = [call for call in session.calls if not call.alone]
-    ours, code, errors = answers([runner], script(session, modules, session.calls))
+    ours, code, errors = answers([runner], script(session, modules, session.calls, device))
     theirs, their_code, their_errors = answers([sys.executable, str(HERE / "oracle.py")],
-                                               script(session, modules, shared))
+                                               script(session, modules, shared, device))
     for who, status, text in (("runner", code, errors), ("oracle", their_code, their_errors)):
         if status != 0 or "ERROR: " in text:
             print("%s: the %s ended with %s\n%s" % (session.name, who, status, text[-6000:]))
@@ -137,13 +138,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runner", required=True)
     parser.add_argument("--modules", required=True, type=pathlib.Path)
+    parser.add_argument("--device", default="local-sync", help="Eerie's; IREE's is local-sync")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     chosen = [s for s in cases.SESSIONS if not options.names or s.name in options.names]
     if not chosen:
         print("no such session; there are: " + " ".join(s.name for s in cases.SESSIONS))
         return 1
-    bad = sum(check(session, options.runner, options.modules.resolve()) for session in chosen)
+    bad = sum(check(session, options.runner, options.modules.resolve(), options.device)
+              for session in chosen)
     print("%d sessions, %d calls, %d disagreements" %
           (len(chosen), sum(len(s.calls) for s in chosen), bad))
     return 1 if bad else 0
