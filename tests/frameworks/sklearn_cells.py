@@ -19,7 +19,7 @@ from eerie.importers import Options, import_model
 from eerie.importers.route import Dim
 
 TITLE = f"scikit-learn {sklearn.__version__}"
-THEIRS = "skl2onnx, iree-import-onnx"
+THEIRS = "skl2onnx and iree-import-onnx"
 _SCALER = preprocessing.StandardScaler
 _SEED = {"random_state": 0}
 

@@ -88,7 +88,9 @@ def _mark(found: dict) -> str:
 
 def table(results: list[dict]) -> str:
     """The page's part: a table for each framework, and the sums."""
-    lines = []
+    cells = [entry for result in results for entry in result["cells"]]
+    lines = [f"Of {len(cells)} cells Eerie passes {sum(entry['ours']['passes'] for entry in cells)}, "
+             f"IREE's own tools {sum(entry['theirs']['passes'] for entry in cells)}.", ""]
     for result in results:
         sums = {way: sum(entry[way]["passes"] for entry in result["cells"])
                 for way in ("ours", "theirs")}

@@ -17,7 +17,7 @@ import eerie
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FILES = ROOT / "tests" / "python" / "tflite"
 TITLE = "TFLite"
-THEIRS = "tosa-converter-for-tflite, iree-compile"
+THEIRS = "tosa-converter-for-tflite and iree-compile"
 MODELS = ["mlp", "cnn", "lstm", "int8"]
 # Of the files only one takes any batch.
 BATCHES = {"mlp": (False, True), "cnn": (False,), "lstm": (False,), "int8": (False,)}
