@@ -202,6 +202,8 @@ int eerie_cli_check(int argc, char **argv) {
   check_options_t options = {0};
   const ee_cli_option_t table[] = {
       EE_CLI_PROGRAM_OPTIONS(&options.model),
+      EE_CLI_THREADS_OPTION(&options.model),
+      EE_CLI_TASK_OPTIONS(&options.model),
       {"function", "NAME", EE_CLI_STRINGS, &options.functions,
        "a test to run; may be repeated. Default: all that the\nlast module exports"},
       {"expect_failure", NULL, EE_CLI_SWITCH, &options.expect_failure,

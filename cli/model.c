@@ -80,9 +80,28 @@ static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *p
 
 // ---- Devices -----------------------------------------------------------------------------------
 
+// Microseconds; the device takes -1 for none at all.
+static int read_spin(const char *text, int32_t *out_spin_us) {
+  *out_spin_us = 0;
+  if (!text || !*text) return EE_CLI_OK;
+  char *end;
+  const long number = strtol(text, &end, 10);
+  if (*end || number < 0 || number > INT32_MAX) {
+    return ee_cli_fail(EE_CLI_USAGE, "--spin_us: '%s' is not a number of microseconds", text);
+  }
+  *out_spin_us = number ? (int32_t)number : -1;
+  return EE_CLI_OK;
+}
+
 static int open_devices(const ee_cli_model_options_t *options, ee_cli_model_t *model) {
   const ee_cli_strings_t *const names = &options->devices;
-  const eerie_device_options_t device_options = {.threads = (size_t)options->threads};
+  eerie_device_options_t device_options = {
+      .threads = (size_t)(options->threads ? options->threads : options->group_count),
+      .max_threads = (size_t)options->max_threads,
+      .cpus = options->cpus && *options->cpus ? options->cpus : NULL,
+  };
+  const int exit_code = read_spin(options->spin_us, &device_options.spin_us);
+  if (exit_code) return exit_code;
   // Who asks for threads asks for the device that has them.
   const char *const first = options->threads ? "local-task" : NULL;
   eerie_error_t err = {0};

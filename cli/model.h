@@ -14,6 +14,10 @@ typedef struct ee_cli_model_options {
   uint64_t wait_limit_ms, step_limit, memory_limit_mb;
   bool no_native;
   uint64_t threads;                 // of devices that have some; 0: as the device thinks
+  uint64_t group_count;             // the same in iree-run-module's words; implies no device
+  uint64_t max_threads;             // of what the device thinks
+  const char *cpus;                 // that threads are pinned to, "0-3,8"
+  const char *spin_us;              // a number
   const eerie_observer_t *observer; // of the instance from its first moment on; NULL: none
 } ee_cli_model_options_t;
 
@@ -43,6 +47,22 @@ typedef struct ee_cli_model_options {
        "refuse kernels of machine code; those of vmvx still run"},                                 \
   {                                                                                                \
     "module_mode", "MODE", EE_CLI_STRING, &(options)->module_mode, NULL                            \
+  }
+// How "local-task" works, with the names of iree-run-module that mean the same; `threads` is an
+// option of its own, which commands read in their own ways.
+#define EE_CLI_TASK_OPTIONS(options)                                                               \
+  {"cpus", "LIST", EE_CLI_STRING, &(options)->cpus, "pin the threads of local-task: 0-3,8"},       \
+      {"spin_us", "US", EE_CLI_STRING, &(options)->spin_us,                                        \
+       "how long an idle thread looks for work before it sleeps; default: 50"},                    \
+      {"task_topology_group_count", "N", EE_CLI_NUMBER, &(options)->group_count, NULL},            \
+      {"task_topology_max_group_count", "N", EE_CLI_NUMBER, &(options)->max_threads, NULL},        \
+      {"task_topology_cpu_ids", "LIST", EE_CLI_STRING, &(options)->cpus, NULL}, {                  \
+    "task_worker_spin_us", "US", EE_CLI_STRING, &(options)->spin_us, NULL                          \
+  }
+#define EE_CLI_THREADS_OPTION(options)                                                             \
+  {                                                                                                \
+    "threads", "N", EE_CLI_NUMBER, &(options)->threads,                                            \
+        "threads that work on a call, on local-task; default: one a core"                          \
   }
 #define EE_CLI_PROGRAM_OPTIONS(options) EE_CLI_MODULE_OPTION(options), EE_CLI_WORLD_OPTIONS(options)
 #define EE_CLI_MODEL_OPTIONS(options)                                                              \

@@ -250,6 +250,8 @@ int eerie_cli_run(int argc, char **argv) {
       .tolerance = {.f16 = 1e-3, .bf16 = 1e-2, .f32 = 1e-4, .f64 = 1e-4, .relative = 1e-5}};
   const ee_cli_option_t table[] = {
       EE_CLI_MODEL_OPTIONS(&options.model),
+      EE_CLI_THREADS_OPTION(&options.model),
+      EE_CLI_TASK_OPTIONS(&options.model),
       {"output", "WHERE", EE_CLI_STRINGS, &options.outputs,
        "where a result goes, in order: -, @y.npy, +y.npy, @y.bin"},
       {"expected_output", "VALUE", EE_CLI_STRINGS, &options.expected,

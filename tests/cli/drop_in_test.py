@@ -170,6 +170,9 @@ def flags():
     line("values", "mul", *call, "--print_statistics")
     line("values", "mul", *call, "--print_statistics=false", "--trace_execution=false")
     line("values", "mul", *call, "--task_topology_group_count=1", "--device=local-task")
+    line("values", "mul", *call, "--task_topology_group_count=2", "--device=local-task",
+         "--task_topology_max_group_count=2", "--task_worker_spin_us=10")
+    line("values", "mul", *call, "--task_topology_cpu_ids=0", "--device=local-task")
     line("values", "mul", *call, "--task_topology_max_group_count=2", "--task_worker_spin_us=0",
          "--task_worker_stack_size=131072", "--task_worker_local_memory=0")
     line("values", "mul", *call, "--task_topology_mode=physical_cores",
