@@ -130,6 +130,7 @@ bool ee_cli_tool_flag(const char *name, size_t length, const char *value, int *o
 // Each takes the arguments from the command's own name on and returns the process's exit code.
 int eerie_cli_bench(int argc, char **argv);
 int eerie_cli_bind(int argc, char **argv);
+int eerie_cli_cache(int argc, char **argv);
 int eerie_cli_check(int argc, char **argv);
 int eerie_cli_compile(int argc, char **argv);
 int eerie_cli_devices(int argc, char **argv);
@@ -139,5 +140,6 @@ int eerie_cli_inspect(int argc, char **argv);
 int eerie_cli_params(int argc, char **argv);
 int eerie_cli_profile(int argc, char **argv);
 int eerie_cli_run(int argc, char **argv);
+int eerie_cli_tune(int argc, char **argv);
 
 #endif // EERIE_CLI_CLI_H_

@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "compiler.h"
+#include "eerie/eerie.h"
 #include "file.h"
 #include "json.h"
 #include "sha256.h"
@@ -23,7 +25,9 @@
 
 typedef struct compile_options {
   const char *output, *input_type, *compile_from, *compile_to, *dump_phase, *dump_phases_to, *mode,
-      *format, *static_library, *flags, *compiler, *reproducer, *opt_level, *device, *choices;
+      *format, *static_library, *flags, *compiler, *reproducer, *opt_level, *device, *choices,
+      *cache;
+  uint64_t cache_size_mb;
   ee_cli_strings_t targets, raw, inputs;
   double time_limit;
   uint64_t memory_limit_mb;
@@ -43,8 +47,12 @@ typedef struct compile_run {
   char source_sha256[65];
   ee_cli_text_t source;    // of a pipe, which can be read only once
   ee_cli_strings_t chosen; // flags by the model
-  bool to_stdout;          // what comes out goes there
-  FILE *choice_stream;     // where they are told; NULL: nowhere
+  ee_cli_cache_t cache;
+  char cache_key[65];  // empty: this compile is none for the cache
+  bool cached;         // the module was there
+  bool printed;        // the compiler had something to say
+  bool to_stdout;      // what comes out goes there
+  FILE *choice_stream; // where they are told; NULL: nowhere
   bool imported;
   ee_cli_import_result_t import;
   char static_path[4096], static_temporary[4096];
@@ -313,12 +321,13 @@ static void compile_on_diagnostic(void *user, const eerie_compiler_diagnostic_t 
   if (run->skip_notes) return;
   run->errors += diagnostic->severity == EERIE_COMPILER_ERROR;
   run->warnings += diagnostic->severity == EERIE_COMPILER_WARNING;
+  run->printed = true;
   ee_cli_print_diagnostic(diagnostic);
 }
 
 static void compile_on_output(void *user, const char *text, size_t size) {
-  (void)user;
   if (compile_contains(text, size, compile_known_warning)) return;
+  ((compile_run_t *)user)->printed = true;
   ee_cli_progress_clear();
   fwrite(text, 1, size, stderr);
 }
@@ -416,6 +425,7 @@ static int compile_report(const compile_run_t *run, const char *input, const cha
     ee_cli_json_string(&json, "output", output);
     ee_cli_json_number(&json, "bytes", size);
     ee_cli_json_real(&json, "seconds", seconds);
+    ee_cli_json_bool(&json, "cached", run->cached);
     ee_cli_json_number(&json, "warnings", run->warnings);
     ee_cli_json_open(&json, "targets", '[');
     for (size_t i = 0; i < run->options->targets.count; ++i)
@@ -435,7 +445,8 @@ static int compile_report(const compile_run_t *run, const char *input, const cha
   if (run->options->quiet || !isatty(STDERR_FILENO)) return EE_CLI_OK;
   ee_cli_text_t text = {0};
   ee_cli_text_bytes(&text, size);
-  fprintf(stderr, "%s: %s in %.1f s\n", output, text.data ? text.data : "", seconds);
+  fprintf(stderr, "%s: %s in %.1f s%s\n", output, text.data ? text.data : "", seconds,
+          run->cached ? ", from the cache" : "");
   ee_cli_text_free(&text);
   return EE_CLI_OK;
 }
@@ -591,6 +602,139 @@ static int compile_choose_flags(compile_run_t *run, eerie_compile_options_t *wha
   return good ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
 }
 
+static bool compile_makes_ir(const eerie_compile_options_t *what) {
+  return what->format == EERIE_COMPILER_IR_TEXT || what->format == EERIE_COMPILER_IR_BYTECODE ||
+         what->pipeline == EERIE_COMPILER_PRECOMPILE ||
+         (what->compile_to && strcmp(what->compile_to, "end") != 0);
+}
+
+// ---- Cache -------------------------------------------------------------------------------------
+
+// Flags whose effect is not the module, or not the module alone, or that name files.
+static bool compile_flag_is_for_cache(const char *flag) {
+  static const char *const not_for_cache[] = {"dump",  "print", "timing",  "debug",  "reproducer",
+                                              "trace", "stats", "profile", "output", "path"};
+  for (size_t i = 0; i < sizeof not_for_cache / sizeof not_for_cache[0]; ++i)
+    if (strstr(flag, not_for_cache[i])) return false;
+  const char *value = strchr(flag, '=');
+  return !value || !value[1] || access(value + 1, F_OK) != 0;
+}
+
+static bool compile_is_for_cache(const compile_run_t *run, const eerie_compile_options_t *what) {
+  const compile_options_t *options = run->options;
+  if (!run->cache.folder[0] || compile_makes_ir(what) || what->split_input ||
+      what->pipeline != EERIE_COMPILER_STANDARD || what->compile_from || what->dump_phases_to ||
+      what->static_library_path || what->format == EERIE_COMPILER_EXECUTABLE_BINARY ||
+      options->print_flags || options->choices || options->mode)
+    return false;
+  for (size_t i = 0; i < options->raw.count; ++i)
+    if (!compile_flag_is_for_cache(options->raw.items[i])) return false;
+  return true;
+}
+
+// A source may name object files, which the module then contains.
+static bool compile_key_source(ee_cli_sha256_t *hash, const eerie_compile_options_t *what) {
+  ee_cli_text_t text = {0};
+  const char *data = what->source;
+  size_t size = what->source_size;
+  if (!data) {
+    if (strcmp(what->source_path, "-") == 0 || ee_cli_read_file(what->source_path, &text, NULL))
+      return false;
+    data = text.data;
+    size = text.size;
+  }
+  const bool good = data && !compile_contains(data, size, "executable.object");
+  if (good) ee_cli_sha256_add(hash, data, size);
+  ee_cli_text_free(&text);
+  return good;
+}
+
+// Everything that the module depends on: the compiler, this program's choice of flags, the CPU when
+// it is for this one, flags, and the source.
+static void compile_make_key(compile_run_t *run, const char *input,
+                             const eerie_compile_options_t *what) {
+  const compile_options_t *options = run->options;
+  eerie_compiler_info_t info;
+  struct stat library;
+  if (!compile_is_for_cache(run, what) || eerie_compiler_get_info(run->compiler, &info, NULL) ||
+      stat(info.path, &library) != 0)
+    return;
+  ee_cli_sha256_t hash;
+  ee_cli_sha256_begin(&hash);
+  char numbers[160];
+  snprintf(numbers, sizeof numbers, "%lld %lld %d %d", (long long)library.st_size,
+           (long long)library.st_mtime, (int)what->opt_level, what->skip_verify);
+  // The compiler writes the source's path into the module; that of an import is nobody's.
+  const char *const texts[] = {"1",
+                               eerie_version(),
+                               info.revision,
+                               numbers,
+
+                               options->device,
+                               what->input_type,
+                               run->imported ? "" : input};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i)
+    ee_cli_cache_key(&hash, texts[i]);
+  bool host = false;
+  for (size_t i = 0; i < options->targets.count; ++i) {
+    const char *target = options->targets.items[i];
+    host = host || strcmp(target, "host") == 0 || strcmp(target, "native") == 0;
+    ee_cli_cache_key(&hash, target);
+  }
+  for (size_t i = 0; i < options->raw.count; ++i) {
+    host = host || strstr(options->raw.items[i], "host");
+    ee_cli_cache_key(&hash, options->raw.items[i]);
+  }
+  if (host) ee_cli_cache_key_cpu(&hash);
+  ee_cli_cache_key(&hash, "source");
+  if (compile_key_source(&hash, what)) ee_cli_sha256_end(&hash, run->cache_key);
+}
+
+// The flags that were chosen go into the stamp.
+static void compile_keep_cached_flags(compile_run_t *run, const ee_cli_cached_t *entry) {
+  const char *at = entry->flags, *const end = at + entry->flags_size;
+  while (at < end) {
+    const char *stop = memchr(at, '\n', (size_t)(end - at));
+    if (!stop) break;
+    char *flag = strndup(at, (size_t)(stop - at));
+    if (flag) compile_keep_flag(&run->chosen, flag);
+    free(flag);
+    at = stop + 1;
+  }
+}
+
+static void compile_add_to_cache(const compile_run_t *run, eerie_compiler_output_t *output) {
+  // What the compiler had to say would not be said the next time.
+  if (!run->cache_key[0] || run->printed) return;
+  ee_cli_text_t flags = {0};
+  for (size_t i = 0; i < run->chosen.count; ++i)
+    ee_cli_text_printf(&flags, "%s\n", run->chosen.items[i]);
+  const void *data;
+  size_t size = 0;
+  if (!flags.failed && !eerie_compiler_output_map(output, &data, &size, NULL) && size)
+    ee_cli_cache_add(&run->cache, run->cache_key, &flags, data, size);
+  ee_cli_text_free(&flags);
+}
+
+// Whether the module came out of the cache; `out_exit` is then what became of writing it.
+static bool compile_from_cache(compile_run_t *run, const char *input, const char *output_path,
+                               int *out_exit) {
+  ee_cli_cached_t entry;
+  eerie_compiler_output_t *output = NULL;
+  const double start = compile_now();
+  if (!run->cache_key[0] || !ee_cli_cache_find(&run->cache, run->cache_key, &entry)) return false;
+  const bool good = !eerie_compiler_output_create(run->compiler, &output, NULL) &&
+                    !eerie_compiler_output_append(output, entry.module, entry.module_size, NULL);
+  if (good) {
+    run->cached = true;
+    compile_keep_cached_flags(run, &entry);
+    *out_exit = compile_write(run, input, output_path, output, compile_now() - start);
+  }
+  eerie_compiler_output_release(output);
+  ee_cli_text_free(&entry.bytes);
+  return good;
+}
+
 static int compile_with_flags(compile_run_t *run, const char *input, const char *output_path,
                               eerie_compile_options_t *what) {
   eerie_error_t err = {0};
@@ -610,6 +754,7 @@ static int compile_with_flags(compile_run_t *run, const char *input, const char 
     else
       ee_cli_fail(exit_code, "%s", err.message);
   } else {
+    compile_add_to_cache(run, output);
     exit_code = compile_write(run, input, output_path, output, compile_now() - start);
   }
   eerie_compiler_output_release(output);
@@ -620,7 +765,10 @@ static int compile_source(compile_run_t *run, const char *input, const char *out
                           eerie_compile_options_t *what) {
   ee_cli_strings_t flags = {0};
   run->to_stdout = strcmp(output_path, "-") == 0;
-  int exit_code = compile_choose_flags(run, what, &flags);
+  int exit_code = EE_CLI_OK;
+  compile_make_key(run, input, what);
+  if (compile_from_cache(run, input, output_path, &exit_code)) return exit_code;
+  exit_code = compile_choose_flags(run, what, &flags);
   if (!exit_code) exit_code = compile_with_flags(run, input, output_path, what);
   if (exit_code && run->static_temporary[0]) compile_finish_static(run, false);
   ee_cli_strings_free(&flags);
@@ -833,12 +981,6 @@ static bool compile_fill(compile_options_t *options, eerie_compile_options_t *wh
   return true;
 }
 
-static bool compile_makes_ir(const eerie_compile_options_t *what) {
-  return what->format == EERIE_COMPILER_IR_TEXT || what->format == EERIE_COMPILER_IR_BYTECODE ||
-         what->pipeline == EERIE_COMPILER_PRECOMPILE ||
-         (what->compile_to && strcmp(what->compile_to, "end") != 0);
-}
-
 // Hashes the source, before the compiler sees it. A pipe is read here, for the compiler too.
 static int compile_hash_source(compile_run_t *run, const char *input,
                                eerie_compile_options_t *what) {
@@ -930,6 +1072,8 @@ static int compile_command(compile_options_t *options) {
   eerie_compile_options_t what = {0};
   if (!compile_fill(options, &what)) return EE_CLI_USAGE;
   compile_run_t run = {.options = options};
+  const int cache_exit = ee_cli_cache_open(options->cache, options->cache_size_mb, &run.cache);
+  if (cache_exit) return cache_exit;
   eerie_error_t err = {0};
   const eerie_status_t status = eerie_compiler_load(
       &(eerie_compiler_options_t){.library_path = options->compiler}, &run.compiler, &err);
@@ -1001,6 +1145,11 @@ static bool compile_parse(compile_options_t *o, int argc, char **argv, int *out_
        "leave the time out of the stamp: the same source\nand flags give the same bytes"},
       {"no_stamp", NULL, EE_CLI_SWITCH, &o->no_stamp,
        "exactly the compiler's bytes, without a stamp of\ncompiler, flags, source and time"},
+      {"cache", "FOLDER", EE_CLI_OPTIONAL, &o->cache,
+       "keep modules, and take them again when nothing has\nchanged; off: not, whatever "
+       "EERIE_CACHE "
+       "says"},
+      {"cache_size", "MB", EE_CLI_NUMBER, &o->cache_size_mb, "most that is kept (default: 1024)"},
       EE_CLI_IMPORT_OPTIONS(&o->import),
       {"json", NULL, EE_CLI_SWITCH, &o->json, "print facts as JSON"},
       {"quiet", NULL, EE_CLI_SWITCH, &o->quiet, "no closing line on a terminal"},

@@ -10,6 +10,8 @@ static const struct {
   const char *summary;
 } commands[] = {
     {"compile", eerie_cli_compile, "compile a model to a .vmfb module"},
+    {"tune", eerie_cli_tune, "find the flags that make a model fastest here"},
+    {"cache", eerie_cli_cache, "list or clear modules that were compiled before"},
     {"run", eerie_cli_run, "call a function of a module"},
     {"bench", eerie_cli_bench, "time functions of modules, side by side"},
     {"profile", eerie_cli_profile, "show what a function spends its time on"},

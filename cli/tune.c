@@ -1,0 +1,616 @@
+// tune.c: `eerie tune`: compiles a model in several ways, measures them here, keeps the best.
+//
+// Each candidate is a set of flags. Compiles are `eerie compile` itself, calls go through the
+// public API. Candidates take turns, so that what else the machine does falls on all of them alike;
+// what counts is the least time of a call, and a candidate that is hopeless after some rounds
+// leaves. Results are compared with those of the compiler's defaults, and one that differs is no
+// candidate.
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler.h"
+#include "json.h"
+#include "model.h"
+
+enum {
+  TUNE_PATH = 4096,
+  TUNE_FLAGS = 6,
+  TUNE_ROUNDS_LEAST = 5,
+  TUNE_ROUNDS_MOST = 400,
+  // Rounds after which a candidate may be seen to be hopeless.
+  TUNE_ROUNDS_TRIAL = 3,
+};
+
+#define TUNE_CHANNELS_LAST                                                                         \
+  "--iree-preprocessing-pass-pipeline=builtin.module(util.func("                                   \
+  "iree-preprocessing-convert-conv-to-channels-last))"
+
+static const struct {
+  const char *name;
+  const char *flags[TUNE_FLAGS];
+} tune_sets[] = {
+    // The first is what the others are compared with.
+    {"defaults", {"-O0"}},
+    {"by-model", {"-O2"}},
+    {"tiling", {"-O0", "--iree-opt-data-tiling"}},
+    {"tiling-ukernels", {"-O0", "--iree-opt-data-tiling", "--iree-llvmcpu-enable-ukernels=all"}},
+    {"level3", {"-O0", "--iree-opt-level=O3", "--iree-opt-strip-assertions=false"}},
+    {"im2col", {"-O0", "--iree-opt-data-tiling", "--iree-global-opt-use-im2col-for-convs"}},
+    {"channels-last", {"-O0", "--iree-global-opt-propagate-transposes=false", TUNE_CHANNELS_LAST}},
+    {"channels-last-tiling",
+     {"-O0", "--iree-opt-data-tiling", "--iree-global-opt-propagate-transposes=false",
+      TUNE_CHANNELS_LAST}},
+    {"inline", {"-O0", "--iree-execution-model=inline-dynamic"}},
+    {"inline-tiling", {"-O0", "--iree-opt-data-tiling", "--iree-execution-model=inline-dynamic"}},
+};
+enum { TUNE_SETS = sizeof tune_sets / sizeof tune_sets[0] };
+
+typedef struct tune_options {
+  const char *output, *choices, *table, *function, *compiler, *input_type;
+  ee_cli_strings_t devices, inputs, parameters, targets, words;
+  double budget, tolerance;
+  bool quiet;
+} tune_options_t;
+
+typedef struct tune_candidate {
+  size_t set, device; // position in tune_sets, in the options' devices
+  char module[TUNE_PATH + 64];
+  ee_cli_model_t model;
+  bool open, live;
+  const char *state; // what became of it
+  double compile_seconds;
+  double *ns; // a time of each round
+  size_t rounds;
+} tune_candidate_t;
+
+typedef struct tune_run {
+  const tune_options_t *options;
+  char folder[TUNE_PATH], mlir[TUNE_PATH + 64];
+  const char *input;
+  tune_candidate_t *candidates;
+  size_t count;
+  ee_cli_values_t expected; // results of the first
+  double start;
+  bool progress;
+} tune_run_t;
+
+static double tune_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+// A signal ends the search between two steps, so that the folder can be removed.
+static volatile sig_atomic_t tune_stopped;
+
+static void tune_on_signal(int number) {
+  tune_stopped = number;
+}
+
+static void tune_watch(bool on) {
+  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; ++i)
+    if (signal(signals[i], on ? tune_on_signal : SIG_DFL) == SIG_IGN) signal(signals[i], SIG_IGN);
+}
+
+static double tune_left(const tune_run_t *run) {
+  if (tune_stopped) return -1;
+  return run->options->budget - (tune_now() - run->start);
+}
+
+EE_CLI_PRINTF(2, 3)
+static void tune_progress(const tune_run_t *run, const char *format, ...) {
+  if (!run->progress) return;
+  va_list arguments;
+  va_start(arguments, format);
+  fprintf(stderr, "\r\033[K%.0f of %.0f s: ", tune_now() - run->start, run->options->budget);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  fflush(stderr);
+}
+
+static void tune_progress_end(const tune_run_t *run) {
+  if (run->progress) fprintf(stderr, "\r\033[K");
+}
+
+// ---- Compiling ---------------------------------------------------------------------------------
+
+// Runs this program; what it prints goes to files, where they are not NULL. Returns its exit code,
+// or -1.
+static int tune_spawn(const char *const *argv, const char *out, const char *log) {
+  fflush(stdout);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    if ((out && !freopen(out, "w", stdout)) || (log && !freopen(log, "w", stderr))) _exit(127);
+    execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+    _exit(127);
+  }
+  int state = 0;
+  while (pid > 0 && waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+  }
+  return pid > 0 && WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+}
+
+// Where a compile tells which flags it chose.
+static void tune_told_path(const tune_candidate_t *candidate, char *out, size_t capacity) {
+  snprintf(out, capacity, "%s.flags", candidate->module);
+}
+
+static bool tune_compile(const tune_run_t *run, tune_candidate_t *candidate, bool show) {
+  const tune_options_t *options = run->options;
+  const char *argv[64 + TUNE_FLAGS];
+  char limit[40], log[TUNE_PATH + 64], told[TUNE_PATH + 80];
+  size_t count = 0;
+  const double left = tune_left(run);
+  snprintf(limit, sizeof limit, "--time-limit=%.1f", left > 1 || show ? left + 1 : 1);
+  snprintf(log, sizeof log, "%s/log", run->folder);
+  tune_told_path(candidate, told, sizeof told);
+  argv[count++] = "eerie";
+  argv[count++] = "compile";
+  argv[count++] = run->mlir;
+  argv[count++] = "--output";
+  argv[count++] = candidate->module;
+  argv[count++] = "--quiet";
+  argv[count++] = "--print-flags";
+  // The first must come to an end: there is nothing without it.
+  if (!show) argv[count++] = limit;
+  for (size_t i = 0; i < options->targets.count && i < 8; ++i) {
+    argv[count++] = "--target";
+    argv[count++] = options->targets.items[i];
+  }
+  if (options->compiler) {
+    argv[count++] = "--compiler";
+    argv[count++] = options->compiler;
+  }
+  if (options->input_type) {
+    argv[count++] = "--input-type";
+    argv[count++] = options->input_type;
+  }
+  for (size_t i = 0; i < TUNE_FLAGS && tune_sets[candidate->set].flags[i]; ++i)
+    argv[count++] = tune_sets[candidate->set].flags[i];
+  argv[count] = NULL;
+  const double start = tune_now();
+  const int exit_code = tune_spawn(argv, told, show ? NULL : log);
+  candidate->compile_seconds = tune_now() - start;
+  return exit_code == 0;
+}
+
+static int tune_import(tune_run_t *run) {
+  if (!ee_cli_import_takes(run->input)) {
+    if (!realpath(run->input, run->mlir))
+      return ee_cli_fail(EE_CLI_BAD_INPUT, "cannot read %s: %s", run->input, strerror(errno));
+    return EE_CLI_OK;
+  }
+  snprintf(run->mlir, sizeof run->mlir, "%s/model.mlir", run->folder);
+  const char *argv[] = {"eerie",   "import",           run->input, "--output",
+                        run->mlir, "--inline-weights", "--quiet",  NULL};
+  const int exit_code = tune_spawn(argv, NULL, NULL);
+  return exit_code < 0 ? EE_CLI_FAILED : exit_code;
+}
+
+// ---- Calling -----------------------------------------------------------------------------------
+
+static int tune_open(const tune_run_t *run, tune_candidate_t *candidate) {
+  const tune_options_t *options = run->options;
+  ee_cli_model_options_t what = {
+      .function = options->function, .inputs = options->inputs, .parameters = options->parameters};
+  const char *module = candidate->module;
+  what.modules = (ee_cli_strings_t){.items = &module, .count = 1};
+  what.devices =
+      (ee_cli_strings_t){.items = &options->devices.items[candidate->device], .count = 1};
+  const ee_cli_strings_t none = {0};
+  candidate->open = true;
+  return ee_cli_model_open(&what, &none, &candidate->model);
+}
+
+static eerie_status_t tune_call(tune_candidate_t *candidate, ee_cli_values_t *results,
+                                double *out_ns, eerie_error_t *err) {
+  ee_cli_model_t *model = &candidate->model;
+  const double start = tune_now();
+  const eerie_status_t status =
+      eerie_call(model->function, model->inputs.items, model->inputs.count, results->items,
+                 results->count, err);
+  *out_ns = (tune_now() - start) * 1e9;
+  return status;
+}
+
+static bool tune_results(const tune_candidate_t *candidate, ee_cli_values_t *out_results) {
+  out_results->count = eerie_function_output_count(candidate->model.function);
+  out_results->items = calloc(out_results->count + 1, sizeof *out_results->items);
+  return out_results->items != NULL;
+}
+
+// The first call: what it gives is held against what the first candidate gave.
+static int tune_check(tune_run_t *run, tune_candidate_t *candidate) {
+  eerie_error_t err = {0};
+  ee_cli_values_t results = {0};
+  double ns = 0;
+  if (!tune_results(candidate, &results)) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  const eerie_status_t status = tune_call(candidate, &results, &ns, &err);
+  if (status) {
+    ee_cli_values_free(&results);
+    return ee_cli_fail_error(ee_cli_exit_code(status), &err);
+  }
+  if (!run->expected.items) {
+    run->expected = results;
+    return EE_CLI_OK;
+  }
+  const double near = run->options->tolerance;
+  const ee_cli_tolerance_t tolerance = {
+      .f16 = 16 * near, .bf16 = 64 * near, .f32 = near, .f64 = near, .relative = near};
+  ee_cli_text_t report = {0};
+  bool equal = false;
+  if (ee_cli_values_compare(&run->expected, &results, &tolerance, &report, &equal, &err))
+    equal = false;
+  ee_cli_text_free(&report);
+  ee_cli_values_free(&results);
+  if (!equal) candidate->state = "other results";
+  return EE_CLI_OK;
+}
+
+// Some calls in a row, as many as take a few milliseconds; the least time counts.
+static bool tune_round(tune_candidate_t *candidate) {
+  enum { CALLS_MOST = 1000 };
+  static const double long_enough = 5e6;
+  eerie_error_t err = {0};
+  ee_cli_values_t results = {0};
+  double least = INFINITY, sum = 0;
+  if (!tune_results(candidate, &results)) return false;
+  bool good = true;
+  for (int i = 0; good && i < CALLS_MOST && (i < 2 || sum < long_enough); ++i) {
+    double ns = 0;
+    good = !tune_call(candidate, &results, &ns, &err);
+    for (size_t k = 0; k < results.count; ++k)
+      eerie_value_release(&results.items[k]);
+    sum += ns;
+    if (ns < least) least = ns;
+  }
+  free(results.items);
+  candidate->ns[candidate->rounds++] = least;
+  return good;
+}
+
+static double tune_least(const tune_candidate_t *candidate) {
+  double least = INFINITY;
+  for (size_t i = 0; i < candidate->rounds; ++i)
+    if (candidate->ns[i] < least) least = candidate->ns[i];
+  return least;
+}
+
+static int tune_compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double tune_median(const tune_candidate_t *candidate) {
+  double sorted[TUNE_ROUNDS_MOST];
+  if (!candidate->rounds) return INFINITY;
+  memcpy(sorted, candidate->ns, candidate->rounds * sizeof *sorted);
+  qsort(sorted, candidate->rounds, sizeof *sorted, tune_compare);
+  return sorted[candidate->rounds / 2];
+}
+
+// The fastest; one within 2 per cent of it that comes earlier is as good and simpler.
+static tune_candidate_t *tune_best(const tune_run_t *run) {
+  tune_candidate_t *best = NULL;
+  for (size_t i = 0; i < run->count; ++i) {
+    tune_candidate_t *candidate = &run->candidates[i];
+    if (candidate->state || !candidate->rounds) continue;
+    if (!best || tune_least(candidate) < 0.98 * tune_least(best)) best = candidate;
+  }
+  return best;
+}
+
+// ---- The search --------------------------------------------------------------------------------
+
+// Compiles, opens and checks one. An error is the run's only for the first.
+static int tune_prepare(tune_run_t *run, tune_candidate_t *candidate) {
+  const bool first = candidate == run->candidates;
+  const char *name = tune_sets[candidate->set].name;
+  if (!first && tune_left(run) < run->options->budget / 4) {
+    candidate->state = "no time";
+    return EE_CLI_OK;
+  }
+  const char *const device = run->options->devices.items[candidate->device];
+  if (strncmp(name, "inline", 6) == 0 && strncmp(device, "local-sync", 10) != 0) {
+    candidate->state = "not for this device";
+    return EE_CLI_OK;
+  }
+  // A set is compiled for its first device, and serves the others.
+  const bool again = !first && candidate[-1].set == candidate->set && candidate[-1].open;
+  if (again && candidate[-1].state && strcmp(candidate[-1].state, "does not compile") == 0) {
+    candidate->state = candidate[-1].state;
+    return EE_CLI_OK;
+  }
+  tune_progress(run, "compiling %s", name);
+  if (!again && !tune_compile(run, candidate, first)) {
+    candidate->state = "does not compile";
+    return first ? EE_CLI_FAILED : EE_CLI_OK;
+  }
+  int exit_code = tune_open(run, candidate);
+  if (!exit_code) exit_code = tune_check(run, candidate);
+  if (exit_code && !first) candidate->state = "does not run";
+  candidate->live = !exit_code && !candidate->state;
+  return first ? exit_code : EE_CLI_OK;
+}
+
+static void tune_measure(tune_run_t *run) {
+  for (size_t round = 0; round < TUNE_ROUNDS_MOST; ++round) {
+    if (tune_stopped || (round >= TUNE_ROUNDS_LEAST && tune_left(run) <= 0)) break;
+    size_t live = 0;
+    for (size_t i = 0; i < run->count; ++i) {
+      tune_candidate_t *candidate = &run->candidates[i];
+      if (!candidate->live || tune_stopped) continue;
+      ++live;
+      tune_progress(run, "round %zu, %s", round + 1, tune_sets[candidate->set].name);
+      if (!tune_round(candidate)) {
+        candidate->state = "does not run";
+        candidate->live = false;
+      }
+    }
+    const tune_candidate_t *best = tune_best(run);
+    for (size_t i = 0; best && round + 1 >= TUNE_ROUNDS_TRIAL && i < run->count; ++i) {
+      // Late in a run less is enough: ever more rounds have had the chance to be a good one.
+      const double hopeless = round + 1 >= 10 ? 1.1 : round + 1 >= 5 ? 1.3 : 2;
+      if (&run->candidates[i] != best &&
+          tune_least(&run->candidates[i]) > hopeless * tune_least(best))
+        run->candidates[i].live = false;
+    }
+    if (live < 2 && round + 1 >= 20) break;
+  }
+}
+
+// ---- Telling -----------------------------------------------------------------------------------
+
+static void tune_flags_text(const tune_candidate_t *candidate, ee_cli_text_t *text) {
+  for (size_t i = 0; i < TUNE_FLAGS && tune_sets[candidate->set].flags[i]; ++i)
+    ee_cli_text_printf(text, "%s%s", i ? " " : "", tune_sets[candidate->set].flags[i]);
+}
+
+static int tune_print_json(const tune_run_t *run, const tune_candidate_t *best) {
+  ee_cli_json_t json = {0};
+  ee_cli_json_open(&json, NULL, '[');
+  for (size_t i = 0; i < run->count; ++i) {
+    const tune_candidate_t *candidate = &run->candidates[i];
+    ee_cli_text_t flags = {0};
+    tune_flags_text(candidate, &flags);
+    ee_cli_json_open(&json, NULL, '{');
+    ee_cli_json_string(&json, "name", tune_sets[candidate->set].name);
+    ee_cli_json_string(&json, "device", run->options->devices.items[candidate->device]);
+    ee_cli_json_string(&json, "flags", flags.data);
+    ee_cli_json_string(&json, "state", candidate == best ? "best" : candidate->state);
+    ee_cli_json_number(&json, "rounds", candidate->rounds);
+    if (candidate->rounds) ee_cli_json_real(&json, "min_ns", tune_least(candidate));
+    if (candidate->rounds) ee_cli_json_real(&json, "median_ns", tune_median(candidate));
+    ee_cli_json_real(&json, "compile_seconds", candidate->compile_seconds);
+    ee_cli_json_close(&json, '}');
+    ee_cli_text_free(&flags);
+  }
+  ee_cli_json_close(&json, ']');
+  return ee_cli_json_print(&json);
+}
+
+static void tune_print_table(const tune_run_t *run, const tune_candidate_t *best, bool csv) {
+  puts(csv ? "name,device,state,rounds,min_us,median_us,ratio,compile_s,flags"
+           : "| set | device | state | rounds | min us | median us | to the best | compile s |\n"
+             "|---|---|---|---|---|---|---|---|");
+  for (size_t i = 0; i < run->count; ++i) {
+    const tune_candidate_t *candidate = &run->candidates[i];
+    char times[160] = "";
+    const char *const format = csv ? "%.3f,%.3f,%.3f" : "%.1f | %.1f | %.2f";
+    if (candidate->rounds)
+      snprintf(times, sizeof times, format, tune_least(candidate) / 1e3,
+               tune_median(candidate) / 1e3, tune_least(candidate) / tune_least(best));
+    else
+      snprintf(times, sizeof times, "%s", csv ? ",," : "| |");
+    const char *state = candidate == best ? "best" : candidate->state ? candidate->state : "";
+    ee_cli_text_t flags = {0};
+    tune_flags_text(candidate, &flags);
+    printf(csv ? "%s,%s,%s,%zu,%s,%.2f,\"%s\"\n" : "| %s | %s | %s | %zu | %s | %.1f |\n",
+           tune_sets[candidate->set].name, run->options->devices.items[candidate->device], state,
+           candidate->rounds, times, candidate->compile_seconds, flags.data ? flags.data : "");
+    ee_cli_text_free(&flags);
+  }
+}
+
+// The flags of a set, and those that were chosen by the model: "FLAG  # REASON".
+static void tune_append_flags(const tune_candidate_t *best, ee_cli_text_t *text) {
+  for (size_t i = 0; i < TUNE_FLAGS && tune_sets[best->set].flags[i]; ++i)
+    if (tune_sets[best->set].flags[i][1] == '-')
+      ee_cli_text_printf(text, "%s\n", tune_sets[best->set].flags[i]);
+  char path[TUNE_PATH + 80];
+  ee_cli_text_t told = {0};
+  tune_told_path(best, path, sizeof path);
+  if (strcmp(tune_sets[best->set].flags[0], "-O2") != 0 || ee_cli_read_file(path, &told, NULL))
+    return;
+  for (const char *at = told.data; at && *at;) {
+    const size_t line = strcspn(at, "\n");
+    const char *reason = memmem(at, line, "  # ", 4);
+    if (strncmp(at, "--", 2) == 0 && reason)
+      ee_cli_text_printf(text, "%.*s\n", (int)(reason - at), at);
+    at += line + (at[line] != 0);
+  }
+  ee_cli_text_free(&told);
+}
+
+// What `eerie compile --choices` takes: flags a line each, the rest as comments.
+static int tune_write_choices(const tune_run_t *run, const tune_candidate_t *best,
+                              const char *path) {
+  ee_cli_outputs_t outputs = {0};
+  ee_cli_text_t *text = NULL;
+  eerie_error_t err = {0};
+  eerie_status_t status = ee_cli_outputs_open(&outputs, path, false, &text, &err);
+  if (!status) {
+    ee_cli_text_printf(text, "# %s: %s, on %s, %.1f us a call; the compiler's defaults %.1f us\n",
+                       run->input, tune_sets[best->set].name,
+                       run->options->devices.items[best->device], tune_least(best) / 1e3,
+                       tune_least(run->candidates) / 1e3);
+    tune_append_flags(best, text);
+    status = ee_cli_outputs_commit(&outputs, &err);
+  }
+  ee_cli_outputs_free(&outputs);
+  return status ? ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message) : EE_CLI_OK;
+}
+
+static int tune_write_module(const tune_candidate_t *best, const char *path) {
+  ee_cli_outputs_t outputs = {0};
+  ee_cli_text_t module = {0}, *rest = NULL;
+  eerie_error_t err = {0};
+  eerie_status_t status = ee_cli_read_file(best->module, &module, &err);
+  if (!status)
+    status = ee_cli_outputs_open_head(&outputs, path, module.data, module.size, &rest, &err);
+  if (!status) status = ee_cli_outputs_commit(&outputs, &err);
+  ee_cli_outputs_free(&outputs);
+  ee_cli_text_free(&module);
+  return status ? ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message) : EE_CLI_OK;
+}
+
+// ---- The command -------------------------------------------------------------------------------
+
+static int tune_remove_entry(const char *path, const struct stat *info, int kind,
+                             struct FTW *place) {
+  (void)info;
+  (void)kind;
+  (void)place;
+  remove(path);
+  return 0;
+}
+
+static int tune_begin(tune_run_t *run) {
+  const char *temporary = getenv("TMPDIR");
+  const tune_options_t *options = run->options;
+  const int length = snprintf(run->folder, sizeof run->folder, "%s/eerie-tune-XXXXXX",
+                              temporary && *temporary ? temporary : "/tmp");
+  if (length < 0 || (size_t)length >= sizeof run->folder || !mkdtemp(run->folder)) {
+    run->folder[0] = 0;
+    return ee_cli_fail(EE_CLI_OUTPUT, "cannot create a temporary folder: %s", strerror(errno));
+  }
+  run->count = TUNE_SETS * options->devices.count;
+  run->candidates = calloc(run->count, sizeof *run->candidates);
+  if (!run->candidates) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  for (size_t i = 0; i < run->count; ++i) {
+    tune_candidate_t *candidate = &run->candidates[i];
+    candidate->set = i / options->devices.count;
+    candidate->device = i % options->devices.count;
+    candidate->ns = calloc(TUNE_ROUNDS_MOST, sizeof *candidate->ns);
+    if (!candidate->ns) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+    snprintf(candidate->module, sizeof candidate->module, "%s/%zu.vmfb", run->folder,
+             candidate->set);
+  }
+  return tune_import(run);
+}
+
+static void tune_end(tune_run_t *run) {
+  ee_cli_values_free(&run->expected);
+  for (size_t i = 0; run->candidates && i < run->count; ++i) {
+    if (run->candidates[i].open) ee_cli_model_close(&run->candidates[i].model);
+    free(run->candidates[i].ns);
+  }
+  free(run->candidates);
+  if (run->folder[0]) nftw(run->folder, tune_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int tune_tell(const tune_run_t *run, const tune_candidate_t *best) {
+  const tune_options_t *options = run->options;
+  int exit_code = EE_CLI_OK;
+  if (options->output) exit_code = tune_write_module(best, options->output);
+  if (!exit_code && options->choices) exit_code = tune_write_choices(run, best, options->choices);
+  if (exit_code) return exit_code;
+  if (options->table && strcmp(options->table, "json") == 0) return tune_print_json(run, best);
+  tune_print_table(run, best, options->table && strcmp(options->table, "csv") == 0);
+  return EE_CLI_OK;
+}
+
+static int tune(const tune_options_t *options, const char *input) {
+  tune_run_t run = {.options = options,
+                    .input = input,
+                    .start = tune_now(),
+                    .progress = !options->quiet && isatty(STDERR_FILENO)};
+  tune_watch(true);
+  int exit_code = tune_begin(&run);
+  for (size_t i = 0; !exit_code && i < run.count; ++i)
+    exit_code = tune_prepare(&run, &run.candidates[i]);
+  if (!exit_code) tune_measure(&run);
+  tune_progress_end(&run);
+  const tune_candidate_t *best = exit_code || tune_stopped ? NULL : tune_best(&run);
+  if (best)
+    exit_code = tune_tell(&run, best);
+  else if (!exit_code && !tune_stopped)
+    exit_code = ee_cli_fail(EE_CLI_FAILED, "nothing could be measured");
+  tune_end(&run);
+  tune_watch(false);
+  if (tune_stopped) raise(tune_stopped);
+  return exit_code;
+}
+
+static int tune_checked(tune_options_t *options, const ee_cli_strings_t *words) {
+  static const char *const tables[] = {"md", "csv", "json", NULL};
+  static const char *const device[] = {"local-sync"};
+  bool known = !options->table;
+  for (size_t i = 0; tables[i] && !known; ++i)
+    known = strcmp(options->table, tables[i]) == 0;
+  if (!known)
+    return ee_cli_fail(EE_CLI_USAGE, "--table: '%s' is none of md, csv, json", options->table);
+  if (words->count != 1)
+    return ee_cli_fail(EE_CLI_USAGE, words->count ? "more than one model; eerie tune takes one"
+                                                  : "no model; see eerie tune --help");
+  tune_options_t what = *options;
+  if (!what.devices.count) what.devices = (ee_cli_strings_t){(const char **)(uintptr_t)device, 1};
+  return tune(&what, words->items[0]);
+}
+
+int eerie_cli_tune(int argc, char **argv) {
+  tune_options_t o = {.budget = 60, .tolerance = 1e-4};
+  const ee_cli_option_t table[] = {
+      {"output", "FILE", EE_CLI_STRING, &o.output, "where the best module goes"},
+      {"choices", "FILE", EE_CLI_STRING, &o.choices,
+       "where its flags go, for eerie compile --choices=FILE"},
+      {"table", "FORMAT", EE_CLI_STRING, &o.table, "of what was tried: md (default), csv, json"},
+      {"budget", "SECONDS", EE_CLI_REAL, &o.budget, "time for all of it; default 60"},
+      {"tolerance", "X", EE_CLI_REAL, &o.tolerance,
+       "how far results may be from those of the compiler's\ndefaults, absolute and relative; "
+       "default 1e-4"},
+      {"input", "VALUE", EE_CLI_STRINGS, &o.inputs, "an argument, in order; see docs/cli.md"},
+      {"function", "NAME", EE_CLI_STRING, &o.function,
+       "the function; not needed when there is only one"},
+      {"device", "NAME", EE_CLI_STRINGS, &o.devices,
+       "where to run: local-sync (default); repeated: each is tried"},
+      {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &o.parameters, "weights outside of the model"},
+      {"target", "TARGET", EE_CLI_STRINGS, &o.targets, "as eerie compile has it; default: host"},
+      {"input_type", "TYPE", EE_CLI_STRING, &o.input_type, "as eerie compile has it"},
+      {"compiler", "PATH", EE_CLI_STRING, &o.compiler, "as eerie compile has it"},
+      {"quiet", NULL, EE_CLI_SWITCH, &o.quiet, "no progress on a terminal"},
+  };
+  const ee_cli_command_t command = {
+      .name = "tune",
+      .summary = "find the flags that make a model fastest on this machine",
+      .arguments = "[options] MODEL",
+      .notes = "MODEL is MLIR, or what eerie import takes.\n"
+               "\n"
+               "Example:\n"
+               "  eerie tune mul.mlir --input=4xf32=1 --input=4xf32=10 --budget=30 \\\n"
+               "    --output=mul.vmfb --choices=mul.choices\n",
+      .options = table,
+      .option_count = sizeof table / sizeof table[0]};
+  ee_cli_strings_t words = {0};
+  int exit_code = EE_CLI_OK;
+  if (ee_cli_parse_options(&command, argc, argv, &words, &exit_code))
+    exit_code = tune_checked(&o, &words);
+  ee_cli_strings_free(&o.devices);
+  ee_cli_strings_free(&o.inputs);
+  ee_cli_strings_free(&o.parameters);
+  ee_cli_strings_free(&o.targets);
+  ee_cli_strings_free(&words);
+  return ee_cli_flush_stdout(exit_code);
+}

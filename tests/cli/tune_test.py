@@ -1,0 +1,75 @@
+"""eerie tune: what it tries, writes and tells; its choices are those of eerie compile."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import compile_test
+import harness
+
+INPUTS = ["--input=4xf32=1 2 3 4", "--input=4xf32=10"]
+
+
+@compile_test.needs_iree
+class Tune(compile_test.CompileCase):
+    def tune(self, *arguments):
+        done = self.eerie("tune", "mul.mlir", *INPUTS, *arguments)
+        self.assertEqual((done.code, done.err), (0, ""))
+        return done.out
+
+    def test_best_module_table_and_choices(self):
+        rows = json.loads(self.tune("--budget=8", "--table=json", "--output=best.vmfb",
+                                    "--choices=mul.choices"))
+        best, = [row for row in rows if row["state"] == "best"]
+        tried = [row for row in rows if row["rounds"]]
+        self.assertGreaterEqual(len(tried), 2)
+        self.assertEqual(rows[0]["name"], "defaults")
+        for row in tried:
+            self.assertLessEqual(row["min_ns"], row["median_ns"])
+            self.assertLess(best["min_ns"], row["min_ns"] * 1.03)
+        run = self.eerie("run", "--module=best.vmfb", *INPUTS)
+        self.assertIn("4xf32=10 20 30 40", run.out)
+        choices = (self.folder / "mul.choices").read_text().splitlines()
+        self.assertTrue(choices[0].startswith("# mul.mlir: %s, on local-sync, " % best["name"]))
+        for flag in choices[1:]:
+            self.assertTrue(flag.startswith("--iree-"), flag)
+        done = self.eerie("compile", "mul.mlir", "--choices=mul.choices")
+        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertEqual([name for name in self.left() if "tune" in name], [])
+
+    def test_short_budget_and_other_tables(self):
+        rows = list(csv.DictReader(io.StringIO(self.tune("--budget=0", "--table=csv"))))
+        self.assertEqual(rows[0]["state"], "best")
+        self.assertEqual({row["state"] for row in rows[1:]}, {"no time"})
+        self.assertIn("| defaults | local-sync | best | 5 |", self.tune("--budget=0"))
+
+    def test_refusals(self):
+        self.refuses(2, "tune", says="no model")
+        self.refuses(2, "tune", "mul.mlir", "--table=xml", says="xml")
+        self.refuses(3, "tune", "none.mlir", says="none.mlir")
+        self.refuses(2, "tune", "mul.mlir", "--budget=0", "--input=3xf32=1", "--input=4xf32=1",
+                     says="dimension 0 is 3")
+        done = self.eerie("tune", self.wrong, "--budget=0")
+        self.assertEqual(done.code, 1)
+        self.assertIn("mulx", done.err)
+
+    def test_a_signal_leaves_nothing(self):
+        process = subprocess.Popen([harness.EERIE, "tune", "mul.mlir", *INPUTS], cwd=self.folder,
+                                   env={**os.environ, **self.environment},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while not any("tune" in name for name in self.left()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+        self.assertEqual([name for name in self.left() if "tune" in name], [])
+
+
+if __name__ == "__main__":
+    harness.main(__name__)
