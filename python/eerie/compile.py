@@ -36,7 +36,7 @@ def _error(kind, text) -> Exception:
 def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = None, weights=(),
             parameters=None, inline_weights: bool = False, keep_f64: bool = False,
             route: str | None = None, target: str = "host", flags=(), output=None,
-            device: str | None = None, verbose: bool = False) -> Model:
+            device: str | None = None, verbose: bool = False, trust_pickle: bool = False) -> Model:
     """Compiles `model` and loads it.
 
     `model` is a torch.nn.Module, a torch.export.ExportedProgram, a function of PyTorch or JAX, a
@@ -49,7 +49,8 @@ def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = 
     Weights go into the module up to 64 MB; `parameters` names an archive (.irpa, .safetensors) to
     write them to instead, `inline_weights` keeps them inside however many they are. `weights` names
     arguments of a JAX function that are parameters. `output` keeps the module at that path. `target`
-    and `flags` are those of `eerie compile`; `device` is that of ``eerie.load``.
+    and `flags` are those of `eerie compile`; `device` is that of ``eerie.load``. `trust_pickle` allows
+    a path to be a pickle, which can run any code: only of a file that you made.
 
     Raises InvalidArgumentError for what is no model, or dimensions that do not exist;
     UnimplementedError where no way leads from the model to a module, with the compiler's words;
@@ -61,7 +62,8 @@ def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = 
         dims={name: _dim(name, size, Dim) for name, size in dict(dims or {}).items()},
         function=function, weights=[str(name) for name in weights],
         parameters=pathlib.Path(parameters) if parameters is not None else None,
-        inline_weights=inline_weights, demote_f64=not keep_f64, route=route)
+        inline_weights=inline_weights, demote_f64=not keep_f64, route=route,
+        trust_pickle=trust_pickle)
     with tempfile.TemporaryDirectory(prefix="eerie-compile-") as folder:
         mlir = pathlib.Path(folder) / "model.mlir"
         module = pathlib.Path(output) if output is not None else mlir.with_suffix(".vmfb")

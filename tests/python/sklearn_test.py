@@ -327,6 +327,13 @@ class Command(Conversions):
         for word in words:
             self.assertIn(word, done.stderr)
 
+    def test_from_python(self):
+        x, y = drawn(60)
+        model = L.Ridge().fit(x, y)
+        (self.folder / "model.pkl").write_bytes(pickle.dumps(model))
+        loaded = eerie.compile(self.folder / "model.pkl", trust_pickle=True)
+        self.compare(model, x, [loaded(x)])
+
     def test_weights_swapped(self):
         """One module, and what the same estimator weighs after another training."""
         x, y = drawn(120)
@@ -352,6 +359,9 @@ class Command(Conversions):
 
         (self.folder / "evil.pkl").write_bytes(pickle.dumps(Program()))
         self.refuses(3, ["evil.pkl", "--trust-pickle", "a program"], "evil.pkl")
+        self.assertFalse(mark.exists())
+        with self.assertRaisesRegex(eerie.InvalidArgumentError, "a program"):
+            eerie.compile(self.folder / "evil.pkl")
         self.assertFalse(mark.exists())
         self.refuses(3, ["evil.pkl", "NoneType"], "evil.pkl", "--trust-pickle")
         self.assertTrue(mark.exists())
