@@ -160,6 +160,13 @@ static void sharing_pays_for_large_work_only(void) {
   CHECK(!ee_workers_pay(workers, 1000, &wake));
   CHECK_EQ_INT(wake, 0);
   CHECK(ee_workers_pay(workers, 100000000, &wake)); // awake still, or woken
+  // Where it was slower than alone it is not tried for a while, and again after that.
+  ee_workers_judge(workers, 1000, 10000000);
+  CHECK(!ee_workers_pay(workers, 100000000, &wake));
+  (void)usleep(5000);
+  CHECK(ee_workers_pay(workers, 100000000, &wake));
+  ee_workers_judge(workers, 10000000, 1000);
+  CHECK(ee_workers_pay(workers, 100000000, &wake));
   ee_workers_release(workers);
 }
 

@@ -376,9 +376,11 @@ static bool job_has_room(const job_t *job, const ee_hal_command_t *command) {
 // Commands from `command` up to `end`, not included. What stands before one that cannot be run is
 // run, as in order it would have been.
 static eerie_status_t run_shared(submission_t *submission, const ee_hal_command_t *command,
-                                 const ee_hal_command_t *end, uint32_t wake, eerie_error_t *err) {
+                                 const ee_hal_command_t *end, uint64_t ns, uint32_t wake,
+                                 eerie_error_t *err) {
   job_t job;
   eerie_status_t added = EERIE_OK;
+  const int64_t begin_ns = ee_port_time_ns();
   while (command != end && added == EERIE_OK) {
     job_begin(&job, submission->device, submission->table);
     eerie_error_t cause;
@@ -391,6 +393,7 @@ static eerie_status_t run_shared(submission_t *submission, const ee_hal_command_
     if (added != EERIE_OK && err) *err = cause;
     wake = 0;
   }
+  ee_workers_judge(submission->device->workers, ns, ee_port_time_ns() - begin_ns);
   return added;
 }
 
@@ -401,7 +404,7 @@ static eerie_status_t run_group(submission_t *submission, const ee_hal_command_t
     ns += command_ns(one);
   uint32_t wake;
   if (ee_workers_pay(submission->device->workers, ns, &wake) && submission_enter(submission)) {
-    return run_shared(submission, command, end, wake, err);
+    return run_shared(submission, command, end, ns, wake, err);
   }
   for (; command != end; command = command->next) {
     EE_TRY(run_measured(submission, command, ns, err));
@@ -463,7 +466,7 @@ static eerie_status_t run_alone(submission_t *submission, const ee_hal_command_t
   if (!ns && cost) return run_unknown(submission, command, err);
   uint32_t wake;
   if (ee_workers_pay(submission->device->workers, ns, &wake) && submission_enter(submission)) {
-    return run_shared(submission, command, command->next, wake, err);
+    return run_shared(submission, command, command->next, ns, wake, err);
   }
   return run_measured(submission, command, ns, err);
 }
@@ -523,8 +526,10 @@ static eerie_status_t task_dispatch(ee_hal_device_t *base, ee_hal_executable_t *
     job_t job;
     job_begin(&job, device, NULL);
     job.entries[0].dispatch = *dispatch;
+    const int64_t begin_ns = ee_port_time_ns();
     status = add_dispatch(&job, (const ee_cpu_executable_t *)executable, 0, err);
     if (status == EERIE_OK) status = job_run(&submission, &job, wake, err);
+    ee_workers_judge(device->workers, ns, ee_port_time_ns() - begin_ns);
   } else {
     const bool measure = should_measure(cost, ns);
     const int64_t begin_ns = measure ? ee_port_time_ns() : 0;

@@ -27,6 +27,12 @@
 // Less is done before another thread sees it.
 #define SHARE_NS_MIN 2500u
 
+// What sharing may lose before callers work alone, and for how long they do: twice as long each
+// time, less after each gain.
+#define LOSS_NS      50000
+#define PAUSE_NS_MIN 1000000
+#define PAUSE_NS_MAX 64000000
+
 struct ee_job {
   _Alignas(LINE) _Atomic uint64_t ticket; // generation << 32 | units left
   _Alignas(LINE) _Atomic uint32_t finished;
@@ -58,6 +64,9 @@ struct ee_workers {
   _Atomic uint32_t stop;
   _Alignas(LINE) _Atomic uint32_t debt_ns; // that sharing would have saved since the last alarm
   _Atomic uint32_t wake_ns;
+  _Atomic int32_t loss_ns; // by sharing, what was gained taken off
+  _Atomic int32_t pause_ns;
+  _Atomic int64_t pause_end; // 0: none
   _Atomic uint32_t references;
   ee_heap_t *heap;
   void *block;
@@ -223,6 +232,7 @@ eerie_status_t ee_workers_create(ee_heap_t *heap, const ee_workers_plan_t *plan,
   workers->threads = plan->threads;
   atomic_init(&workers->references, 1u);
   atomic_init(&workers->wake_ns, WAKE_NS_MIN);
+  atomic_init(&workers->pause_ns, PAUSE_NS_MIN / 2);
   for (uint32_t i = 0; i < MAX_JOBS; ++i)
     workers->jobs[i].workers = workers;
   EE_TRY(start_workers(workers, plan, err));
@@ -246,9 +256,36 @@ uint32_t ee_workers_threads(const ee_workers_t *workers) {
 
 // ---- Callers -----------------------------------------------------------------------------------
 
+// Two that write at once lose one of the sums: all of these are estimates.
+void ee_workers_judge(ee_workers_t *workers, uint64_t alone_ns, int64_t shared_ns) {
+  const int64_t alone = alone_ns < INT32_MAX ? (int64_t)alone_ns : INT32_MAX;
+  int64_t loss = shared_ns - alone;
+  if (loss > LOSS_NS) loss = LOSS_NS;
+  loss += atomic_load_explicit(&workers->loss_ns, memory_order_relaxed);
+  if (loss < 0) loss = 0;
+  int32_t pause_ns = atomic_load_explicit(&workers->pause_ns, memory_order_relaxed);
+  if (loss >= LOSS_NS) {
+    loss = 0;
+    pause_ns = pause_ns < PAUSE_NS_MAX / 2 ? pause_ns * 2 : PAUSE_NS_MAX;
+    atomic_store_explicit(&workers->pause_end, ee_port_time_ns() + pause_ns, memory_order_relaxed);
+  } else if (shared_ns < alone && pause_ns > PAUSE_NS_MIN) {
+    pause_ns -= pause_ns / 8;
+  }
+  atomic_store_explicit(&workers->loss_ns, (int32_t)loss, memory_order_relaxed);
+  atomic_store_explicit(&workers->pause_ns, pause_ns, memory_order_relaxed);
+}
+
+static bool is_paused(ee_workers_t *workers) {
+  const int64_t end = atomic_load_explicit(&workers->pause_end, memory_order_relaxed);
+  if (EE_LIKELY(!end)) return false;
+  if (ee_port_time_ns() < end) return true;
+  atomic_store_explicit(&workers->pause_end, 0, memory_order_relaxed);
+  return false;
+}
+
 bool ee_workers_pay(ee_workers_t *workers, uint64_t ns, uint32_t *out_wake) {
   *out_wake = 0;
-  if (ns < SHARE_NS_MIN) return false;
+  if (ns < SHARE_NS_MIN || is_paused(workers)) return false;
   const uint32_t sleepers = atomic_load_explicit(&workers->sleepers, memory_order_relaxed);
   const bool awake = sleepers + 1 < workers->threads;
   const uint32_t wake_ns = atomic_load_explicit(&workers->wake_ns, memory_order_relaxed);
