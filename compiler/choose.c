@@ -124,11 +124,15 @@ static void choose_execution(const choose_state_t *state) {
 //   ResNet-18 shape    channels last 1.0-1.07  with data tiling 1.07-1.1  im2col 1.7-1.9  none 3.2
 //   MobileNet shape    channels last 1.0-1.03  with data tiling 1.2       im2col 1.1-1.3  none 1.8
 //   CNN on 28x28       channels last 1.45      with data tiling 1.2       im2col 1.0-1.05 none 1.5
+//   ResNet-50 shape    channels last 4.0       with data tiling 3.6       im2col 1.0
+// The last one's are half convolutions of 1x1 with many channels, which keep being convolutions.
 static void choose_convolutions(const choose_state_t *state, bool release_has_nhwc) {
   static const double small_macs = 2e6;
   const eerie_compiler_facts_t *facts = state->facts;
   const bool small = !facts->depthwise && facts->convolution_macs <= small_macs;
-  if (small || (facts->channels_first && !release_has_nhwc)) {
+  const bool pointwise = !facts->depthwise && facts->pointwise_macs > facts->convolution_macs / 4;
+  if (small || (pointwise && facts->channels_first) ||
+      (facts->channels_first && !release_has_nhwc)) {
     if (choose_im2col(state, "convolutions become products of matrices"))
       choose_data_tiling(state, "tiles for those products");
   } else if (facts->channels_first) {

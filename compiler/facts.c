@@ -95,29 +95,34 @@ static void facts_read_operands(facts_span_t line, const char *word, facts_opera
 
 // ---- Work --------------------------------------------------------------------------------------
 
-// Kernel sizes and input channels: what one element of a convolution's result adds up. The
-// filter's layout stands at the end of the name, channels of the result as f, groups as g.
-static double facts_filter_terms(facts_span_t name, const facts_type_t *filter) {
+// Kernel sizes and input channels: what one element of a convolution's result adds up, and the
+// kernel sizes alone. The filter's layout stands at the end of the name, channels of the result as
+// f, groups as g.
+static double facts_filter_terms(facts_span_t name, const facts_type_t *filter,
+                                 double *out_kernel) {
   const char *layout = name.end;
   while (layout > name.at && layout[-1] != '_')
     --layout;
   // A suffix that is no layout: "..._hwcf_q" is quantised.
   if (name.end - layout == 1 && layout - 1 > name.at) {
     name.end = layout - 1;
-    return facts_filter_terms(name, filter);
+    return facts_filter_terms(name, filter, out_kernel);
   }
   const bool depthwise = facts_starts(name, "depthwise");
   double terms = 1;
-  for (size_t i = 0; i < filter->rank && i < (size_t)(name.end - layout); ++i)
-    if (layout[i] != 'f' && layout[i] != 'g' && layout[i] != 'm' &&
-        !(depthwise && layout[i] == 'c') && filter->dims[i] > 0)
-      terms *= filter->dims[i];
+  *out_kernel = 1;
+  for (size_t i = 0; i < filter->rank && i < (size_t)(name.end - layout); ++i) {
+    if (layout[i] == 'f' || layout[i] == 'g' || layout[i] == 'm' || filter->dims[i] <= 0) continue;
+    if (layout[i] != 'c') *out_kernel *= filter->dims[i];
+    if (!depthwise || layout[i] != 'c') terms *= filter->dims[i];
+  }
   return terms;
 }
 
 static void facts_add_convolution(facts_span_t name, const facts_operands_t *ins,
                                   const facts_type_t *result, eerie_compiler_facts_t *facts) {
-  const double terms = ins->count > 1 ? facts_filter_terms(name, &ins->items[1]) : 1;
+  double kernel = 0;
+  const double terms = ins->count > 1 ? facts_filter_terms(name, &ins->items[1], &kernel) : 1;
   const double macs = result->elements * terms;
   if (facts_starts(name, "depthwise")) {
     ++facts->depthwise;
@@ -125,6 +130,7 @@ static void facts_add_convolution(facts_span_t name, const facts_operands_t *ins
   } else {
     ++facts->convolutions;
     facts->convolution_macs += macs;
+    if (kernel == 1) facts->pointwise_macs += macs;
     if (facts_find(name, "nchw") || facts_find(name, "ncw")) facts->channels_first = true;
   }
   if (ins->count > 1 && ins->items[0].is_int8) facts->int8_macs += macs;

@@ -317,7 +317,8 @@ typedef struct eerie_compiler_facts {
   uint64_t convolutions;      // without depthwise ones
   uint64_t depthwise;         // convolutions of one channel each
   uint64_t products;          // of matrices
-  double convolution_macs;    //
+  double convolution_macs;    // without depthwise ones
+  double pointwise_macs;      // part of it: kernels of 1x1
   double depthwise_macs;      //
   double product_macs;        //
   double narrow_product_macs; // part of it: one side has fewer than 4 rows or columns

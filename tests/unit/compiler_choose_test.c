@@ -64,7 +64,28 @@ static void convolutions_are_counted(void) {
   const eerie_compiler_facts_t facts = choose(convolution, (eerie_compile_options_t){0});
   CHECK(facts.convolutions == 1 && facts.products == 0 && facts.channels_first);
   CHECK(facts.convolution_macs == 96.0 * 56 * 56 * 64 * 9);
-  CHECK(*chosen);
+  CHECK(facts.pointwise_macs == 0);
+  CHECK_CONTAINS(chosen, "channels-last");
+}
+
+static void convolutions_of_one_by_one_become_products(void) {
+  static const char pointwise[] =
+      "func.func @f(%a: tensor<1x256x56x56xf32>, %w: tensor<64x256x1x1xf32>)\n"
+      "    -> tensor<1x64x56x56xf32> {\n"
+      "  %z = arith.constant 0.0 : f32\n"
+      "  %e = tensor.empty() : tensor<1x64x56x56xf32>\n"
+      "  %i = linalg.fill ins(%z : f32) outs(%e : tensor<1x64x56x56xf32>)\n"
+      "      -> tensor<1x64x56x56xf32>\n"
+      "  %r = linalg.conv_2d_nchw_fchw ins(%a, %w : tensor<1x256x56x56xf32>, "
+      "tensor<64x256x1x1xf32>)\n"
+      "      outs(%i : tensor<1x64x56x56xf32>) -> tensor<1x64x56x56xf32>\n"
+      "  return %r : tensor<1x64x56x56xf32>\n"
+      "}\n";
+  const eerie_compiler_facts_t facts = choose(pointwise, (eerie_compile_options_t){0});
+  CHECK(facts.convolution_macs == 64.0 * 56 * 56 * 256);
+  CHECK(facts.pointwise_macs == facts.convolution_macs);
+  CHECK_CONTAINS(chosen, "im2col");
+  CHECK(!strstr(chosen, "channels-last"));
 }
 
 static void small_models_run_inline_where_allowed(void) {
@@ -100,9 +121,12 @@ static void levels_and_targets(void) {
 }
 
 int main(int argc, char **argv) {
-  static const check_case_t cases[] = {
-      RUN(products_are_tiled), RUN(what_was_given_stays), RUN(convolutions_are_counted),
-      RUN(small_models_run_inline_where_allowed), RUN(levels_and_targets)};
+  static const check_case_t cases[] = {RUN(products_are_tiled),
+                                       RUN(what_was_given_stays),
+                                       RUN(convolutions_are_counted),
+                                       RUN(convolutions_of_one_by_one_become_products),
+                                       RUN(small_models_run_inline_where_allowed),
+                                       RUN(levels_and_targets)};
   if (!open_compiler()) return 77;
   const int result = check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
   eerie_compiler_release(compiler);
