@@ -929,6 +929,7 @@ static const char *compile_import_option(const ee_cli_import_options_t *o) {
   if (o->parameters || o->inline_weights) return o->parameters ? "parameters" : "inline-weights";
   if (o->parameter_scope) return "parameter-scope";
   if (o->function || o->route) return o->function ? "function" : "route";
+  if (o->no_rewrites.count) return "no-rewrite";
   if (o->opset || o->trust_pickle) return o->opset ? "opset" : "trust-pickle";
   return NULL;
 }

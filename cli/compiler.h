@@ -19,7 +19,7 @@ void ee_cli_print_diagnostic(const eerie_compiler_diagnostic_t *diagnostic);
 
 // Options of an import, which `eerie compile` has too.
 typedef struct ee_cli_import_options {
-  ee_cli_strings_t dims, inputs, weights;
+  ee_cli_strings_t dims, inputs, weights, no_rewrites;
   const char *function, *parameters, *parameter_scope, *route;
   uint64_t opset;
   bool inline_weights, trust_pickle, keep_f64, verbose;
@@ -42,6 +42,8 @@ typedef struct ee_cli_import_options {
       {"inline_weights", NULL, EE_CLI_SWITCH, &(o)->inline_weights,                                \
        "keep weights inside however large they are"},                                              \
       {"opset", "N", EE_CLI_NUMBER, &(o)->opset, "convert ONNX operators to this version first"},  \
+      {"no_rewrite", "NAME", EE_CLI_STRINGS, &(o)->no_rewrites,                                    \
+       "leave out a rewrite of ONNX graphs: batchnorm,\ntransposes, integers"},                    \
       {"trust_pickle", NULL, EE_CLI_SWITCH, &(o)->trust_pickle,                                    \
        "load a pickle, which can run any code: only one\nthat you made yourself"},                 \
       {"keep_f64", NULL, EE_CLI_SWITCH, &(o)->keep_f64, "64-bit floats stay what they are"},       \

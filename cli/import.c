@@ -48,6 +48,7 @@ void ee_cli_import_options_free(ee_cli_import_options_t *options) {
   ee_cli_strings_free(&options->dims);
   ee_cli_strings_free(&options->inputs);
   ee_cli_strings_free(&options->weights);
+  ee_cli_strings_free(&options->no_rewrites);
 }
 
 // ---- Names -------------------------------------------------------------------------------------
@@ -340,7 +341,8 @@ static void import_add(const char **argv, size_t *count, const char *name, const
 static const char **import_arguments(const ee_cli_import_t *import, char opset[32]) {
   const ee_cli_import_options_t *o = import->options;
   const char **argv =
-      calloc(40 + 2 * (o->dims.count + o->inputs.count + o->weights.count), sizeof *argv);
+      calloc(40 + 2 * (o->dims.count + o->inputs.count + o->weights.count + o->no_rewrites.count),
+             sizeof *argv);
   if (!argv) return NULL;
   size_t count = 1; // the program comes later
   argv[count++] = "-c";
@@ -362,6 +364,8 @@ static const char **import_arguments(const ee_cli_import_t *import, char opset[3
   snprintf(opset, 32, "%llu", (unsigned long long)o->opset);
   if (o->opset) import_add(argv, &count, "--opset", opset);
   if (o->inline_weights) argv[count++] = "--inline-weights";
+  for (size_t i = 0; i < o->no_rewrites.count; ++i)
+    import_add(argv, &count, "--no-rewrite", o->no_rewrites.items[i]);
   if (o->trust_pickle) argv[count++] = "--trust-pickle";
   if (o->keep_f64) argv[count++] = "--keep-f64";
   if (o->verbose) argv[count++] = "--verbose";

@@ -43,6 +43,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--inline-weights", action="store_true",
                         help="keep weights in the MLIR however large they are")
     parser.add_argument("--opset", type=int, help="convert ONNX models to this opset first")
+    parser.add_argument("--no-rewrite", action="append", default=[], metavar="NAME",
+                        choices=["batchnorm", "transposes", "integers"],
+                        help="leave out a rewrite of ONNX graphs: batchnorm, transposes, integers")
     parser.add_argument("--trust-pickle", action="store_true",
                         help="load a pickle, which can run any code: only of a file that you made")
     parser.add_argument("--keep-f64", action="store_true",
@@ -67,7 +70,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         archive=arguments.archive, parameter_scope=arguments.parameter_scope,
         inline_weights=arguments.inline_weights, opset=arguments.opset,
         trust_pickle=arguments.trust_pickle, demote_f64=not arguments.keep_f64,
-        route=arguments.route)
+        route=arguments.route, no_rewrite=arguments.no_rewrite)
 
 
 # ---- Telling -----------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ class Options:
     trust_pickle: bool = False
     demote_f64: bool = True
     route: str | None = None  # only this one
+    no_rewrite: list[str] = dataclasses.field(default_factory=list)  # names of onnx/fusing.py
 
 
 @dataclasses.dataclass(frozen=True)

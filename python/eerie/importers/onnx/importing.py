@@ -127,7 +127,7 @@ def _declare(module, info, function: str, demote_f64: bool) -> None:
 def run(model: onnx_model.Model, output: pathlib.Path, options: Options) -> Imported:
     ir, onnx_importer, graph_importer = load_importer()
     onnx_model.prepare(model, options)
-    rewrite.run(model)
+    rewrite.run(model, options.no_rewrite)
     if model.refused:
         raise Refusal("; ".join(dict.fromkeys(why for _, why in model.refused)))
     for entry in model.proto.opset_import:

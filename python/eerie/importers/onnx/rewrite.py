@@ -1,11 +1,13 @@
 """Which rewrites an ONNX graph goes through before it is imported, and in which order."""
 from __future__ import annotations
 
+import typing
+
 import onnx
 from onnx import inliner
 
 from ..route import Refusal
-from . import fold, narrow, rewrites
+from . import fold, fusing, narrow, rewrites
 from . import model as onnx_model
 
 # Operators that ONNX itself defines by others, and that do not lower, or not in all forms.
@@ -48,8 +50,10 @@ def _inline_definitions(model: onnx_model.Model) -> bool:
     return True
 
 
-def run(model: onnx_model.Model) -> None:
-    """Rewrites the graph in place until nothing changes any more; types are inferred afterwards."""
+def run(model: onnx_model.Model, no_rewrite: typing.Collection[str] = ()) -> None:
+    """Rewrites the graph in place until nothing changes any more; types are inferred afterwards.
+
+    `no_rewrite` names those of fusing.py to leave out."""
     if model.proto.functions:
         model.proto = inliner.inline_local_functions(model.proto)
     if model.opset == 0:  # a model may use operators of other domains alone
@@ -57,6 +61,11 @@ def run(model: onnx_model.Model) -> None:
     _refine(model)
     if narrow.run(model):
         _refine(model)
+    fused = fusing.run(model, no_rewrite)
+    if fused:
+        _refine(model)
+        model.notes.append("simplified: " + ", ".join(
+            f"{name} {count}" for name, count in sorted(fused.items())))
     done: set[str] = set()
     for _ in range(_ROUNDS):
         changed = _inline_definitions(model)
