@@ -32,7 +32,7 @@ CALLS = [  # name, module, function, inputs as iree-benchmark-module takes them,
     ("dynamic shape, 4xf32", "dynamic", "double", ["4xf32=1"], None),
 ]
 TURNS = 1000
-SIZES = [("libeerie.so, stripped", "libeerie.so", 150), ("eerie, stripped", "eerie", 300)]
+SIZES = [("libeerie.so, stripped", "libeerie.so", 250), ("eerie, stripped", "eerie", 512)]
 
 
 def run(command, **more):
