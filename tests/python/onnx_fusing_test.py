@@ -142,6 +142,19 @@ class Fusing(unittest.TestCase):
                 self.same(before, after, inputs, rtol=0)
                 self.assertEqual(simplified(before, ["integers"])[1], {})
 
+    def test_zero_points_of_zero(self):
+        """128 of unsigned bytes is 0 of signed ones, and a zero point of 0 is none."""
+        before = make([helper.make_node("MatMulInteger", ["a", "b", "za", "zb"], ["y"])],
+                      [("a", TensorProto.UINT8, [3, 70]), ("b", TensorProto.INT8, [70, 5])],
+                      [("y", TensorProto.INT32, [3, 5])],
+                      {"za": np.array(128, np.uint8), "zb": np.array(0, np.int8)})
+        after, _ = simplified(before)
+        product, = [node for node in after.graph.node if node.op_type == "MatMulInteger"]
+        self.assertEqual(len(product.input), 2)
+        inputs = {"a": self.random.integers(0, 256, (3, 70), np.uint8),
+                  "b": self.random.integers(-128, 128, (70, 5), np.int8)}
+        self.same(before, after, inputs, rtol=0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -206,11 +206,31 @@ def sign_integers(model: onnx_model.Model) -> int:
                     node.input.append("")
                 zero = node.input[side + 2]
                 node.input[side] = shift(node.input[side])
-                node.input[side + 2] = shift(zero) if zero else _add_weight(
-                    model, f"{node.output[0]}/zero_{side}", numpy.array(-128, numpy.int8))
+                known = model.values(zero) if zero else numpy.array(0, numpy.uint8)
+                node.input[side + 2] = shift(zero) if known is None else _add_weight(
+                    model, f"{node.output[0]}/zero_{side}",
+                    (known.astype(numpy.int32) - 128).astype(numpy.int8))
+                count += 1
+            if len(node.input) > 2 and _drop_zeros(model, node):
                 count += 1
         graph.node.append(node)
     return count
+
+
+def _drop_zeros(model: onnx_model.Model, node: onnx.NodeProto) -> bool:
+    """Leaves out zero points that are zero: a product without any is what has fast code."""
+    kept = list(node.input)
+    for side in (2, 3):
+        if side < len(kept) and kept[side]:
+            value = model.values(kept[side])
+            if value is not None and not value.any():
+                kept[side] = ""
+    while len(kept) > 2 and not kept[-1]:
+        kept.pop()
+    changed = kept != list(node.input)
+    del node.input[:]
+    node.input.extend(kept)
+    return changed
 
 
 # ---- All of them ---------------------------------------------------------------------------------
