@@ -289,8 +289,8 @@ typedef struct eerie_compile_options {
   const char *reproducer_path; // file for the IR and pass pipeline when the compiler crashes; NULL:
                                // a new file in the system's temporary folder
 
-  // Where it will run, as `eerie devices` names it; for eerie_compiler_choose_flags alone. NULL: not
-  // known.
+  // Where it will run, as `eerie devices` names it; for eerie_compiler_choose_flags alone. NULL:
+  // not known.
   const char *device;
 } eerie_compile_options_t;
 

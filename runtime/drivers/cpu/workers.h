@@ -55,8 +55,8 @@ uint32_t ee_workers_threads(const ee_workers_t *workers);
 // Writes how many to wake.
 bool ee_workers_pay(ee_workers_t *workers, uint64_t ns, uint32_t *out_wake);
 
-// Tells what shared work took in all, and what it would have taken one thread. Where sharing does not
-// gain, because others use the CPUs too, callers work alone for a while.
+// Tells what shared work took in all, and what it would have taken one thread. Where sharing does
+// not gain, because others use the CPUs too, callers work alone for a while.
 void ee_workers_judge(ee_workers_t *workers, uint64_t alone_ns, int64_t shared_ns);
 
 // Room for the jobs of one caller, one after the other. NULL: as many callers are at work as there
