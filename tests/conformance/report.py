@@ -118,7 +118,9 @@ def main():
     sections = read_page(arguments.page)
     files = []
     for path in arguments.results:
-        files += sorted(path.glob("*.json")) if path.is_dir() else [path]
+        # The folder of results is not there before a suite has run.
+        folder = path.is_dir() or path == common.DEFAULT_OUT
+        files += sorted(path.glob("*.json")) if folder else [path]
     for path in files:
         result = json.loads(path.read_text())
         sections[result["suite"], result["release"]] = [
