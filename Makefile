@@ -77,8 +77,11 @@ bench-import: setup-test build ## time from ONNX to a module beside the compiler
 # Of bench-sustained.
 SECONDS ?= 3600
 
-bench-sustained: setup-demo build ## calls from eight threads for SECONDS (3600): latencies, growth of memory
-	@$(VENV)/bin/python bench/run.py --sustained $(SECONDS)
+# RATE=0: without a pause.
+RATE ?= 2000
+
+bench-sustained: setup-demo build ## RATE calls a second from eight threads for SECONDS (3600): latencies, growth of memory
+	@$(VENV)/bin/python bench/run.py --sustained $(SECONDS) --rate $(RATE)
 
 install: build ## into PREFIX (default /usr/local), below DESTDIR when that is set
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -167,18 +167,24 @@ def measure_sizes(build, folder):
         yield {"name": "size: " + name, "unit": "bytes", "ours": size, "bar_bytes": bar * 1024}
 
 
-def measure_sustained(program, modules, seconds, threads):
-    """Prints latencies and memory of threads that call for `seconds`."""
-    found = json.loads(run([program, modules, seconds, threads]))
-    print("%d calls from %d threads in %g s" % (found["calls"], threads, seconds))
-    print("latency, ns:  median %.0f, p99 %.0f, p99.9 %.0f (%.1f times the median), longest %d" % (
-        found["median_ns"], found["p99_ns"], found["p999_ns"],
-        found["p999_ns"] / found["median_ns"], found["max_ns"]))
-    print("most memory of the runtime: %d bytes after a tenth of the time, %d at the end" % (
-        found["peak_bytes_at_a_tenth"], found["peak_bytes"]))
-    print("resident: %d KB after a tenth of the time, %d at the end" % (
-        found["resident_kb_at_a_tenth"], found["resident_kb"]))
-    return found
+def measure_sustained(program, modules, options):
+    """Prints latencies and memory of threads that call for that long."""
+    found = json.loads(run([program, modules, options.sustained, "--threads", options.threads,
+                            "--rate", options.rate, "--device", options.device]))
+    print("%d calls from %d threads in %g s, %s" % (
+        found["calls"], options.threads, options.sustained,
+        "%g a second" % options.rate if options.rate else "without a pause"))
+    print("%-12s %10s %9s %9s %9s %11s %6s %14s" % (
+        "ns", "calls", "median", "p99", "p99.9", "longest", "ratio", "slow, switched"))
+    for name, times in [("all", found)] + list(found["kinds"].items()):
+        print("%-12s %10d %9d %9d %9d %11d %6.1f %6d, %d" % (
+            name, times["calls"], times["median_ns"], times["p99_ns"], times["p999_ns"],
+            times["max_ns"], times["p999_ns"] / max(times["median_ns"], 1), times["slow"],
+            times["slow_switched"]))
+    print("slow: calls of ten medians and more; switched: those during which the thread lost its CPU")
+    for when, memory in found["memory"].items():
+        print("memory, %-6s runtime %d bytes, at most %d; resident %d KB" % (
+            when + ":", memory["bytes"], memory["peak_bytes"], memory["resident_kb"]))
 
 
 def row(name, unit, ours, theirs, bar):
@@ -218,6 +224,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.2, help="of each measurement")
     parser.add_argument("--sustained", type=float, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=8, help="of --sustained")
+    parser.add_argument("--rate", type=float, default=2000,
+                        help="calls a second of all threads with --sustained; 0: without a pause")
+    parser.add_argument("--device", default="local-sync", help="of --sustained")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/bench.json")
     options = parser.parse_args()
     build, tools, modules = options.build.resolve(), peer_tools(), compile_modules()
@@ -226,7 +235,7 @@ def main():
         folder = pathlib.Path(name)
         if options.sustained:
             program = compile_program("sustained", folder, *linked, "-lm", "-lpthread")
-            measure_sustained(program, modules, options.sustained, options.threads)
+            measure_sustained(program, modules, options)
             return
         program = compile_program("call", folder, *linked)
         rows = list(measure_calls(program, tools, modules, options.rounds, options.seconds))
