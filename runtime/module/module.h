@@ -10,7 +10,6 @@
 // are not.
 //
 //   archive.c     file bytes -> flatbuffer range and base of the external read-only data
-//   flatbuffer.c  bounded access to a flatbuffer: every table, vector and string checked before use
 //   reader.c      flatbuffer -> ee_module_t (structure: counts, offsets, names)
 //   verifier.c    bytecode of each function (meaning: registers, branches, types, calls)
 #ifndef EE_MODULE_MODULE_H_

@@ -9,7 +9,7 @@
 //
 // and is found from the end of the file alone. The size is hexadecimal. What does not have this
 // form is no stamp: the file may come from anywhere, and a module runs as well without.
-#include "module/flatbuffer.h"
+#include "base/flatbuffer.h"
 #include "module/module.h"
 
 #define STAMP_MARK "\neerie-stamp:"

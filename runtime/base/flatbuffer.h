@@ -14,8 +14,8 @@
 // the table's size, then a 16-bit offset in the table for each field, 0 for absent ones. References
 // are unsigned 32-bit distances forward. Vectors and strings start with a 32-bit count; a string
 // has a NUL behind it. Source: https://flatbuffers.dev/internals
-#ifndef EE_MODULE_FLATBUFFER_H_
-#define EE_MODULE_FLATBUFFER_H_
+#ifndef EE_BASE_FLATBUFFER_H_
+#define EE_BASE_FLATBUFFER_H_
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -81,4 +81,4 @@ bool ee_fb_is_text(const uint8_t *text, size_t size);
 // place.
 void ee_fb_table_at(ee_fb_t *fb, ee_fb_vector_t vector, uint32_t index, const char *list);
 
-#endif // EE_MODULE_FLATBUFFER_H_
+#endif // EE_BASE_FLATBUFFER_H_

@@ -1,5 +1,5 @@
 // flatbuffer.c: every check that stands between a flatbuffer's bytes and their use.
-#include "module/flatbuffer.h"
+#include "base/flatbuffer.h"
 
 // How often over the file's size may be visited before it counts as an attack. Compilers share
 // vtables and may share strings; nothing that they write comes near.
