@@ -1,7 +1,8 @@
 // profile.c: `eerie profile`: what a call spends its time on.
 //
 // Calls with and without an observer take turns, so that what observing costs is known from the
-// same minute; the figures and files are about the observed ones.
+// same minute; the figures and files are about the observed ones. Of calls that are so short that
+// observing them counts, only some are observed: see choose_every.
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ typedef struct profile_options {
   ee_cli_model_options_t model;
   ee_cli_strings_t positional;
   const char *output, *html, *fill_name;
-  uint64_t warmup, repetitions, events, top;
+  uint64_t warmup, repetitions, events, top, every;
   double min_time;
   ee_cli_fill_t fill;
 } profile_options_t;
@@ -24,7 +25,12 @@ typedef struct profile_options {
 typedef struct timing {
   uint64_t *observed; // of each observed call
   uint64_t calls, capacity, plain_min, observed_min;
+  uint64_t plain_calls, every; // one of `every` calls is observed
 } timing_t;
+
+// Share of the time of all calls that observing may take, and the turns it is guessed from.
+static const double share_most = 0.025;
+enum { TRIAL_TURNS = 8 };
 
 static uint64_t now_ns(void) {
   struct timespec time;
@@ -64,18 +70,28 @@ static int observe(const ee_cli_model_t *model, const eerie_observer_t *observer
   return status ? ee_cli_fail_error(EE_CLI_FAILED, &err) : EE_CLI_OK;
 }
 
-// One call that nobody looks at and one that is observed.
-static int call_pair(const ee_cli_model_t *model, const eerie_observer_t *observer,
+// As few as keep the cost below `share_most`, two at least: there must be a call to compare with.
+static uint64_t choose_every(const timing_t *timing) {
+  if (timing->observed_min <= timing->plain_min || !timing->plain_min) return 2;
+  const double cost = (double)timing->observed_min / (double)timing->plain_min - 1;
+  const double every = cost / share_most + 1;
+  return every < 2 ? 2 : every > 1000 ? 1000 : (uint64_t)every;
+}
+
+// One call that is observed, and before it those of its turn that nobody looks at.
+static int call_turn(const ee_cli_model_t *model, const eerie_observer_t *observer,
                      ee_cli_values_t *results, timing_t *timing) {
-  uint64_t plain = 0, observed = 0;
+  uint64_t ns = 0;
   int exit_code = observe(model, NULL);
-  if (!exit_code) exit_code = call_once(model, results, &plain);
+  for (uint64_t i = 1; i < timing->every && !exit_code; ++i) {
+    exit_code = call_once(model, results, &ns);
+    if (!timing->plain_calls++ || ns < timing->plain_min) timing->plain_min = ns;
+  }
   if (!exit_code) exit_code = observe(model, observer);
-  if (!exit_code) exit_code = call_once(model, results, &observed);
+  if (!exit_code) exit_code = call_once(model, results, &ns);
   if (exit_code) return exit_code;
-  if (!timing->calls || plain < timing->plain_min) timing->plain_min = plain;
-  if (!timing->calls || observed < timing->observed_min) timing->observed_min = observed;
-  return add_time(timing, observed) ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  if (!timing->calls || ns < timing->observed_min) timing->observed_min = ns;
+  return add_time(timing, ns) ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
 }
 
 // Until the number of calls, or the time, or the place for events is used up.
@@ -87,12 +103,16 @@ static int call_all(const profile_options_t *options, const ee_cli_model_t *mode
   const eerie_observer_t observer = ee_cli_record_observer(record);
   int exit_code = EE_CLI_OK;
   uint64_t ns = 0;
+  timing->every = options->every ? options->every : 2;
   for (uint64_t i = 0; i < options->warmup && !exit_code; ++i)
     exit_code = call_once(model, &results, &ns);
   const uint64_t start = now_ns();
   while (!exit_code) {
     const size_t before = atomic_load(&record->added);
-    exit_code = call_pair(model, &observer, &results, timing);
+    exit_code = call_turn(model, &observer, &results, timing);
+    // With twice the calls the least times are better known.
+    const bool again = timing->calls >= TRIAL_TURNS && !(timing->calls & (timing->calls - 1));
+    if (!options->every && again) timing->every = choose_every(timing);
     const size_t after = atomic_load(&record->added);
     const bool enough = options->repetitions
                             ? timing->calls >= options->repetitions
@@ -118,10 +138,22 @@ static void print_figure(const char *label, double ns) {
   ee_cli_text_free(&text);
 }
 
-static double overhead_of(const timing_t *timing) {
+// What observing adds to a call that is observed; negative: nothing is known.
+static double cost_of(const timing_t *timing) {
   if (!timing->plain_min) return -1;
-  const double overhead = (double)timing->observed_min / (double)timing->plain_min - 1;
-  return overhead > 0 ? overhead : 0;
+  const double cost = (double)timing->observed_min / (double)timing->plain_min - 1;
+  return cost > 0 ? cost : 0;
+}
+
+// The same of all calls together.
+static double overhead_of(const timing_t *timing) {
+  const double calls = (double)timing->calls + (double)timing->plain_calls;
+  return calls > 0 ? cost_of(timing) * (double)timing->calls / calls : -1;
+}
+
+static uint64_t every_of(const timing_t *timing) {
+  return timing->calls ? (timing->calls + timing->plain_calls + timing->calls / 2) / timing->calls
+                       : timing->every;
 }
 
 static double median_of(timing_t *timing) {
@@ -139,7 +171,7 @@ static int write_files(const profile_options_t *options, const ee_cli_record_t *
   eerie_status_t status = EERIE_OK;
   if (options->output) {
     status = ee_cli_outputs_open(&files, options->output, false, &content, &err);
-    if (!status) ee_cli_record_write_trace(record, content);
+    if (!status) ee_cli_record_write_trace(record, page, content);
   }
   if (options->html && !status) {
     status = ee_cli_outputs_open(&files, options->html, false, &content, &err);
@@ -157,15 +189,23 @@ static int report(const profile_options_t *options, const ee_cli_model_t *model,
                               .device = eerie_device_name(model->devices[0]),
                               .calls = timing->calls,
                               .median_ns = median_of(timing),
+                              .cost = cost_of(timing),
                               .overhead = overhead_of(timing),
+                              .every = every_of(timing),
                               .first = first};
   printf("%s: %" PRIu64 " call%s observed", page.function, page.calls, page.calls == 1 ? "" : "s");
   print_figure(", median ", page.median_ns);
   print_figure(", least ", (double)timing->observed_min);
-  print_figure("; without an observer ", (double)timing->plain_min);
-  printf(" (%+.1f%%)\n", timing->plain_min
-                             ? 100 * ((double)timing->observed_min / (double)timing->plain_min - 1)
-                             : 0.0);
+  if (timing->plain_calls)
+    print_figure("; without an observer ", (double)timing->plain_min);
+  else
+    printf("; without an observer");
+  if (timing->plain_calls)
+    printf(" (%+.1f%%); one of %" PRIu64 " calls observed: %+.1f%% of all\n",
+           100 * ((double)timing->observed_min / (double)timing->plain_min - 1), page.every,
+           100 * page.overhead);
+  else
+    printf(" unknown\n");
   int exit_code = ee_cli_record_print_hot(record, first, page.calls, (size_t)options->top, stdout);
   if (!exit_code) exit_code = write_files(options, record, &page);
   return exit_code;
@@ -231,6 +271,8 @@ int eerie_cli_profile(int argc, char **argv) {
       {"repetitions", "N", EE_CLI_NUMBER, &options.repetitions, "calls to observe"},
       {"min-time", "SECONDS", EE_CLI_REAL, &options.min_time,
        "how long to go on without --repetitions; default 1"},
+      {"every", "N", EE_CLI_NUMBER, &options.every,
+       "observe one of N calls; default: as many as cost less\nthan 3% of the time of all"},
       {"events", "N", EE_CLI_NUMBER, &options.events,
        "events that are kept at most; default 262144"},
       {"top", "N", EE_CLI_NUMBER, &options.top, "kernels to print; default 20"},

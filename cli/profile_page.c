@@ -106,7 +106,10 @@ static void append_facts(const ee_cli_page_t *page, ee_cli_text_t *out) {
   snprintf(number, sizeof number, "%" PRIu64, page->calls);
   append_fact(out, "calls", number);
   append_time(out, "a call (median)", page->median_ns);
-  snprintf(number, sizeof number, "%.1f %%", 100 * page->overhead);
+  snprintf(number, sizeof number, "1 of %" PRIu64 " calls", page->every);
+  append_fact(out, "observed", number);
+  snprintf(number, sizeof number, "%.1f %% of a call, %.1f %% of all", 100 * page->cost,
+           100 * page->overhead);
   if (page->overhead >= 0) append_fact(out, "cost of observing", number);
   ee_cli_text_string(out, "</dl>\n");
 }

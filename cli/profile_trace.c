@@ -88,7 +88,20 @@ static void write_memory(ee_cli_json_t *json, const eerie_event_t *event, int64_
   ee_cli_json_close(json, '}');
 }
 
-void ee_cli_record_write_trace(const ee_cli_record_t *record, ee_cli_text_t *out) {
+// What the reader should know of how it was made.
+static void write_how(ee_cli_json_t *json, const ee_cli_page_t *page) {
+  ee_cli_json_open(json, "otherData", '{');
+  ee_cli_json_string(json, "function", page->function);
+  ee_cli_json_string(json, "device", page->device);
+  ee_cli_json_number(json, "calls observed", page->calls);
+  ee_cli_json_number(json, "one observed of calls", page->every);
+  if (page->cost >= 0) ee_cli_json_real(json, "cost of observing a call", page->cost);
+  if (page->overhead >= 0) ee_cli_json_real(json, "cost of observing, all calls", page->overhead);
+  ee_cli_json_close(json, '}');
+}
+
+void ee_cli_record_write_trace(const ee_cli_record_t *record, const ee_cli_page_t *page,
+                               ee_cli_text_t *out) {
   const size_t count = ee_cli_record_count(record);
   const int64_t start = first_time(record, count);
   uint64_t live[EERIE_MEMORY_KINDS] = {0};
@@ -96,6 +109,7 @@ void ee_cli_record_write_trace(const ee_cli_record_t *record, ee_cli_text_t *out
   ee_cli_json_t json = {.text = *out, .compact = true};
   ee_cli_json_open(&json, NULL, '{');
   ee_cli_json_string(&json, "displayTimeUnit", "ns");
+  write_how(&json, page);
   ee_cli_json_open(&json, "traceEvents", '[');
   begin_event(&json, "M", "process_name", 0);
   ee_cli_json_open(&json, "args", '{');

@@ -54,17 +54,19 @@ int ee_cli_record_print(const ee_cli_record_t *record, size_t first, FILE *out);
 int ee_cli_record_print_hot(const ee_cli_record_t *record, size_t first, uint64_t calls,
                             size_t limit, FILE *out);
 
-// Writes a trace in the format of chrome://tracing, which Perfetto opens too.
-void ee_cli_record_write_trace(const ee_cli_record_t *record, ee_cli_text_t *out);
-
-// What a page says beside the events.
+// What a trace or page says beside the events.
 typedef struct ee_cli_page {
   const char *title, *function, *device;
   uint64_t calls;
-  double median_ns,
-      overhead; // overhead: share of a call that observing it costs; negative: unknown
-  size_t first; // event that belongs to the calls
+  double median_ns;
+  double cost;     // what observing adds to an observed call, a share of it; negative: unknown
+  double overhead; // the same of all calls, observed or not
+  uint64_t every;  // one of so many calls was observed
+  size_t first;    // event that belongs to the calls
 } ee_cli_page_t;
+// Writes a trace in the format of chrome://tracing, which Perfetto opens too.
+void ee_cli_record_write_trace(const ee_cli_record_t *record, const ee_cli_page_t *page,
+                               ee_cli_text_t *out);
 // Writes a page of HTML that needs nothing else.
 void ee_cli_record_write_page(const ee_cli_record_t *record, const ee_cli_page_t *page,
                               ee_cli_text_t *out);

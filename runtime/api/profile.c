@@ -55,6 +55,7 @@ eerie_status_t eerie_instance_observe(eerie_instance_t *instance, const eerie_ob
   mine->told = (void (*)(void))observer->event;
   mine->told_user = observer->user;
   mine->no_kernels = observer->no_kernels;
+  if (observer->event) ee_port_ticks_start(&mine->ticks);
   instance->heap.observer = mine;
   return EERIE_OK;
 }

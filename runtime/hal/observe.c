@@ -12,8 +12,11 @@ void ee_hal_observe_event(const ee_heap_t *heap, const ee_hal_event_t *event) {
 
 void ee_hal_observe_span(const ee_heap_t *heap, ee_hal_event_kind_t kind, const char *name,
                          uint64_t size, int64_t begin_ns) {
-  const ee_hal_event_t event = {
-      .kind = kind, .begin_ns = begin_ns, .end_ns = ee_port_time_ns(), .name = name, .size = size};
+  const ee_hal_event_t event = {.kind = kind,
+                                .begin_ns = begin_ns,
+                                .end_ns = ee_hal_observe_begin(heap),
+                                .name = name,
+                                .size = size};
   ee_hal_observe_event(heap, &event);
 }
 
@@ -29,7 +32,7 @@ void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *comma
   ee_hal_event_t event = {.kind = EE_HAL_EVENT_TRANSFER,
                           .worker = worker,
                           .begin_ns = begin_ns,
-                          .end_ns = ee_port_time_ns()};
+                          .end_ns = ee_hal_observe_begin(heap)};
   if (command->target.size != UINT64_MAX) event.size = command->target.size;
   switch (command->kind) {
   case EE_HAL_COMMAND_FILL: event.name = "fill"; break;
@@ -50,7 +53,10 @@ static void count_up(ee_hal_memory_counter_t *counter, uint64_t size) {
   }
 }
 
-static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what, int64_t now) {
+static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what) {
+  const ee_heap_t *const heap = buffer->device->heap;
+  if (!heap->observer || !heap->observer->event) return;
+  const int64_t now = ee_hal_observe_begin(heap);
   const ee_hal_memory_kind_t kind = (ee_hal_memory_kind_t)buffer->memory_kind;
   const ee_hal_event_t event = {.kind = what,
                                 .begin_ns = now,
@@ -71,7 +77,7 @@ void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind)
   buffer->memory_peak = ee_load_relaxed(&observer->memory[kind].peak);
   count_up(&observer->memory[kind], buffer->size);
   if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_up(&observer->memory[0], buffer->size);
-  tell_memory(buffer, EE_HAL_EVENT_ALLOCATE, ee_port_time_ns());
+  tell_memory(buffer, EE_HAL_EVENT_ALLOCATE);
 }
 
 // Takes it out of what is transient, also of a peak that was reached since it was made.
@@ -86,11 +92,10 @@ void ee_hal_observe_move(ee_hal_buffer_t *storage) {
     lower =
         peak - storage->size > storage->memory_peak ? peak - storage->size : storage->memory_peak;
   } while (!ee_compare_exchange(&from->peak, &peak, lower));
-  const int64_t now = ee_port_time_ns();
-  tell_memory(storage, EE_HAL_EVENT_FREE, now);
+  tell_memory(storage, EE_HAL_EVENT_FREE);
   storage->memory_kind = EE_HAL_MEMORY_KIND_RESULTS;
   count_up(&observer->memory[EE_HAL_MEMORY_KIND_RESULTS], storage->size);
-  tell_memory(storage, EE_HAL_EVENT_ALLOCATE, now);
+  tell_memory(storage, EE_HAL_EVENT_ALLOCATE);
 }
 
 void ee_hal_observe_loading(const ee_heap_t *heap, bool begins) {
@@ -107,7 +112,7 @@ void ee_hal_observe_free(ee_hal_buffer_t *buffer) {
   (void)ee_fetch_sub_acq_rel(&observer->memory[kind].current, buffer->size);
   if (kind != EE_HAL_MEMORY_KIND_CONSTANTS)
     (void)ee_fetch_sub_acq_rel(&observer->memory[0].current, buffer->size);
-  tell_memory(buffer, EE_HAL_EVENT_FREE, ee_port_time_ns());
+  tell_memory(buffer, EE_HAL_EVENT_FREE);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #define EE_HAL_OBSERVE_H_
 
 #include "hal/hal.h"
+#include "port/ticks.h"
 
 // The values of eerie_event_kind_t and eerie_memory_kind_t.
 typedef enum ee_hal_event_kind {
@@ -64,27 +65,28 @@ typedef struct ee_observer {
   void (*told)(void); // what `event` passes it on to, in the types of the public interface
   void *told_user;
   bool no_kernels;
+  ee_port_ticks_t ticks;       // the clock of all that is told
   EE_ATOMIC(uint32_t) loading; // programs whose initialisers run: what they make is state
   // The first counts all kinds but constants.
   ee_hal_memory_counter_t memory[EE_HAL_MEMORY_KINDS];
 } ee_observer_t;
 
-// When something began; 0: nobody looks.
+// When something began; 0: nobody looks. Not to be held against ee_port_time_ns: see ticks.h.
 static inline int64_t ee_hal_observe_begin(const ee_heap_t *heap) {
-  return EE_UNLIKELY(heap->observer != NULL) ? ee_port_time_ns() : 0;
+  return EE_UNLIKELY(heap->observer != NULL) ? ee_port_ticks_ns(&heap->observer->ticks) : 0;
 }
 // The same, of commands that ee_hal_observe_command has something to say about.
 static inline int64_t ee_hal_observe_transfer(const ee_heap_t *heap,
                                               const ee_hal_command_t *command) {
   const bool dispatch =
       command->kind == EE_HAL_COMMAND_DISPATCH || command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
-  return EE_UNLIKELY(heap->observer != NULL) && !dispatch ? ee_port_time_ns() : 0;
+  return dispatch ? 0 : ee_hal_observe_begin(heap);
 }
 // The same, of operations that do something.
 static inline int64_t ee_hal_observe_operation(const ee_heap_t *heap,
                                                ee_hal_operation_kind_t kind) {
   const bool nothing = kind == EE_HAL_QUEUE_BARRIER || kind == EE_HAL_QUEUE_DEALLOCATE;
-  return EE_UNLIKELY(heap->observer != NULL) && !nothing ? ee_port_time_ns() : 0;
+  return nothing ? 0 : ee_hal_observe_begin(heap);
 }
 static inline bool ee_hal_observe_skips(const ee_heap_t *heap) {
   return heap->observer && heap->observer->no_kernels;

@@ -121,7 +121,8 @@ class Profile(ProfileCase):
     def test_table(self):
         out = self.profile().out.splitlines()
         self.assertRegex(out[0], r"^chain: 7 calls observed, median .*, least .*; "
-                                 r"without an observer .* \([+-][\d.]+%\)$")
+                                 r"without an observer .* \([+-][\d.]+%\); "
+                                 r"one of 2 calls observed: [+-][\d.]+% of all$")
         shares = [float(line.split("%")[0]) for line in out[2:]]
         self.assertEqual(shares, sorted(shares, reverse=True))
         self.assertAlmostEqual(sum(shares), 100, delta=1)
@@ -134,6 +135,9 @@ class Profile(ProfileCase):
     def test_trace(self):
         self.profile("-o", "trace.json")
         trace = json.loads((self.folder / "trace.json").read_text())
+        how = trace["otherData"]
+        self.assertEqual((how["function"], how["calls observed"]), ("chain", 7))
+        self.assertEqual(how["one observed of calls"], 2)
         events = trace["traceEvents"]
         for event in events:
             self.assertIn(event["ph"], "XMC")
@@ -155,6 +159,16 @@ class Profile(ProfileCase):
         self.assertTrue(all(value >= 0 for c in counters for value in c.values()))
         self.assertEqual((counters[-1]["transient"], counters[-1]["results"]), (0, 0))
         self.assertEqual(max(c["results"] for c in counters), 256)
+
+    def test_every(self):
+        """How often calls are observed can be said, and is what it is said to be."""
+        out = self.profile("--every=5", "-o", "trace.json").out
+        self.assertRegex(out.splitlines()[0], r"^chain: 7 calls .*; one of 5 calls observed: ")
+        how = json.loads((self.folder / "trace.json").read_text())["otherData"]
+        self.assertEqual(how["one observed of calls"], 5)
+        self.assertAlmostEqual(how["cost of observing, all calls"],
+                               how["cost of observing a call"] / 5, delta=1e-6)
+        self.assertRegex(self.profile("--every=1").out, "without an observer unknown")
 
     def test_page(self):
         self.profile("--html=page.html")

@@ -194,7 +194,7 @@ static eerie_status_t run_observed(ee_hal_device_t *device, ee_hal_executable_t 
     status = run_kernel(device, executable, dispatch, scratch, err);
   }
   ee_cpu_observe_dispatch(executable, dispatch, 0, (uint64_t)count[0] * count[1] * count[2],
-                          begin_ns);
+                          begin_ns, ee_hal_observe_begin(device->heap));
   return status;
 }
 #else

@@ -37,11 +37,9 @@ static void describe(const ee_hal_executable_t *base, uint32_t function, ee_hal_
 
 void ee_cpu_observe_dispatch(const ee_hal_executable_t *executable,
                              const ee_hal_dispatch_t *dispatch, uint32_t worker,
-                             uint64_t workgroups, int64_t begin_ns) {
-  ee_hal_event_t event = {.kind = EE_HAL_EVENT_DISPATCH,
-                          .worker = worker,
-                          .begin_ns = begin_ns,
-                          .end_ns = ee_port_time_ns()};
+                             uint64_t workgroups, int64_t begin_ns, int64_t end_ns) {
+  ee_hal_event_t event = {
+      .kind = EE_HAL_EVENT_DISPATCH, .worker = worker, .begin_ns = begin_ns, .end_ns = end_ns};
   describe(executable, dispatch->function, &event);
   for (uint32_t i = 0; i < dispatch->binding_count; ++i)
     event.size += dispatch->binding_sizes[i];
@@ -54,7 +52,7 @@ void ee_cpu_observe_dispatch(const ee_hal_executable_t *executable,
 }
 
 void ee_cpu_observe_kernels(const ee_hal_executable_t *executable) {
-  const int64_t now = ee_port_time_ns();
+  const int64_t now = ee_hal_observe_begin(executable->device->heap);
   for (uint32_t i = 0; i < executable->function_count; ++i) {
     ee_hal_event_t event = {.kind = EE_HAL_EVENT_KERNEL, .begin_ns = now, .end_ns = now};
     describe(executable, i, &event);

@@ -193,10 +193,11 @@ static void run_dispatch_unit(job_t *job, const entry_t *entry, uint32_t unit,
   if (!ee_hal_observe_skips(heap)) {
     code = run_workgroups(entry, from, from + done, participant, &done);
   }
-  learn(entry->cost, ee_port_time_ns() - begin_ns, done);
+  const int64_t end_ns = observed_ns ? ee_hal_observe_begin(heap) : ee_port_time_ns();
+  learn(entry->cost, end_ns - begin_ns, done);
   if (observed_ns) {
     ee_cpu_observe_dispatch(&entry->executable->base, &entry->dispatch, participant->index, done,
-                            observed_ns);
+                            observed_ns, end_ns);
   }
   if (EE_LIKELY(code == 0)) return;
   (void)ee_cpu_kernel_failed(entry->executable->library, entry->dispatch.function, code, &error);
