@@ -62,6 +62,13 @@ typedef struct target_row {
     .explicit_features = true, .float_abi = row_float_abi                                          \
   }
 
+#define TARGET_RISCV(row_name, row_alias, text, row_triple, row_cpu, row_features, row_abi)        \
+  {                                                                                                \
+    .name = row_name, .alias = row_alias, .usage = row_name,                                       \
+    .description = text ", static kernels", .kind = TARGET_STATIC, .triple = row_triple,           \
+    .cpu = row_cpu, .features = row_features, .explicit_features = true, .abi = row_abi            \
+  }
+
 static const target_row_t target_rows[] = {
     {.name = "host",
      .alias = "native",
@@ -141,32 +148,22 @@ static const target_row_t target_rows[] = {
     TARGET_CORTEX("cortex-m0plus", "ARM Cortex-M0+", "thumbv6m-none-eabi", "cortex-m0plus", NULL,
                   "soft"),
     TARGET_CORTEX("cortex-m3", "ARM Cortex-M3", "thumbv7m-none-eabi", "cortex-m3", NULL, "soft"),
-    TARGET_CORTEX("cortex-m4", "ARM Cortex-M4F", "thumbv7em-none-eabihf", "cortex-m4", NULL,
-                  "hard"),
     // The cpu cortex-m4 with a soft float ABI still gets instructions of the FPU.
-    TARGET_CORTEX("cortex-m4-soft", "ARM Cortex-M4 without FPU", "thumbv7em-none-eabi", "generic",
+    TARGET_CORTEX("cortex-m4", "ARM Cortex-M4 without FPU", "thumbv7em-none-eabi", "generic",
                   "+soft-float", "soft"),
+    TARGET_CORTEX("cortex-m4f", "ARM Cortex-M4 with FPU", "thumbv7em-none-eabihf", "cortex-m4",
+                  NULL, "hard"),
     TARGET_CORTEX("cortex-m7", "ARM Cortex-M7", "thumbv7em-none-eabihf", "cortex-m7", NULL, "hard"),
     TARGET_CORTEX("cortex-m55", "ARM Cortex-M55", "thumbv8.1m.main-none-eabihf", "cortex-m55", NULL,
                   "hard"),
-    {.name = "riscv32",
-     .usage = "riscv32",
-     .description = "32-bit RISC-V, rv32imac, static kernels",
-     .kind = TARGET_STATIC,
-     .triple = "riscv32-unknown-elf",
-     .cpu = "generic-rv32",
-     .features = "+m,+a,+c",
-     .explicit_features = true,
-     .abi = "ilp32"},
-    {.name = "riscv32-imf",
-     .usage = "riscv32-imf",
-     .description = "32-bit RISC-V, rv32imf, static kernels",
-     .kind = TARGET_STATIC,
-     .triple = "riscv32-unknown-elf",
-     .cpu = "generic-rv32",
-     .features = "+m,+f",
-     .explicit_features = true,
-     .abi = "ilp32f"},
+    TARGET_RISCV("rv32imc", NULL, "32-bit RISC-V without atomics", "riscv32-unknown-elf",
+                 "generic-rv32", "+m,+c", "ilp32"),
+    TARGET_RISCV("rv32imac", "riscv32", "32-bit RISC-V", "riscv32-unknown-elf", "generic-rv32",
+                 "+m,+a,+c", "ilp32"),
+    TARGET_RISCV("rv32imf", "riscv32-imf", "32-bit RISC-V with FPU", "riscv32-unknown-elf",
+                 "generic-rv32", "+m,+f", "ilp32f"),
+    TARGET_RISCV("rv64gc", NULL, "64-bit RISC-V without a system", "riscv64-unknown-elf",
+                 "generic-rv64", "+m,+a,+f,+d,+c", "lp64d"),
     {.name = "wasm32",
      .usage = "wasm32",
      .description = "WebAssembly with SIMD, static kernels",

@@ -52,9 +52,11 @@ static void maps_names_to_flags(void) {
   CHECK_CONTAINS(flags_of_one("hip:gfx942"), "--iree-rocm-target=gfx942\n");
   CHECK_STR(flags_of_one("metal"), "--iree-hal-target-device=metal\n");
   CHECK_CONTAINS(flags_of_one("aarch64:cortex-a72"), "--iree-llvmcpu-target-cpu=cortex-a72\n");
-  const char *static_flags = flags_of_one("cortex-m4");
+  const char *static_flags = flags_of_one("cortex-m4f");
   CHECK_CONTAINS(static_flags, "--iree-llvmcpu-static-library-output-path=k.o\n");
   CHECK_CONTAINS(static_flags, "--iree-llvmcpu-target-float-abi=hard\n");
+  CHECK_CONTAINS(flags_of_one("cortex-m4"), "--iree-llvmcpu-target-float-abi=soft\n");
+  CHECK_CONTAINS(flags_of_one("rv32imac"), "--iree-llvmcpu-target-abi=ilp32\n");
 }
 
 static void joins_targets_in_one_module(void) {
