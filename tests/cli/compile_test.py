@@ -23,6 +23,16 @@ MULTIPLY = """func.func @mul(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf
   return %0 : tensor<4xf32>
 }
 """
+PRODUCT = """func.func @product(%a: tensor<{m}x{k}xf32>) -> tensor<{m}x{n}xf32> {{
+  %w = arith.constant {dense} : tensor<{k}x{n}xf32>
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{m}x{n}xf32>
+  %i = linalg.fill ins(%z : f32) outs(%e : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
+  %r = linalg.matmul ins(%a, %w : tensor<{m}x{k}xf32>, tensor<{k}x{n}xf32>)
+      outs(%i : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
+  return %r : tensor<{m}x{n}xf32>
+}}
+"""
 WRONG = MULTIPLY.replace("arith.mulf", "arith.mulx")
 
 
@@ -106,6 +116,23 @@ class Compile(CompileCase):
         choices.write_text("rm -rf\n")
         self.refuses(3, "compile", "mul.mlir", "--choices=mul.choices", says="mul.choices:1:")
         self.refuses(3, "compile", "mul.mlir", "--choices=none", says="none")
+
+    def test_weights_are_packed_by_the_compiler(self):
+        """What a program holds is in the module's file, in the order that kernels read."""
+        count, rows, inner = 4, 96, 160
+        values = [[float((7 * i + 13 * j) % 31 - 15) for j in range(rows)] for i in range(inner)]
+        dense = "dense<%s>" % values
+        self.source.write_text(PRODUCT.format(m=count, k=inner, n=rows, dense=dense))
+        done = self.compile("mul.mlir", "--print-flags")
+        self.assertIn("--iree-global-opt-data-tiling", done.out)
+        done = self.eerie("inspect", "--memory", "--json", "mul.vmfb")
+        memory = json.loads(done.out)[0]["functions"][0]["peak_bytes"]
+        self.assertGreaterEqual(memory["weights"], 4 * inner * rows)
+        self.assertLess(memory["state"], 1024)
+        done = self.eerie("run", "--module=mul.vmfb", "--input=%dx%dxf32=2" % (count, inner))
+        row = " ".join("%g" % (2 * sum(column)) for column in zip(*values))
+        self.assertIn("%dx%dxf32=" % (count, rows) + "".join("[%s]" % row for _ in range(count)),
+                      done.out)
 
     def test_several_targets(self):
         self.compile(self.source, "-o", self.module, "--target", "aarch64", "--target=vmvx",

@@ -50,8 +50,15 @@ static void products_are_tiled(void) {
   CHECK(facts.products == 1 && facts.convolutions == 0 && !facts.dynamic && !facts.fences);
   CHECK(facts.product_macs == 64.0 * 128 * 32);
   CHECK(facts.narrow_product_macs == 0);
-  CHECK_CONTAINS(chosen, "--iree-opt-data-tiling\n");
+  CHECK_CONTAINS(chosen, "--iree-global-opt-data-tiling\n");
   CHECK(!strstr(chosen, "inline")); // not asked for
+}
+
+// One target's tiles are not another's.
+static void several_targets_pack_weights_later(void) {
+  static const char *const targets[] = {"x86-64-v3", "aarch64"};
+  choose(product, (eerie_compile_options_t){.targets = targets, .target_count = 2});
+  CHECK(strcmp(chosen, "--iree-opt-data-tiling\n") == 0);
 }
 
 static void what_was_given_stays(void) {
@@ -122,6 +129,7 @@ static void levels_and_targets(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {RUN(products_are_tiled),
+                                       RUN(several_targets_pack_weights_later),
                                        RUN(what_was_given_stays),
                                        RUN(convolutions_are_counted),
                                        RUN(convolutions_of_one_by_one_become_products),
