@@ -55,7 +55,7 @@ static eerie_status_t begin(trainer_t *trainer, const char *path, eerie_error_t 
                                    &trainer->values[i], err);
     if (status == EERIE_OK && key)
       status = info.size == eerie_tensor_size(trainer->values[i])
-                   ? eerie_tensor_write(trainer->values[i], 0, info.data, info.size, err)
+                   ? eerie_tensor_write(trainer->values[i], 0, info.data, (size_t)info.size, err)
                    : complain(err, "the initial weights are not those of this step");
   }
   eerie_parameters_release(initial);

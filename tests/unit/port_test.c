@@ -144,7 +144,12 @@ static void pages_become_code(void) {
   static const uint8_t answer[] = {0xB8, 42, 0, 0, 0, 0xC3}; // mov eax, 42; ret
 #elif defined(__aarch64__)
   static const uint8_t answer[] = {0x40, 0x05, 0x80, 0x52, 0xC0, 0x03, 0x5F, 0xD6};
+#elif defined(__arm__) // mov r0, #42; bx lr
+  static const uint8_t answer[] = {0x2A, 0x00, 0xA0, 0xE3, 0x1E, 0xFF, 0x2F, 0xE1};
+#elif defined(__riscv) // li a0, 42; ret
+  static const uint8_t answer[] = {0x13, 0x05, 0xA0, 0x02, 0x67, 0x80, 0x00, 0x00};
 #else
+  static const uint8_t answer[] = {0};
   SKIP("no machine code for this processor");
 #endif
   memcpy(pages, answer, sizeof answer);
