@@ -297,8 +297,12 @@ static void multiplies_tiles(void) {
             for (size_t k = 0; k < K; ++k) {
               for (size_t k0 = 0; k0 < K0; ++k0) {
                 const size_t l = k * M0 * K0 + i0 * K0 + k0, r = k * N0 * K0 + j0 * K0 + k0;
+#if defined(EE_MATH_FUSED_F32)
+                sum = fmaf(left[i][l], right[j][r], sum);
+#else
                 const volatile float product = left[i][l] * right[j][r];
                 sum += product;
+#endif
                 sum32 += left8[i][l] * right8[j][r];
               }
             }

@@ -238,10 +238,14 @@ static void other_systems_are_named(void) {
     const char *format;
     const char *message;
   } cases[] = {
-      {"system-dll-x86_64", "a shared library of another system ('system-dll-x86_64')"},
-      {"system-elf-nothing", "kernels for an unknown machine"},
-      {"system-elf-riscv_64", "kernels for riscv64"},
-      {"cuda-nvptx-fb", "'cuda-nvptx-fb' do not run on device local-sync"},
+    {"system-dll-x86_64", "a shared library of another system ('system-dll-x86_64')"},
+    {"system-elf-nothing", "kernels for an unknown machine"},
+#if defined(__riscv)
+    {"system-elf-x86_64", "kernels for x86-64"},
+#else
+    {"system-elf-riscv_64", "kernels for riscv64"},
+#endif
+    {"cuda-nvptx-fb", "'cuda-nvptx-fb' do not run on device local-sync"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     ee_hal_executable_t *executable = NULL;

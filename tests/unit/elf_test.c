@@ -10,6 +10,16 @@ extern const ee_cpu_loader_t ee_cpu_elf_loader;
 #define NATIVE_NAME  "x86-64"
 #define FOREIGN      "arm_64"
 #define FOREIGN_NAME "aarch64"
+#elif defined(__riscv) || defined(__arm__)
+#if defined(__arm__)
+#define NATIVE      "arm_32"
+#define NATIVE_NAME "arm"
+#else
+#define NATIVE      "riscv_64"
+#define NATIVE_NAME "riscv64"
+#endif
+#define FOREIGN      "x86_64"
+#define FOREIGN_NAME "x86-64"
 #else
 #define NATIVE       "arm_64"
 #define NATIVE_NAME  "aarch64"

@@ -31,7 +31,7 @@ CHECK_HELPER void *fixture_reallocate(void *user, void *pointer, size_t old_size
   }
   if (atomic_fetch_add(&f->allocations, 1) + 1 == f->fail_at) return NULL;
   // Address sanitizers end the program at such sizes instead of answering.
-  if (new_size >> (sizeof new_size * 8 - 28)) return NULL;
+  if (new_size > SIZE_MAX >> (sizeof new_size == 8 ? 28 : 2)) return NULL;
   void *block = realloc(pointer, new_size);
   if (block) atomic_fetch_add(&f->live, new_size - (pointer ? old_size : 0));
   return block;

@@ -94,7 +94,8 @@ static void evicts_what_was_not_written(void) {
   const long before = resident_pages();
   ee_port_file_evict_unwritten((ee_bytes_t){bytes.data + 1, bytes.size - 2});
   if (before == 0 || access("/proc/self/pagemap", R_OK) != 0) SKIP("the system tells nothing");
-  CHECK(resident_pages() < before - 900);
+  // An emulator of another CPU tells of its own memory; then nothing is evicted.
+  if (!getenv("EERIE_TEST_EMULATED")) CHECK(resident_pages() < before - 900);
   for (size_t i = 0; i < pages; ++i) {
     const bool written = i < 1000 && i % 100 == 3;
     CHECK_EQ_INT(bytes.data[i * page + 7], written ? 0xEE : i % 251);
@@ -158,7 +159,7 @@ static void pages_become_code(void) {
   CHECK_EQ_INT(((int (*)(void))(uintptr_t)pages)(), 42);
   ee_port_code_free(pages, 2 * page);
   eerie_error_t err = {.code = EERIE_OK};
-  CHECK_STATUS(ee_port_code_allocate(SIZE_MAX / 2 / page * page, &pages, &err),
+  CHECK_STATUS(ee_port_code_allocate(SIZE_MAX / page * page, &pages, &err),
                EERIE_RESOURCE_EXHAUSTED);
   CHECK_STATUS(ee_port_code_protect((uint8_t *)page, page, EE_PORT_READ, &err),
                EERIE_PERMISSION_DENIED);

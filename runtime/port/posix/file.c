@@ -89,6 +89,15 @@ static bool is_unwritten(uint64_t entry) {
   return (entry & (PAGE_PRESENT | PAGE_OF_FILE)) == (PAGE_PRESENT | PAGE_OF_FILE);
 }
 
+// An emulator of another CPU may show the table of its own process, whose addresses mean something
+// else. The stack is in memory and no file's.
+static bool pagemap_is_ours(int pagemap, size_t page) {
+  uint64_t entry = 0;
+  const off_t place = (off_t)((uintptr_t)&entry / page * sizeof entry);
+  if (pread(pagemap, &entry, sizeof entry, place) != sizeof entry) return false;
+  return (entry & PAGE_PRESENT) && !(entry & PAGE_OF_FILE);
+}
+
 // Evicts what is unwritten of `count` pages, at most PAGEMAP_ENTRIES.
 static bool evict_some(int pagemap, uintptr_t start, size_t count, size_t page) {
   uint64_t entries[PAGEMAP_ENTRIES];
@@ -110,7 +119,7 @@ void ee_port_file_evict_unwritten(ee_bytes_t bytes) {
   if (start >= end) return;
   const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   if (pagemap < 0) return;
-  for (bool known = true; known && start < end;) {
+  for (bool known = pagemap_is_ours(pagemap, page); known && start < end;) {
     const size_t left = (end - start) / page;
     const size_t count = left < PAGEMAP_ENTRIES ? left : PAGEMAP_ENTRIES;
     known = evict_some(pagemap, start, count, page);

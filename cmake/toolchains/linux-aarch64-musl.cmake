@@ -1,0 +1,10 @@
+# Linux on aarch64, static programs with musl: they run on any kernel of that CPU, Android's too.
+set(eerie_target aarch64-linux-musl)
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
+include(${CMAKE_CURRENT_LIST_DIR}/zig.cmake)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static)
+if(EERIE_EMULATOR_CPU)
+  list(APPEND CMAKE_CROSSCOMPILING_EMULATOR -cpu ${EERIE_EMULATOR_CPU})
+endif()
