@@ -23,9 +23,10 @@
 #include "file.h"
 #include "json.h"
 
-enum { CACHE_HEAD = 160, CACHE_PATH = 4096, CACHE_STALE_SECONDS = 3600 };
+enum { CACHE_HEAD = 160, CACHE_PATH = EE_CLI_CACHE_PATH, CACHE_STALE_SECONDS = 3600 };
 
-static const char cache_suffix[] = ".module";
+// Of each kind.
+static const char *const cache_suffixes[] = {".module", ".import"};
 
 // ---- Where it is -------------------------------------------------------------------------------
 
@@ -75,8 +76,13 @@ static bool cache_make_folder(const char *folder) {
   return mkdir(path, 0777) == 0 || errno == EEXIST;
 }
 
-static void cache_entry_path(const ee_cli_cache_t *cache, const char key[65], char *out) {
-  snprintf(out, CACHE_PATH, "%s/%.64s%s", cache->folder, key, cache_suffix);
+void ee_cli_cache_path(const ee_cli_cache_t *cache, const char key[65], ee_cli_cache_kind_t kind,
+                       char out[EE_CLI_CACHE_PATH]) {
+  snprintf(out, CACHE_PATH, "%s/%.64s%s", cache->folder, key, cache_suffixes[kind]);
+}
+
+void ee_cli_cache_used(const char *path) {
+  utimensat(AT_FDCWD, path, NULL, 0);
 }
 
 // ---- Keys --------------------------------------------------------------------------------------
@@ -134,14 +140,14 @@ bool ee_cli_cache_find(const ee_cli_cache_t *cache, const char key[65],
   *out_entry = (ee_cli_cached_t){.flags = NULL};
   if (!cache->folder[0]) return false;
   char path[CACHE_PATH];
-  cache_entry_path(cache, key, path);
+  ee_cli_cache_path(cache, key, EE_CLI_CACHE_MODULE, path);
   if (access(path, R_OK) != 0 || ee_cli_read_file(path, &out_entry->bytes, NULL)) return false;
   if (!cache_check(out_entry)) {
     unlink(path);
     ee_cli_text_free(&out_entry->bytes);
     return false;
   }
-  utimensat(AT_FDCWD, path, NULL, 0); // used now
+  ee_cli_cache_used(path);
   return true;
 }
 
@@ -149,19 +155,24 @@ bool ee_cli_cache_find(const ee_cli_cache_t *cache, const char key[65],
 
 typedef struct cache_file {
   char name[96];
+  ee_cli_cache_kind_t kind;
   uint64_t size;
   int64_t time_ns; // of the last use
 } cache_file_t;
 
 typedef struct cache_files {
   cache_file_t *items;
-  size_t count;
+  size_t count, modules;
   uint64_t bytes;
 } cache_files_t;
 
-static bool cache_is_entry(const char *name) {
+static bool cache_is_entry(const char *name, ee_cli_cache_kind_t *out_kind) {
   const size_t digits = strspn(name, "0123456789abcdef");
-  return digits == 64 && strcmp(name + digits, cache_suffix) == 0;
+  for (int kind = EE_CLI_CACHE_MODULE; kind <= EE_CLI_CACHE_IMPORT; ++kind) {
+    *out_kind = (ee_cli_cache_kind_t)kind;
+    if (digits == 64 && strcmp(name + digits, cache_suffixes[kind]) == 0) return true;
+  }
+  return false;
 }
 
 static int cache_by_age(const void *a, const void *b) {
@@ -177,7 +188,8 @@ static void cache_scan(const char *folder, cache_files_t *out) {
   for (struct dirent *entry; directory && (entry = readdir(directory));) {
     const bool temporary = strncmp(entry->d_name, ".new-", 5) == 0;
     struct stat info;
-    if ((!temporary && !cache_is_entry(entry->d_name)) ||
+    ee_cli_cache_kind_t kind = EE_CLI_CACHE_MODULE;
+    if ((!temporary && !cache_is_entry(entry->d_name, &kind)) ||
         fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
       continue;
     if (temporary) {
@@ -190,10 +202,12 @@ static void cache_scan(const char *folder, cache_files_t *out) {
     out->items = items;
     cache_file_t *file = &items[out->count++];
     *file =
-        (cache_file_t){.size = (uint64_t)info.st_size,
+        (cache_file_t){.kind = kind,
+                       .size = (uint64_t)info.st_size,
                        .time_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
     snprintf(file->name, sizeof file->name, "%.90s", entry->d_name);
     out->bytes += file->size;
+    out->modules += kind == EE_CLI_CACHE_MODULE;
   }
   if (directory) closedir(directory);
   if (out->count) qsort(out->items, out->count, sizeof *out->items, cache_by_age);
@@ -230,12 +244,28 @@ static bool cache_write(int fd, const void *data, size_t size) {
   return true;
 }
 
+void ee_cli_cache_put(const ee_cli_cache_t *cache, const char *path, const ee_cli_text_t *pieces,
+                      size_t count) {
+  char temporary[CACHE_PATH];
+  if (!cache_make_folder(cache->folder)) return;
+  snprintf(temporary, sizeof temporary, "%.4000s/.new-XXXXXX", cache->folder);
+  const int fd = mkostemp(temporary, O_CLOEXEC);
+  if (fd < 0) return;
+  bool good = true;
+  for (size_t i = 0; i < count && good; ++i)
+    good = !pieces[i].size || cache_write(fd, pieces[i].data, pieces[i].size);
+  good = close(fd) == 0 && good;
+  if (!good || rename(temporary, path) != 0)
+    unlink(temporary);
+  else
+    cache_evict(cache);
+}
+
 void ee_cli_cache_add(const ee_cli_cache_t *cache, const char key[65], const ee_cli_text_t *flags,
                       const void *module, size_t module_size) {
-  if (!cache->folder[0] || module_size > cache->limit || !cache_make_folder(cache->folder)) return;
-  char path[CACHE_PATH], temporary[CACHE_PATH], hash_text[65], head[CACHE_HEAD];
-  cache_entry_path(cache, key, path);
-  snprintf(temporary, sizeof temporary, "%s/.new-XXXXXX", cache->folder);
+  if (!cache->folder[0] || module_size > cache->limit) return;
+  char path[CACHE_PATH], hash_text[65], head[CACHE_HEAD];
+  ee_cli_cache_path(cache, key, EE_CLI_CACHE_MODULE, path);
   ee_cli_sha256_t hash;
   ee_cli_sha256_begin(&hash);
   if (flags->size) ee_cli_sha256_add(&hash, flags->data, flags->size);
@@ -243,16 +273,10 @@ void ee_cli_cache_add(const ee_cli_cache_t *cache, const char key[65], const ee_
   ee_cli_sha256_end(&hash, hash_text);
   const int length = snprintf(head, sizeof head, "eerie-cache 1 %s %zu %zu\n", hash_text,
                               flags->size, module_size);
-  const int fd = mkostemp(temporary, O_CLOEXEC);
-  if (fd < 0) return;
-  bool good = cache_write(fd, head, (size_t)length) &&
-              (!flags->size || cache_write(fd, flags->data, flags->size)) &&
-              cache_write(fd, module, module_size);
-  good = close(fd) == 0 && good;
-  if (!good || rename(temporary, path) != 0)
-    unlink(temporary);
-  else
-    cache_evict(cache);
+  const ee_cli_text_t pieces[] = {{.data = head, .size = (size_t)length},
+                                  *flags,
+                                  {.data = (char *)(uintptr_t)module, .size = module_size}};
+  ee_cli_cache_put(cache, path, pieces, sizeof pieces / sizeof pieces[0]);
 }
 
 // ---- eerie cache -------------------------------------------------------------------------------
@@ -269,6 +293,7 @@ static int cache_list(const ee_cli_cache_t *cache, bool as_json) {
     ee_cli_json_number(&json, "limit", cache->limit);
     ee_cli_json_open(&json, "entries", '[');
     for (size_t i = files.count; i-- > 0;) {
+      if (files.items[i].kind != EE_CLI_CACHE_MODULE) continue;
       ee_cli_json_open(&json, NULL, '{');
       ee_cli_json_string(&json, "name", files.items[i].name);
       ee_cli_json_number(&json, "bytes", files.items[i].size);
@@ -280,6 +305,7 @@ static int cache_list(const ee_cli_cache_t *cache, bool as_json) {
     exit_code = ee_cli_json_print(&json);
   } else {
     for (size_t i = files.count; i-- > 0;) {
+      if (files.items[i].kind != EE_CLI_CACHE_MODULE) continue;
       const time_t used = (time_t)(files.items[i].time_ns / 1000000000);
       struct tm parts;
       char when[32] = "";
@@ -289,8 +315,9 @@ static int cache_list(const ee_cli_cache_t *cache, bool as_json) {
     ee_cli_text_t bytes = {0}, limit = {0};
     ee_cli_text_bytes(&bytes, files.bytes);
     ee_cli_text_bytes(&limit, cache->limit);
-    printf("%s: %zu module%s, %s of %s\n", cache->folder, files.count, files.count == 1 ? "" : "s",
-           bytes.data ? bytes.data : "", limit.data ? limit.data : "");
+    printf("%s: %zu module%s, %s of %s\n", cache->folder, files.modules,
+           files.modules == 1 ? "" : "s", bytes.data ? bytes.data : "",
+           limit.data ? limit.data : "");
     ee_cli_text_free(&bytes);
     ee_cli_text_free(&limit);
   }
@@ -303,7 +330,8 @@ static int cache_clear(const ee_cli_cache_t *cache) {
   cache_scan(cache->folder, &files);
   size_t removed = 0;
   for (size_t i = 0; i < files.count; ++i)
-    removed += cache_remove(cache->folder, files.items[i].name);
+    removed += cache_remove(cache->folder, files.items[i].name) &&
+               files.items[i].kind == EE_CLI_CACHE_MODULE;
   printf("%s: %zu module%s removed\n", cache->folder, removed, removed == 1 ? "" : "s");
   free(files.items);
   return EE_CLI_OK;

@@ -2,7 +2,7 @@
 #ifndef EERIE_CLI_CACHE_H_
 #define EERIE_CLI_CACHE_H_
 
-#include "cli.h"
+#include "compiler.h"
 #include "sha256.h"
 
 typedef struct ee_cli_cache {
@@ -30,6 +30,34 @@ bool ee_cli_cache_find(const ee_cli_cache_t *cache, const char key[65], ee_cli_c
 // What fails here is not an error: the module is there.
 void ee_cli_cache_add(const ee_cli_cache_t *cache, const char key[65], const ee_cli_text_t *flags,
                       const void *module, size_t module_size);
+
+// What a model became when it was imported. See cache_import.c.
+typedef struct ee_cli_cached_import {
+  char source_sha256[65]; // of the MLIR
+  ee_cli_import_result_t result;
+} ee_cli_cached_import_t;
+
+// Looks for an import of `model`, and whether all that it depended on is what it was.
+bool ee_cli_cache_find_import(const ee_cli_cache_t *cache, const char key[65], const char *model,
+                              ee_cli_cached_import_t *out_import);
+// Adds one that began at `begun_ns` (of the time of day) and made MLIR of the hash `source_sha256`.
+// Not where the importer did not tell what it depended on, or that has changed since.
+void ee_cli_cache_add_import(const ee_cli_cache_t *cache, const char key[65], const char *model,
+                             const char source_sha256[65], const ee_cli_import_result_t *result,
+                             int64_t begun_ns);
+
+// ---- For both kinds of entries -----------------------------------------------------------------
+
+typedef enum ee_cli_cache_kind { EE_CLI_CACHE_MODULE, EE_CLI_CACHE_IMPORT } ee_cli_cache_kind_t;
+enum { EE_CLI_CACHE_PATH = 4096 };
+
+void ee_cli_cache_path(const ee_cli_cache_t *cache, const char key[65], ee_cli_cache_kind_t kind,
+                       char out[EE_CLI_CACHE_PATH]);
+// Puts an entry of some pieces into its place, whole or not at all.
+void ee_cli_cache_put(const ee_cli_cache_t *cache, const char *path, const ee_cli_text_t *pieces,
+                      size_t count);
+// Tells that an entry was used now.
+void ee_cli_cache_used(const char *path);
 
 // Adds a text to a key, and where it ends.
 void ee_cli_cache_key(ee_cli_sha256_t *hash, const char *text);

@@ -48,11 +48,13 @@ typedef struct compile_run {
   ee_cli_text_t source;    // of a pipe, which can be read only once
   ee_cli_strings_t chosen; // flags by the model
   ee_cli_cache_t cache;
-  char cache_key[65];  // empty: this compile is none for the cache
-  bool cached;         // the module was there
-  bool printed;        // the compiler had something to say
-  bool to_stdout;      // what comes out goes there
-  FILE *choice_stream; // where they are told; NULL: nowhere
+  char cache_key[65];   // empty: this compile is none for the cache
+  char import_key[65];  // the same, of what the model becomes when it is imported
+  char mlir_sha256[65]; // of the source that the compiler sees
+  bool cached;          // the module was there
+  bool printed;         // the compiler had something to say
+  bool to_stdout;       // what comes out goes there
+  FILE *choice_stream;  // where they are told; NULL: nowhere
   bool imported;
   ee_cli_import_result_t import;
   char static_path[4096], static_temporary[4096];
@@ -633,7 +635,8 @@ static bool compile_is_for_cache(const compile_run_t *run, const eerie_compile_o
 }
 
 // A source may name object files, which the module then contains.
-static bool compile_key_source(ee_cli_sha256_t *hash, const eerie_compile_options_t *what) {
+static bool compile_hash_mlir(compile_run_t *run, const eerie_compile_options_t *what) {
+  if (run->mlir_sha256[0]) return true; // known since it was imported
   ee_cli_text_t text = {0};
   const char *data = what->source;
   size_t size = what->source_size;
@@ -644,7 +647,12 @@ static bool compile_key_source(ee_cli_sha256_t *hash, const eerie_compile_option
     size = text.size;
   }
   const bool good = data && !compile_contains(data, size, "executable.object");
-  if (good) ee_cli_sha256_add(hash, data, size);
+  if (good) {
+    ee_cli_sha256_t hash;
+    ee_cli_sha256_begin(&hash);
+    ee_cli_sha256_add(&hash, data, size);
+    ee_cli_sha256_end(&hash, run->mlir_sha256);
+  }
   ee_cli_text_free(&text);
   return good;
 }
@@ -665,7 +673,7 @@ static void compile_make_key(compile_run_t *run, const char *input,
   snprintf(numbers, sizeof numbers, "%lld %lld %d %d", (long long)library.st_size,
            (long long)library.st_mtime, (int)what->opt_level, what->skip_verify);
   // The compiler writes the source's path into the module; that of an import is nobody's.
-  const char *const texts[] = {"1",
+  const char *const texts[] = {"2",
                                eerie_version(),
                                info.revision,
                                numbers,
@@ -686,8 +694,29 @@ static void compile_make_key(compile_run_t *run, const char *input,
     ee_cli_cache_key(&hash, options->raw.items[i]);
   }
   if (host) ee_cli_cache_key_cpu(&hash);
-  ee_cli_cache_key(&hash, "source");
-  if (compile_key_source(&hash, what)) ee_cli_sha256_end(&hash, run->cache_key);
+  if (!compile_hash_mlir(run, what)) return;
+  ee_cli_cache_key(&hash, run->mlir_sha256);
+  ee_cli_sha256_end(&hash, run->cache_key);
+}
+
+// A folder is found by its place; what is in it is looked at.
+static void compile_make_import_key(compile_run_t *run, const char *model,
+                                    const eerie_compile_options_t *what) {
+  const compile_options_t *options = run->options;
+  eerie_compiler_info_t info;
+  char place[4096] = "";
+  const char *name = strrchr(model, '/');
+  if (!compile_is_for_cache(run, what) || eerie_compiler_get_info(run->compiler, &info, NULL) ||
+      (!run->source_sha256[0] && !realpath(model, place)))
+    return;
+  ee_cli_sha256_t hash;
+  ee_cli_sha256_begin(&hash);
+  const char *const texts[] = {"import 1", eerie_version(),    info.revision,
+                               place,      run->source_sha256, name ? name + 1 : model};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i)
+    ee_cli_cache_key(&hash, texts[i]);
+  if (ee_cli_import_key(&options->import, options->compiler, &hash))
+    ee_cli_sha256_end(&hash, run->import_key);
 }
 
 // The flags that were chosen go into the stamp.
@@ -869,12 +898,41 @@ static int compile_end_import(const compile_run_t *run, const compile_between_t 
   return EE_CLI_OK;
 }
 
+static int64_t compile_time_of_day(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// The module of a model that was imported and compiled before.
+static bool compile_model_from_cache(compile_run_t *run, const char *input, const char *output_path,
+                                     const eerie_compile_options_t *what, int *out_exit) {
+  ee_cli_cached_import_t entry;
+  compile_make_import_key(run, input, what);
+  if (!run->import_key[0] || !ee_cli_cache_find_import(&run->cache, run->import_key, input, &entry))
+    return false;
+  eerie_compile_options_t imported = *what;
+  if (!imported.input_type) imported.input_type = entry.result.input_type;
+  run->imported = true;
+  run->import = entry.result;
+  memcpy(run->mlir_sha256, entry.source_sha256, sizeof run->mlir_sha256);
+  compile_make_key(run, input, &imported);
+  if (compile_from_cache(run, input, output_path, out_exit)) return true;
+  run->cache_key[0] = run->mlir_sha256[0] = 0;
+  run->imported = false;
+  return false;
+}
+
 // A framework's model goes through the importer first, into a folder of its own.
 static int compile_model(compile_run_t *run, const char *input, const char *output_path,
                          eerie_compile_options_t *what) {
+  int exit_code = EE_CLI_OK;
+  const int64_t begun_ns = compile_time_of_day();
+  run->to_stdout = strcmp(output_path, "-") == 0;
+  if (compile_model_from_cache(run, input, output_path, what, &exit_code)) return exit_code;
   compile_between_t *between = calloc(1, sizeof *between);
   if (!between) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
-  int exit_code = compile_begin_between(between, output_path);
+  exit_code = compile_begin_between(between, output_path);
   if (!exit_code) exit_code = compile_import(run, input, between);
   if (!exit_code) {
     run->imported = true;
@@ -883,6 +941,9 @@ static int compile_model(compile_run_t *run, const char *input, const char *outp
     compile_watch(between);
     exit_code = compile_source(run, input, output_path, what);
     compile_watch(NULL);
+    if (!exit_code && run->import_key[0] && run->mlir_sha256[0])
+      ee_cli_cache_add_import(&run->cache, run->import_key, input, run->mlir_sha256, &run->import,
+                              begun_ns);
   }
   if (!exit_code) exit_code = compile_end_import(run, between);
   if (exit_code) unlink(between->archive_temporary);
@@ -1087,6 +1148,7 @@ static int compile_command(compile_options_t *options) {
   else
     exit_code = compile_input(&run, options, &what);
   ee_cli_text_free(&run.source);
+  ee_cli_text_free(&run.import.depends);
   compile_free_flags(&run.chosen);
   eerie_compiler_release(run.compiler);
   return exit_code;

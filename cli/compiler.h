@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "eerie/eerie_compiler.h"
+#include "sha256.h"
 
 // Shows on the terminal, once a second from the first on, that something goes on. Does nothing
 // where stderr is no terminal.
@@ -77,8 +78,15 @@ int ee_cli_import_signal(void);
 // What an import was said to be in its result file.
 typedef struct ee_cli_import_result {
   char input_type[32], route[32], parameters[4096 + 64], parameter_scope[256];
+  // Lines "file=PATH" and "tool=PATH" of what the import depended on; empty where nobody knows.
+  ee_cli_text_t depends; // the caller frees it
 } ee_cli_import_result_t;
 int ee_cli_import_read_result(const char *path, ee_cli_import_result_t *out_result);
+
+// Adds to a key what decides how a model is imported, beside the model: the options, and who is
+// asked to do it. False: that is not known.
+bool ee_cli_import_key(const ee_cli_import_options_t *options, const char *compiler,
+                       ee_cli_sha256_t *hash);
 
 // Whether a source has to be imported before the compiler can have it, as its name, its first bytes
 // or being a folder tells.

@@ -559,6 +559,39 @@ static int import_nowhere(const ee_cli_import_t *import, const import_places_t *
                      import->model, python);
 }
 
+// A text and where it ends.
+static void import_key_text(ee_cli_sha256_t *hash, const char *text) {
+  ee_cli_sha256_add(hash, text ? text : "", text ? strlen(text) : 0);
+  ee_cli_sha256_add(hash, text ? "\0+" : "\0-", 2);
+}
+
+bool ee_cli_import_key(const ee_cli_import_options_t *options, const char *compiler,
+                       ee_cli_sha256_t *hash) {
+  import_places_t *places = calloc(1, sizeof *places);
+  if (!places || import_find_places(compiler, places)) {
+    free(places);
+    return false;
+  }
+  char opset[32];
+  // The arguments are what the importer sees; none of them is a path of this one compile.
+  const ee_cli_import_t import = {.options = options};
+  const char **argv = import_arguments(&import, opset);
+  for (size_t i = 1; argv && argv[i]; ++i)
+    import_key_text(hash, argv[i]);
+  import_key_text(hash, places->self);
+  import_key_text(hash, getenv("PYTHONPATH"));
+  for (size_t i = 0; i < places->count; ++i) {
+    char real[IMPORT_PATH];
+    // The program's own name tells its environment, which the file that it links to does not.
+    import_key_text(hash, places->pythons[i]);
+    import_key_text(hash, realpath(places->pythons[i], real) ? real : NULL);
+  }
+  const bool good = argv != NULL;
+  free((void *)argv);
+  free(places);
+  return good;
+}
+
 int ee_cli_import_model(const ee_cli_import_t *import) {
   int exit_code = import_check_model(import);
   if (!exit_code) exit_code = import_check_output(import);
@@ -596,6 +629,8 @@ int ee_cli_import_read_result(const char *path, ee_cli_import_result_t *out_resu
   for (const char *at = text.data; at && *at;) {
     const size_t size = strcspn(at, "\n");
     import_copy_value(out_result, at, size);
+    if (strncmp(at, "file=", 5) == 0 || strncmp(at, "tool=", 5) == 0)
+      ee_cli_text_append(&out_result->depends, at, size + (at[size] == '\n'));
     at += size + (at[size] == '\n');
   }
   ee_cli_text_free(&text);

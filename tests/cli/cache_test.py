@@ -9,6 +9,7 @@ import unittest
 
 import compile_test
 import harness
+import import_test
 
 SOURCE = """func.func @mul(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
   %0 = arith.mulf %a, %b : tensor<4xf32>
@@ -21,8 +22,7 @@ def surroundings():
     return {**os.environ, "EERIE_COMPILER_LIB": str(compile_test.library())}
 
 
-@compile_test.needs_iree
-class Cache(unittest.TestCase):
+class CacheCase(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(dir=harness.SCRATCH)
         self.addCleanup(folder.cleanup)
@@ -46,6 +46,9 @@ class Cache(unittest.TestCase):
     def entries(self):
         return sorted(self.cache.glob("*.module"))
 
+
+@compile_test.needs_iree
+class Cache(CacheCase):
     def test_what_has_not_changed_is_taken_again(self):
         self.assertFalse(self.compile("--reproducible"))
         first = (self.folder / "mul.vmfb").read_bytes()
@@ -130,6 +133,95 @@ class Cache(unittest.TestCase):
         self.assertIn("1 module,", self.eerie("cache", **home))
         self.assertIn("1 module removed", self.eerie("cache", "clear", **home))
         self.assertEqual(json.loads(self.eerie("cache", "--json", **home))["entries"], [])
+
+
+# A folder's model with its weights in another file.
+MAKE_EXTERNAL = """
+import onnx, sys
+model = onnx.load(sys.argv[1])
+onnx.save(model, sys.argv[2], save_as_external_data=True, location='w.bin', size_threshold=0)
+"""
+
+
+@import_test.needs_package
+class Imports(CacheCase):
+    """Models whose import is spared."""
+
+    def setUp(self):
+        super().setUp()
+        self.make("one.onnx", 4)
+
+    def make(self, name, count):
+        harness.execute([import_test.python(), "-c", import_test.MAKE, self.folder / "plain.onnx",
+                         count])
+        done = harness.execute([import_test.python(), "-c", MAKE_EXTERNAL,
+                                self.folder / "plain.onnx", self.folder / name])
+        self.assertEqual(done.code, 0, done.err)
+        for file in self.folder.iterdir():
+            os.utime(file, (1000, 1000))  # not from a moment ago
+
+    def model(self, *arguments, name="one.onnx", **environment):
+        told = self.eerie("compile", name, "-o", "one.vmfb", "--json", "--quiet",
+                          f"--cache={self.cache}", *arguments,
+                          EERIE_PYTHON=str(import_test.python()), **environment)
+        return json.loads(told)["cached"]
+
+    def imports(self):
+        return sorted(self.cache.glob("*.import"))
+
+    def runs(self):
+        return self.eerie("run", "one.vmfb", "--input=1x4xf32=2").splitlines()[-1]
+
+    def test_a_hit_imports_nothing(self):
+        self.assertFalse(self.model())
+        first = self.runs()
+        self.assertEqual(len(self.imports()), 1)
+        (self.folder / "one.vmfb").unlink()
+        # The same importer, which cannot start: who asks it fails.
+        home = {"PYTHONHOME": str(self.folder)}
+        with self.assertRaises(AssertionError):
+            self.model("--dim=batch=3", **home)
+        self.assertTrue(self.model(**home))
+        self.assertEqual(self.runs(), first)
+        # A copy elsewhere, with its weights beside it, is the same model.
+        other = self.folder / "other"
+        other.mkdir()
+        for name in ("one.onnx", "w.bin"):
+            (other / name).write_bytes((self.folder / name).read_bytes())
+        self.assertTrue(self.model(name="other/one.onnx"))
+        # With other weights it is not.
+        changed = bytearray((other / "w.bin").read_bytes())
+        changed[-1] ^= 0x40
+        (other / "w.bin").write_bytes(changed)
+        self.assertFalse(self.model(name="other/one.onnx"))
+        self.assertNotEqual(self.runs(), first)
+        self.assertTrue(self.model())
+
+    def test_options_of_the_import_count(self):
+        self.assertFalse(self.model("--dim=batch=1"))
+        self.assertFalse(self.model("--dim=batch=2"))
+        self.assertTrue(self.model("--dim=batch=1"))
+        self.assertEqual(len(self.imports()), 2)
+
+    def test_damage_is_imported_again(self):
+        self.assertFalse(self.model())
+        note, = self.imports()
+        good = note.read_bytes()
+        for bad in (b"eerie-import 1 ", good + b"x", good.replace(b"file", b"fool")):
+            note.write_bytes(bad)
+            # The import shows the same MLIR, and so the module is found.
+            self.assertTrue(self.model(), bad[:20])
+            self.assertEqual(note.read_bytes(), good)
+        self.entries()[0].unlink()
+        self.assertFalse(self.model())
+
+    def test_software_that_changes_imports_again(self):
+        self.assertFalse(self.model())
+        note, = self.imports()
+        lines = note.read_text().splitlines()
+        self.assertTrue(any(line.startswith("tool ") and line.endswith("site-packages")
+                            for line in lines), lines)
+        self.assertTrue(any(line.endswith("/importers/__main__.py") for line in lines), lines)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 
-from . import quiet
+from . import depends, quiet
 from .route import Dim, Imported, ImportFailed, Options, import_model
 from .source import Source, SourceError, find_source
 
@@ -44,8 +44,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
                         help="keep weights in the MLIR however large they are")
     parser.add_argument("--opset", type=int, help="convert ONNX models to this opset first")
     parser.add_argument("--no-rewrite", action="append", default=[], metavar="NAME",
-                        choices=["batchnorm", "transposes", "integers"],
-                        help="leave out a rewrite of ONNX graphs: batchnorm, transposes, integers")
+                        choices=["batchnorm", "transposes", "integers", "quantised"],
+                        help="leave out a rewrite of ONNX graphs: batchnorm, transposes, integers, "
+                        "quantised")
     parser.add_argument("--trust-pickle", action="store_true",
                         help="load a pickle, which can run any code: only of a file that you made")
     parser.add_argument("--keep-f64", action="store_true",
@@ -88,14 +89,23 @@ def _report_json(imported: Imported) -> None:
         "refused": [{"route": route, "reason": why} for route, why in imported.refused]}))
 
 
-def _report(imported: Imported, arguments: argparse.Namespace) -> None:
+def _depends(source: Source, imported: Imported, arguments: argparse.Namespace) -> str:
+    """What the import depends on, unless it had something to say, which would not be said again."""
+    if imported.parameters or imported.refused or imported.notes:
+        return ""
+    return depends.lines(source, [pathlib.Path(arguments.output).parent,
+                                  pathlib.Path(tempfile.gettempdir())])
+
+
+def _report(source: Source, imported: Imported, arguments: argparse.Namespace) -> None:
     if arguments.json:
         _report_json(imported)
     if arguments.result:
         arguments.result.write_text(
             f"input_type={imported.input_type}\nroute={imported.route}\n"
             f"parameters={imported.parameters or ''}\n"
-            f"parameter_scope={imported.parameter_scope}\n", encoding="utf-8")
+            f"parameter_scope={imported.parameter_scope}\n"
+            + _depends(source, imported, arguments), encoding="utf-8")
     if arguments.quiet or arguments.json:
         return
     for route, why in imported.refused:
@@ -148,6 +158,8 @@ def _end(number: int, frame) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     source = find_source(arguments.source)
     options = _options(arguments)
+    if arguments.result:
+        depends.watch()
     if arguments.check:
         from . import check
         return check.run(source, options, arguments.json)
@@ -158,7 +170,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(arguments.program, f"cannot write {output}: {why}")
         return _OUTPUT
     imported = _import(source, output, options, arguments.verbose)
-    _report(imported, arguments)
+    _report(source, imported, arguments)
     return _OK
 
 

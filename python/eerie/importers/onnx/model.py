@@ -13,6 +13,7 @@ import numpy
 import onnx
 from onnx import TensorProto, external_data_helper, numpy_helper, version_converter
 
+from .. import depends
 from ..route import Dim, Options, Refusal
 from ..source import SourceError
 
@@ -118,6 +119,7 @@ class Model:
 
 def _load_beside(tensor: TensorProto, folder: pathlib.Path) -> None:
     where = external_data_helper.ExternalDataInfo(tensor).location
+    depends.add(folder / where)
     try:
         external_data_helper.load_external_data_for_tensor(tensor, str(folder))
     except Exception as error:  # of the checker, of the operating system, of NumPy
