@@ -165,10 +165,10 @@ eerie_status_t ee_bridge_hal_queue_execute_indirect(ee_vm_call_t *call) {
   size_t size, block_size;
   if (!ee_mul_size(count, sizeof(ee_hal_binding_t), &size))
     return EE_NO_MEMORY(call->err, SIZE_MAX);
-  ee_hal_binding_t *bindings = ee_hal_pool_allocate(&queue.device->pool, size, &block_size);
+  ee_hal_binding_t *bindings = ee_hal_device_allocate(queue.device, size, &block_size);
   if (!bindings) return EE_NO_MEMORY(call->err, size);
   const eerie_status_t status = execute_with_table(call, &queue, &operation, bindings, count);
-  ee_hal_pool_free(&queue.device->pool, bindings, block_size);
+  ee_hal_device_free(queue.device, bindings, block_size);
   return status;
 }
 

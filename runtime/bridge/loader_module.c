@@ -87,7 +87,7 @@ static eerie_status_t align_binding(ee_vm_call_t *call, ee_hal_device_t *device,
   size_t size;
   uint8_t *copy = NULL;
   if (ee_add_size(bindings->sizes[i], mask, &size)) {
-    copy = ee_hal_pool_allocate(&device->pool, size, &bindings->copy_sizes[bindings->copy_count]);
+    copy = ee_hal_device_allocate(device, size, &bindings->copy_sizes[bindings->copy_count]);
   }
   if (!copy) return EE_NO_MEMORY(call->err, bindings->sizes[i]);
   bindings->copies[bindings->copy_count++] = copy;
@@ -152,7 +152,7 @@ static eerie_status_t dispatch(ee_vm_call_t *call, uint64_t function) {
     status = ee_hal_executable_dispatch(executable, &operation, call->err);
   }
   for (uint32_t i = 0; i < bindings.copy_count; ++i) {
-    ee_hal_pool_free(&executable->device->pool, bindings.copies[i], bindings.copy_sizes[i]);
+    ee_hal_device_free(executable->device, bindings.copies[i], bindings.copy_sizes[i]);
   }
   return status;
 }

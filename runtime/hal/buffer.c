@@ -28,18 +28,16 @@ static void buffer_destroy(ee_object_t *object) {
   } else if (device->driver->buffer_free) {
     device->driver->buffer_free(device, buffer);
   }
-  ee_hal_pool_free(&device->pool, buffer, buffer->block_size);
-  ee_hal_device_release(device);
+  ee_hal_device_free(device, buffer, buffer->block_size);
 }
 
 // A block for the struct and `extra` bytes; all fields set but data.
 static ee_hal_buffer_t *buffer_new(ee_hal_device_t *device, size_t extra, uint64_t size) {
   size_t total, block_size;
   if (!ee_add_size(sizeof(ee_hal_buffer_t), extra, &total)) return NULL;
-  ee_hal_buffer_t *buffer = ee_hal_pool_allocate(&device->pool, total, &block_size);
+  ee_hal_buffer_t *buffer = ee_hal_device_allocate(device, total, &block_size);
   if (!buffer) return NULL;
   ee_object_initialize(&buffer->object, &ee_hal_buffer_type);
-  ee_hal_device_retain(device);
   buffer->device = device;
   buffer->storage = NULL;
   buffer->data = NULL;
@@ -79,8 +77,7 @@ static eerie_status_t allocate_by_driver(ee_hal_device_t *device, uint32_t memor
   buffer->usage = usage;
   const eerie_status_t status = device->driver->buffer_allocate(device, buffer, err);
   if (status != EERIE_OK) {
-    ee_hal_pool_free(&device->pool, buffer, buffer->block_size);
-    ee_hal_device_release(device);
+    ee_hal_device_free(device, buffer, buffer->block_size);
     return status;
   }
   *out_buffer = buffer;

@@ -5,7 +5,7 @@ static void view_destroy(ee_object_t *object) {
   ee_hal_buffer_view_t *view = (ee_hal_buffer_view_t *)object;
   ee_hal_buffer_t *buffer = view->buffer;
   // The view is a block of the pool that the buffer keeps alive.
-  ee_hal_pool_free(&buffer->device->pool, view, view->block_size);
+  ee_hal_device_free(buffer->device, view, view->block_size);
   ee_hal_buffer_release(buffer);
 }
 const ee_object_type_t ee_hal_buffer_view_type = {"hal.buffer_view", view_destroy};
@@ -49,7 +49,7 @@ eerie_status_t ee_hal_buffer_view_create(ee_hal_buffer_t *buffer, uint32_t eleme
   }
   size_t block_size;
   const size_t wanted = sizeof(ee_hal_buffer_view_t) + rank * sizeof(int64_t);
-  ee_hal_buffer_view_t *view = ee_hal_pool_allocate(&buffer->device->pool, wanted, &block_size);
+  ee_hal_buffer_view_t *view = ee_hal_device_allocate(buffer->device, wanted, &block_size);
   if (!view) return EE_NO_MEMORY(err, wanted);
   ee_object_initialize(&view->object, &ee_hal_buffer_view_type);
   ee_hal_buffer_retain(buffer);

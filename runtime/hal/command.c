@@ -29,11 +29,10 @@ static void list_destroy(ee_object_t *object) {
   ee_hal_command_block_t *block = list->blocks;
   while (block) {
     ee_hal_command_block_t *next = block->next;
-    if (block->block_size) ee_hal_pool_free(&device->pool, block, block->block_size);
+    if (block->block_size) ee_hal_device_free(device, block, block->block_size);
     block = next;
   }
-  ee_hal_pool_free(&device->pool, list, list->block_size);
-  ee_hal_device_release(device);
+  ee_hal_device_free(device, list, list->block_size);
 }
 
 eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode,
@@ -41,10 +40,9 @@ eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode
                                           ee_hal_command_list_t **out_list, eerie_error_t *err) {
   size_t size;
   ee_hal_command_list_t *list =
-      ee_hal_pool_allocate(&device->pool, sizeof *list + FIRST_ARENA_SIZE, &size);
+      ee_hal_device_allocate(device, sizeof *list + FIRST_ARENA_SIZE, &size);
   if (!list) return EE_NO_MEMORY(err, sizeof *list + FIRST_ARENA_SIZE);
   ee_object_initialize(&list->object, &ee_hal_command_list_type);
-  ee_hal_device_retain(device);
   list->device = device;
   list->mode = mode;
   list->binding_capacity = binding_capacity;
@@ -68,7 +66,7 @@ static void *arena_take(ee_hal_command_list_t *list, size_t size, eerie_error_t 
     size_t wanted, block_size;
     if (!ee_add_size(rounded, sizeof *block, &wanted)) wanted = SIZE_MAX;
     if (wanted < ARENA_BLOCK_SIZE) wanted = ARENA_BLOCK_SIZE;
-    block = ee_hal_pool_allocate(&list->device->pool, wanted, &block_size);
+    block = ee_hal_device_allocate(list->device, wanted, &block_size);
     if (!block) {
       (void)EE_NO_MEMORY(err, wanted);
       return NULL;

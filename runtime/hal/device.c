@@ -11,7 +11,7 @@
 typedef struct ee_hal_pending {
   ee_hal_fence_waiter_t waiter;
   struct ee_hal_pending *next; // in the ready list
-  ee_hal_device_t *device;     // retained
+  ee_hal_device_t *device;     // that this is a block of
   ee_hal_fence_t *wait;        // borrowed: alive while it calls the waiter
   ee_hal_fence_t *signal;      // retained, may be NULL
   size_t block_size;
@@ -25,7 +25,7 @@ typedef struct ee_hal_pending {
 
 static void device_destroy(ee_object_t *object) {
   ee_hal_device_t *device = (ee_hal_device_t *)object;
-  device->driver->device_close(device);
+  if (ee_hal_pool_close(&device->pool)) device->driver->device_close(device);
 }
 const ee_object_type_t ee_hal_device_type = {"hal.device", device_destroy};
 
@@ -57,19 +57,16 @@ void ee_hal_device_deinitialize(ee_hal_device_t *device) {
 
 static void allocator_destroy(ee_object_t *object) {
   ee_hal_allocator_t *allocator = (ee_hal_allocator_t *)object;
-  ee_hal_device_t *device = allocator->device;
-  ee_hal_pool_free(&device->pool, allocator, allocator->block_size);
-  ee_hal_device_release(device);
+  ee_hal_device_free(allocator->device, allocator, allocator->block_size);
 }
 const ee_object_type_t ee_hal_allocator_type = {"hal.allocator", allocator_destroy};
 
 eerie_status_t ee_hal_allocator_create(ee_hal_device_t *device, ee_hal_allocator_t **out_allocator,
                                        eerie_error_t *err) {
   size_t size;
-  ee_hal_allocator_t *allocator = ee_hal_pool_allocate(&device->pool, sizeof *allocator, &size);
+  ee_hal_allocator_t *allocator = ee_hal_device_allocate(device, sizeof *allocator, &size);
   if (!allocator) return EE_NO_MEMORY(err, sizeof *allocator);
   ee_object_initialize(&allocator->object, &ee_hal_allocator_type);
-  ee_hal_device_retain(device);
   allocator->device = device;
   allocator->block_size = size;
   *out_allocator = allocator;
@@ -244,13 +241,16 @@ static void pending_run(pending_t *pending) {
   release_operation(&pending->operation);
   ee_object_release((ee_object_t *)pending->signal);
   ee_heap_free(device->heap, pending->wait_error, sizeof *pending->wait_error);
-  ee_hal_pool_free(&device->pool, pending, pending->block_size);
-  ee_hal_device_release(device);
+  ee_hal_device_free(device, pending, pending->block_size);
+}
+
+static void device_drop(ee_hal_device_t *device) {
+  if (ee_hal_pool_drop(&device->pool)) device->driver->device_close(device);
 }
 
 // Runs what is ready, unless another thread, or this one further up its stack, is at it.
 static void device_drain(ee_hal_device_t *device) {
-  ee_hal_device_retain(device); // the last operation may hold the last other reference
+  ee_hal_pool_keep(&device->pool); // the last operation may be the last to hold it
   ee_port_monitor_lock(&device->monitor);
   if (!device->draining) {
     device->draining = true;
@@ -264,7 +264,7 @@ static void device_drain(ee_hal_device_t *device) {
     device->draining = false;
   }
   ee_port_monitor_unlock(&device->monitor);
-  ee_hal_device_release(device);
+  device_drop(device);
 }
 
 static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
@@ -276,7 +276,7 @@ static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
     (void)ee_hal_fence_query(pending->wait, pending->wait_error);
   }
   pending->next = NULL;
-  ee_hal_device_retain(device); // running the operation lets its own reference go
+  ee_hal_pool_keep(&device->pool); // running the operation frees it
   ee_port_monitor_lock(&device->monitor);
   if (device->ready_last) {
     device->ready_last->next = pending;
@@ -286,7 +286,7 @@ static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
   device->ready_last = pending;
   ee_port_monitor_unlock(&device->monitor);
   device_drain(device);
-  ee_hal_device_release(device);
+  device_drop(device);
 }
 
 static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wait,
@@ -299,7 +299,7 @@ static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wa
       !ee_add_size(total, (size_t)operation->update_size, &total)) {
     return EE_NO_MEMORY(err, SIZE_MAX);
   }
-  pending_t *pending = ee_hal_pool_allocate(&device->pool, total, &block_size);
+  pending_t *pending = ee_hal_device_allocate(device, total, &block_size);
   if (!pending) return EE_NO_MEMORY(err, total);
   *pending = (pending_t){
       .waiter = {.function = wait_over},
@@ -317,7 +317,6 @@ static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wa
     pending->operation.update_data =
         memcpy(tail + bindings_size, operation->update_data, (size_t)operation->update_size);
   }
-  ee_hal_device_retain(device);
   ee_object_retain((ee_object_t *)signal);
   retain_operation(&pending->operation);
   ee_hal_fence_notify(wait, &pending->waiter);

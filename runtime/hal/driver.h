@@ -118,6 +118,16 @@ struct ee_hal_device {
 void ee_hal_device_initialize(ee_hal_device_t *device, const ee_hal_driver_t *driver,
                               ee_heap_t *heap, ee_str_t name, size_t allocation_size);
 void ee_hal_device_deinitialize(ee_hal_device_t *device);
+
+// Every block of a device's pool that is in use keeps the device; so the objects of a call hold it
+// without a count that all threads share.
+static inline void *ee_hal_device_allocate(ee_hal_device_t *device, size_t size, size_t *out_size) {
+  return ee_hal_pool_allocate(&device->pool, size, out_size);
+}
+static inline void ee_hal_device_free(ee_hal_device_t *device, void *block, size_t size) {
+  if (EE_UNLIKELY(ee_hal_pool_free(&device->pool, block, size)))
+    device->driver->device_close(device);
+}
 // Fills the front end's part of an executable; retains the device.
 void ee_hal_executable_initialize(ee_hal_executable_t *executable, ee_hal_device_t *device,
                                   uint32_t function_count);

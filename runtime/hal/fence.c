@@ -113,10 +113,9 @@ void ee_hal_fence_detach(ee_hal_fence_t *fence) {
 eerie_status_t ee_hal_fence_create_pooled(ee_hal_device_t *device, ee_hal_fence_t **out_fence,
                                           eerie_error_t *err) {
   size_t size;
-  ee_hal_fence_t *fence = ee_hal_pool_allocate(&device->pool, sizeof *fence, &size);
+  ee_hal_fence_t *fence = ee_hal_device_allocate(device, sizeof *fence, &size);
   if (!fence) return EE_NO_MEMORY(err, sizeof *fence);
   fence_initialize(fence, device->heap, device, size);
-  ee_hal_device_retain(device);
   *out_fence = fence;
   return EERIE_OK;
 }
@@ -244,8 +243,7 @@ static void fence_destroy(ee_object_t *object) {
   ee_heap_free(fence->heap, fence->error, sizeof *fence->error);
   ee_hal_device_t *device = fence->device;
   if (device) {
-    ee_hal_pool_free(&device->pool, fence, fence->block_size);
-    ee_hal_device_release(device);
+    ee_hal_device_free(device, fence, fence->block_size);
   } else {
     ee_heap_free(fence->heap, fence, fence->block_size);
   }

@@ -1,7 +1,16 @@
-// pool.c: free lists by size class behind one flag. See pool.h for what it promises.
+// pool.c: free lists by size class behind one flag, and shelves in front of them. See pool.h for
+// what it promises.
 #include "hal/pool.h"
+#include "port/port.h"
 
 #define SMALLEST 64u
+
+// How long who closes a pool looks for a flag before it lets others run, and for how long then.
+#define SPIN_TURNS 1000u
+#define PAUSE_NS   50000
+
+// `out` of a pool that is open is above this, whatever shelves count.
+#define OPEN (SIZE_MAX / 2 + 1)
 
 // Class c holds blocks of (4 + c % 4) * 16 << (c / 4) bytes: 64, 80, 96, 112, 128, 160, ...
 // false when no class is as large.
@@ -21,10 +30,16 @@ static bool class_of(size_t size, uint32_t *out_class, size_t *out_size) {
 }
 _Static_assert(sizeof(long) >= sizeof(size_t), "__builtin_clzl takes a size");
 
+#if EERIE_THREADS
+static inline bool try_flag(EE_ATOMIC(uint32_t) * busy) {
+  return ee_load_relaxed(busy) == 0 &&
+         atomic_exchange_explicit(busy, 1u, memory_order_acquire) == 0;
+}
+#endif
+
 static bool try_lock(ee_hal_pool_t *pool) {
 #if EERIE_THREADS
-  return ee_load_relaxed(&pool->busy) == 0 &&
-         atomic_exchange_explicit(&pool->busy, 1u, memory_order_acquire) == 0;
+  return try_flag(&pool->busy);
 #else
   (void)pool;
   return true;
@@ -81,14 +96,114 @@ static inline void catch_up(ee_hal_pool_t *pool) {
 #endif
 }
 
+// ---- Shelves -----------------------------------------------------------------------------------
+
+static void free_listed(ee_hal_pool_t *pool, uint32_t index, ee_hal_pool_block_t *block,
+                        size_t size);
+
+#if EERIE_THREADS
+static inline ee_hal_pool_shelf_t *own_shelf(ee_hal_pool_t *pool) {
+  return &pool->shelves[ee_port_thread_number() % EE_HAL_POOL_SHELVES];
+}
+
+static inline void *shelf_take(ee_hal_pool_shelf_t *shelf, uint32_t index, size_t size) {
+  if (EE_UNLIKELY(!try_flag(&shelf->busy))) return NULL;
+  ee_hal_pool_block_t *block = shelf->free[index];
+  if (EE_LIKELY(block != NULL)) {
+    shelf->free[index] = block->next;
+    shelf->waiting -= size;
+    ++shelf->out;
+  }
+  ee_store_release(&shelf->busy, 0u);
+  return block;
+}
+
+static inline bool shelf_put(ee_hal_pool_shelf_t *shelf, uint32_t index, ee_hal_pool_block_t *block,
+                             size_t size) {
+  if (EE_UNLIKELY(!try_flag(&shelf->busy))) return false;
+  const bool fits = shelf->waiting + size <= EE_HAL_POOL_SHELF_SIZE;
+  if (EE_LIKELY(fits)) {
+    block->size = size;
+    block->next = shelf->free[index];
+    shelf->free[index] = block;
+    shelf->waiting += size;
+    --shelf->out;
+  }
+  ee_store_release(&shelf->busy, 0u);
+  return fits;
+}
+
+// Moves all that waits on shelves to the lists.
+static void clear_shelves(ee_hal_pool_t *pool) {
+  for (uint32_t i = 0; i < EE_HAL_POOL_SHELVES; ++i) {
+    ee_hal_pool_shelf_t *shelf = &pool->shelves[i];
+    for (uint32_t c = 0; c < EE_HAL_POOL_SHELF_CLASSES; ++c) {
+      if (!try_flag(&shelf->busy)) break;
+      ee_hal_pool_block_t *block = shelf->free[c];
+      shelf->free[c] = NULL;
+      for (ee_hal_pool_block_t *one = block; one; one = one->next)
+        shelf->waiting -= one->size;
+      ee_store_release(&shelf->busy, 0u);
+      while (block) {
+        ee_hal_pool_block_t *next = block->next;
+        free_listed(pool, c, block, block->size);
+        block = next;
+      }
+    }
+  }
+}
+#else
+static void clear_shelves(ee_hal_pool_t *pool) {
+  (void)pool;
+}
+#endif
+
+// ---- The pool ----------------------------------------------------------------------------------
+
 void ee_hal_pool_initialize(ee_hal_pool_t *pool, ee_heap_t *heap) {
   memset(pool, 0, sizeof *pool);
   pool->heap = heap;
   ee_atomic_init(&pool->busy, 0u);
   ee_atomic_init(&pool->missed, 0);
+  ee_atomic_init(&pool->out, OPEN);
+}
+
+#if EERIE_THREADS
+// Who holds a flag is about to give it back; but it may be a thread that this one keeps from
+// running.
+static void await_flag(EE_ATOMIC(uint32_t) * busy) {
+  for (uint32_t turn = 1; !try_flag(busy); ++turn) {
+    if (turn % SPIN_TURNS) {
+      ee_port_relax();
+    } else {
+      ee_port_pause(PAUSE_NS);
+    }
+  }
+}
+#endif
+
+bool ee_hal_pool_close(ee_hal_pool_t *pool) {
+  size_t open = OPEN;
+#if EERIE_THREADS
+  // Shelves whose flags stay taken are out of use: from here on one number counts.
+  for (uint32_t i = 0; i < EE_HAL_POOL_SHELVES; ++i) {
+    await_flag(&pool->shelves[i].busy);
+    open -= pool->shelves[i].out;
+  }
+#endif
+  return ee_fetch_sub_acq_rel(&pool->out, open) == open;
+}
+
+void ee_hal_pool_keep(ee_hal_pool_t *pool) {
+  (void)ee_fetch_add_relaxed(&pool->out, 1);
+}
+
+bool ee_hal_pool_drop(ee_hal_pool_t *pool) {
+  return ee_fetch_sub_acq_rel(&pool->out, 1) == 1;
 }
 
 bool ee_hal_pool_trim(ee_hal_pool_t *pool) {
+  clear_shelves(pool);
   if (!try_lock(pool)) return false;
   catch_up(pool);
   const bool any = pool->waiting > 0;
@@ -98,6 +213,11 @@ bool ee_hal_pool_trim(ee_hal_pool_t *pool) {
 }
 
 void ee_hal_pool_deinitialize(ee_hal_pool_t *pool) {
+#if EERIE_THREADS
+  for (uint32_t i = 0; i < EE_HAL_POOL_SHELVES; ++i)
+    ee_store_release(&pool->shelves[i].busy, 0u); // see ee_hal_pool_close
+#endif
+  clear_shelves(pool);
   catch_up(pool);
   shrink(pool, 0, 0);
 }
@@ -108,13 +228,8 @@ static EE_COLD void *allocate_fresh(ee_hal_pool_t *pool, size_t size) {
   return ee_heap_allocate(pool->heap, size);
 }
 
-void *ee_hal_pool_allocate(ee_hal_pool_t *pool, size_t size, size_t *out_size) {
-  uint32_t index;
-  if (EE_UNLIKELY(!class_of(size, &index, out_size))) {
-    *out_size = size;
-    return allocate_fresh(pool, size);
-  }
-  size = *out_size;
+// A block of a class, of the lists or the heap.
+static void *allocate_listed(ee_hal_pool_t *pool, uint32_t index, size_t size) {
   if (EE_UNLIKELY(!try_lock(pool))) {
 #if EERIE_THREADS
     void *block = allocate_fresh(pool, size);
@@ -146,21 +261,51 @@ void *ee_hal_pool_allocate(ee_hal_pool_t *pool, size_t size, size_t *out_size) {
   return block;
 }
 
-void ee_hal_pool_free(ee_hal_pool_t *pool, void *memory, size_t size) {
+void *ee_hal_pool_allocate(ee_hal_pool_t *pool, size_t size, size_t *out_size) {
   uint32_t index;
-  size_t rounded;
-  if (EE_UNLIKELY(!class_of(size, &index, &rounded) || rounded != size)) {
-    ee_heap_free(pool->heap, memory, size);
-    return;
+  void *block;
+  if (EE_UNLIKELY(!class_of(size, &index, out_size))) {
+    *out_size = size;
+    block = allocate_fresh(pool, size);
+  } else {
+#if EERIE_THREADS
+    if (index < EE_HAL_POOL_SHELF_CLASSES) {
+      block = shelf_take(own_shelf(pool), index, *out_size);
+      if (EE_LIKELY(block != NULL)) return block;
+    }
+#endif
+    block = allocate_listed(pool, index, *out_size);
   }
+  if (block) ee_hal_pool_keep(pool);
+  return block;
+}
+
+static void free_listed(ee_hal_pool_t *pool, uint32_t index, ee_hal_pool_block_t *block,
+                        size_t size) {
 #if EERIE_THREADS
   if (EE_UNLIKELY(!try_lock(pool))) {
-    ee_heap_free(pool->heap, memory, size);
+    ee_heap_free(pool->heap, block, size);
     ee_fetch_add_relaxed(&pool->missed, 0 - size);
     return;
   }
 #endif
   catch_up(pool);
-  put(pool, index, memory, size);
+  put(pool, index, block, size);
   unlock(pool);
+}
+
+bool ee_hal_pool_free(ee_hal_pool_t *pool, void *memory, size_t size) {
+  uint32_t index;
+  size_t rounded;
+  if (EE_UNLIKELY(!class_of(size, &index, &rounded) || rounded != size)) {
+    ee_heap_free(pool->heap, memory, size);
+    return ee_hal_pool_drop(pool);
+  }
+#if EERIE_THREADS
+  if (index < EE_HAL_POOL_SHELF_CLASSES && shelf_put(own_shelf(pool), index, memory, size)) {
+    return false;
+  }
+#endif
+  free_listed(pool, index, memory, size);
+  return ee_hal_pool_drop(pool);
 }

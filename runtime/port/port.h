@@ -90,6 +90,11 @@ bool ee_port_thread_pin(uint32_t cpu);
 // Tells a process from its copy after a fork, which has none of its threads.
 uint64_t ee_port_process_id(void);
 #if EERIE_THREADS
+// Threads are numbered from 1 on in the order in which they ask; the number of one that has ended
+// does not come again.
+uint32_t ee_port_thread_number(void);
+// Lets others run for about that long, whatever their priority.
+void ee_port_pause(int64_t ns);
 // Sleeps while *word is `expected`, until it is woken. May wake for no reason.
 void ee_port_word_wait(_Atomic uint32_t *word, uint32_t expected);
 void ee_port_word_wake(_Atomic uint32_t *word, uint32_t count);

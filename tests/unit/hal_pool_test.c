@@ -3,6 +3,13 @@
 
 #include "unit/hal_support.h"
 
+// What waits beside the lists, for the one thread of most tests.
+#if EERIE_THREADS
+#define SHELF_SIZE EE_HAL_POOL_SHELF_SIZE
+#else
+#define SHELF_SIZE 0u
+#endif
+
 static void gives_enough_and_little_more(void) {
   fixture_t f;
   fixture_heap(&f);
@@ -56,7 +63,7 @@ static void does_not_grow_over_new_sizes(void) {
     ee_hal_pool_free(&pool, block, size);
     if (atomic_load(&f.live) > highest) highest = atomic_load(&f.live);
   }
-  CHECK(highest <= 1000000u * 5 / 4 + EERIE_POOL_SLACK);
+  CHECK(highest <= 1000000u * 5 / 4 + EERIE_POOL_SLACK + SHELF_SIZE);
   ee_hal_pool_deinitialize(&pool);
   CHECK_EQ_INT(atomic_load(&f.live), 0);
 }
@@ -83,8 +90,35 @@ static void gives_waiting_blocks_back_before_it_fails(void) {
   ee_hal_pool_deinitialize(&pool);
 }
 
+static void closes_after_the_last_block(void) {
+  fixture_t f;
+  fixture_heap(&f);
+  ee_hal_pool_t pool;
+  ee_hal_pool_initialize(&pool, &f.heap);
+  size_t size, large_size;
+  void *block = ee_hal_pool_allocate(&pool, 100, &size);
+  CHECK(!ee_hal_pool_free(&pool, block, size));
+  block = ee_hal_pool_allocate(&pool, 100, &size);
+  void *large = ee_hal_pool_allocate(&pool, 1000000, &large_size);
+  CHECK(!ee_hal_pool_close(&pool));
+  ee_hal_pool_keep(&pool);
+  CHECK(!ee_hal_pool_free(&pool, block, size));
+  block = ee_hal_pool_allocate(&pool, 100, &size);
+  CHECK(!ee_hal_pool_free(&pool, large, large_size));
+  CHECK(!ee_hal_pool_drop(&pool));
+  CHECK(ee_hal_pool_free(&pool, block, size));
+  ee_hal_pool_deinitialize(&pool);
+  ee_hal_pool_initialize(&pool, &f.heap);
+  block = ee_hal_pool_allocate(&pool, 100, &size);
+  CHECK(!ee_hal_pool_free(&pool, block, size));
+  CHECK(ee_hal_pool_close(&pool));
+  ee_hal_pool_deinitialize(&pool);
+  CHECK_EQ_INT(atomic_load(&f.live), 0);
+}
+
 #if EERIE_THREADS
-enum { LARGEST = 64 << 7, HELD = 3, THREADS = 4 };
+// Three of the largest do not fit on a shelf.
+enum { LARGEST = 64 << 9, HELD = 3, THREADS = 4 };
 
 static void *hammer(void *user) {
   ee_hal_pool_t *pool = user;
@@ -92,7 +126,7 @@ static void *hammer(void *user) {
     size_t sizes[HELD];
     char *blocks[HELD];
     for (int j = 0; j < HELD; ++j) {
-      blocks[j] = ee_hal_pool_allocate(pool, (size_t)(64 << (i + j) % 8), &sizes[j]);
+      blocks[j] = ee_hal_pool_allocate(pool, (size_t)(64 << (i + j) % 10), &sizes[j]);
       if (blocks[j]) memset(blocks[j], i, 64);
     }
     for (int j = 0; j < HELD; ++j) {
@@ -112,21 +146,25 @@ static void serves_threads_at_once(void) {
     pthread_create(&threads[i], NULL, hammer, &pool);
   for (int i = 0; i < THREADS; ++i)
     pthread_join(threads[i], NULL);
-  CHECK_EQ_INT(pool.live + atomic_load(&pool.missed), 0);
   CHECK(pool.waiting <= (size_t)(THREADS * HELD * LARGEST) + EERIE_POOL_SLACK);
+  CHECK(atomic_load(&f.live) <=
+        (size_t)(THREADS * HELD * LARGEST) + EERIE_POOL_SLACK + THREADS * SHELF_SIZE);
   ee_hal_pool_trim(&pool);
   CHECK_EQ_INT(atomic_load(&f.live), 0);
+  CHECK_EQ_INT(pool.live + atomic_load(&pool.missed), 0);
   ee_hal_pool_deinitialize(&pool);
 }
 
-// As if a thread had been kept from running between taking the flag and giving it back.
-static void does_not_grow_while_the_flag_is_taken(void) {
+// As if a thread had been kept from running between taking the flags and giving them back.
+static void does_not_grow_while_the_flags_are_taken(void) {
   fixture_t f;
   fixture_heap(&f);
   ee_hal_pool_t pool;
   ee_hal_pool_initialize(&pool, &f.heap);
   size_t size;
   void *before = ee_hal_pool_allocate(&pool, LARGEST, &size);
+  for (uint32_t i = 0; i < EE_HAL_POOL_SHELVES; ++i)
+    atomic_store(&pool.shelves[i].busy, 1u);
   atomic_store(&pool.busy, 1u);
   f.heap.limit = 4 * LARGEST;
   for (int i = 0; i < 1000; ++i) {
@@ -146,6 +184,67 @@ static void does_not_grow_while_the_flag_is_taken(void) {
   ee_hal_pool_deinitialize(&pool);
   CHECK_EQ_INT(atomic_load(&f.live), 0);
 }
+
+// What one thread allocates and another frees waits on one shelf no longer than it has room.
+static void bounds_what_others_free(void) {
+  fixture_t f;
+  fixture_heap(&f);
+  ee_hal_pool_t pool;
+  ee_hal_pool_initialize(&pool, &f.heap);
+  for (int i = 0; i < 1000; ++i) {
+    // Allocated past the shelf, as by another thread.
+    for (uint32_t j = 0; j < EE_HAL_POOL_SHELVES; ++j)
+      atomic_store(&pool.shelves[j].busy, 1u);
+    size_t size;
+    void *block = ee_hal_pool_allocate(&pool, 4096, &size);
+    for (uint32_t j = 0; j < EE_HAL_POOL_SHELVES; ++j)
+      atomic_store(&pool.shelves[j].busy, 0u);
+    ee_hal_pool_free(&pool, block, size);
+  }
+  CHECK(atomic_load(&f.live) <= 8192 + EERIE_POOL_SLACK + SHELF_SIZE);
+  ee_hal_pool_deinitialize(&pool);
+  CHECK_EQ_INT(atomic_load(&f.live), 0);
+}
+
+// Gives back blocks that another thread took, and says how often it was told to be the last.
+typedef struct giver {
+  ee_hal_pool_t *pool;
+  void *blocks[64];
+  size_t sizes[64];
+  int last;
+} giver_t;
+
+static void *give_back(void *user) {
+  giver_t *giver = user;
+  for (int i = 0; i < 64; ++i)
+    giver->last += ee_hal_pool_free(giver->pool, giver->blocks[i], giver->sizes[i]);
+  return NULL;
+}
+
+// The pool is closed while threads give back what is in use: one of all is the last, once.
+static void one_is_the_last(void) {
+  for (int round = 0; round < 50; ++round) {
+    fixture_t f;
+    fixture_heap(&f);
+    ee_hal_pool_t pool;
+    ee_hal_pool_initialize(&pool, &f.heap);
+    giver_t givers[THREADS] = {{.pool = &pool}, {.pool = &pool}, {.pool = &pool}, {.pool = &pool}};
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; ++i)
+      for (int j = 0; j < 64; ++j)
+        givers[i].blocks[j] = ee_hal_pool_allocate(&pool, 64u << j % 12, &givers[i].sizes[j]);
+    for (int i = 0; i < THREADS; ++i)
+      pthread_create(&threads[i], NULL, give_back, &givers[i]);
+    int last = ee_hal_pool_close(&pool);
+    for (int i = 0; i < THREADS; ++i) {
+      pthread_join(threads[i], NULL);
+      last += givers[i].last;
+    }
+    CHECK_EQ_INT(last, 1);
+    ee_hal_pool_deinitialize(&pool);
+    CHECK_EQ_INT(atomic_load(&f.live), 0);
+  }
+}
 #endif
 
 int main(int argc, char **argv) {
@@ -154,9 +253,12 @@ int main(int argc, char **argv) {
     RUN(reuses_after_warm_up),
     RUN(does_not_grow_over_new_sizes),
     RUN(gives_waiting_blocks_back_before_it_fails),
+    RUN(closes_after_the_last_block),
 #if EERIE_THREADS
     RUN(serves_threads_at_once),
-    RUN(does_not_grow_while_the_flag_is_taken),
+    RUN(does_not_grow_while_the_flags_are_taken),
+    RUN(bounds_what_others_free),
+    RUN(one_is_the_last),
 #endif
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);

@@ -92,7 +92,7 @@ static eerie_status_t run_file(const ee_hal_operation_t *operation, const ee_hal
 // ---- Kernels -----------------------------------------------------------------------------------
 
 void ee_cpu_scratch_release(ee_hal_device_t *device, const ee_cpu_scratch_t *scratch) {
-  if (scratch->block) ee_hal_pool_free(&device->pool, scratch->block, scratch->block_size);
+  if (scratch->block) ee_hal_device_free(device, scratch->block, scratch->block_size);
 }
 
 eerie_status_t ee_cpu_scratch_reserve(ee_hal_device_t *device, ee_cpu_scratch_t *scratch,
@@ -101,7 +101,7 @@ eerie_status_t ee_cpu_scratch_reserve(ee_hal_device_t *device, ee_cpu_scratch_t 
   ee_cpu_scratch_release(device, scratch);
   *scratch = (ee_cpu_scratch_t){0};
   const size_t mask = EERIE_BUFFER_ALIGNMENT - 1;
-  scratch->block = ee_hal_pool_allocate(&device->pool, size + mask, &scratch->block_size);
+  scratch->block = ee_hal_device_allocate(device, size + mask, &scratch->block_size);
   if (!scratch->block) return EE_NO_MEMORY(err, size);
   uint8_t *start = scratch->block;
   scratch->data = start + ((EERIE_BUFFER_ALIGNMENT - ((uintptr_t)start & mask)) & mask);
