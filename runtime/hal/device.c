@@ -244,13 +244,9 @@ static void pending_run(pending_t *pending) {
   ee_hal_device_free(device, pending, pending->block_size);
 }
 
-static void device_drop(ee_hal_device_t *device) {
-  if (ee_hal_pool_drop(&device->pool)) device->driver->device_close(device);
-}
-
 // Runs what is ready, unless another thread, or this one further up its stack, is at it.
 static void device_drain(ee_hal_device_t *device) {
-  ee_hal_pool_keep(&device->pool); // the last operation may be the last to hold it
+  ee_hal_device_keep(device); // the last operation may be the last to hold it
   ee_port_monitor_lock(&device->monitor);
   if (!device->draining) {
     device->draining = true;
@@ -264,7 +260,7 @@ static void device_drain(ee_hal_device_t *device) {
     device->draining = false;
   }
   ee_port_monitor_unlock(&device->monitor);
-  device_drop(device);
+  ee_hal_device_drop(device);
 }
 
 static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
@@ -276,7 +272,7 @@ static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
     (void)ee_hal_fence_query(pending->wait, pending->wait_error);
   }
   pending->next = NULL;
-  ee_hal_pool_keep(&device->pool); // running the operation frees it
+  ee_hal_device_keep(device); // running the operation frees it
   ee_port_monitor_lock(&device->monitor);
   if (device->ready_last) {
     device->ready_last->next = pending;
@@ -286,7 +282,7 @@ static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
   device->ready_last = pending;
   ee_port_monitor_unlock(&device->monitor);
   device_drain(device);
-  device_drop(device);
+  ee_hal_device_drop(device);
 }
 
 static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wait,

@@ -128,6 +128,15 @@ static inline void ee_hal_device_free(ee_hal_device_t *device, void *block, size
   if (EE_UNLIKELY(ee_hal_pool_free(&device->pool, block, size)))
     device->driver->device_close(device);
 }
+// The same for what holds a device without a block of it, as work under way does. A reference
+// (ee_hal_device_retain) is for those who were given one: when the last of them has gone, blocks
+// and these alone count.
+static inline void ee_hal_device_keep(ee_hal_device_t *device) {
+  ee_hal_pool_keep(&device->pool);
+}
+static inline void ee_hal_device_drop(ee_hal_device_t *device) {
+  if (EE_UNLIKELY(ee_hal_pool_drop(&device->pool))) device->driver->device_close(device);
+}
 // Fills the front end's part of an executable; retains the device.
 void ee_hal_executable_initialize(ee_hal_executable_t *executable, ee_hal_device_t *device,
                                   uint32_t function_count);
