@@ -106,16 +106,22 @@ def _pairs(parameters):
     return pairs
 
 
-def load(*modules, device: str | None = None, parameters=None, wait_limit_ms: int = 0) -> Model:
+def load(*modules, device: str | None = None, parameters=None, wait_limit_ms: int = 0,
+         threads: int = 0, spin_us: int = 0) -> Model:
     """Loads compiled modules, given as paths or bytes, and links them in their order.
 
     `device` is a name of ``eerie.devices()``, by default the first. `parameters` tells where weights
     outside of the module are: ``{"scope": "model.safetensors"}``, also a list of files to a scope,
     or one path for weights without a scope. `wait_limit_ms` bounds what a call may wait.
+
+    `threads` is how many work on a call together, the caller among them; given, the device is
+    ``local-task`` unless `device` says another. 0 is one for each core. `spin_us` is how long one
+    without work looks for more before it sleeps: 0 the default, -1 not at all.
     """
     if not modules:
         raise TypeError("load() needs at least one module")
-    return Model(_native.Program(modules, device, _pairs(parameters), wait_limit_ms))
+    return Model(_native.Program(modules, device, _pairs(parameters), wait_limit_ms, threads,
+                                 spin_us))
 
 
 def devices() -> list[tuple[str, str, str]]:

@@ -36,7 +36,8 @@ def _error(kind, text) -> Exception:
 def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = None, weights=(),
             parameters=None, inline_weights: bool = False, keep_f64: bool = False,
             route: str | None = None, target: str = "host", flags=(), output=None,
-            device: str | None = None, verbose: bool = False, trust_pickle: bool = False) -> Model:
+            device: str | None = None, threads: int = 0, cache=None, verbose: bool = False,
+            trust_pickle: bool = False) -> Model:
     """Compiles `model` and loads it.
 
     `model` is a torch.nn.Module, a torch.export.ExportedProgram, a function of PyTorch or JAX, a
@@ -49,8 +50,12 @@ def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = 
     Weights go into the module up to 64 MB; `parameters` names an archive (.irpa, .safetensors) to
     write them to instead, `inline_weights` keeps them inside however many they are. `weights` names
     arguments of a JAX function that are parameters. `output` keeps the module at that path. `target`
-    and `flags` are those of `eerie compile`; `device` is that of ``eerie.load``. `trust_pickle` allows
-    a path to be a pickle, which can run any code: only of a file that you made.
+    and `flags` are those of `eerie compile`; `device` and `threads` are those of ``eerie.load``.
+    `trust_pickle` allows a path to be a pickle, which can run any code: only of a file that you made.
+
+    `cache` keeps modules and takes them again when nothing has changed: True for the cache of
+    `eerie compile`, a path for another folder, False for none, None for what EERIE_CACHE says. The
+    model is imported each time, for it may be any object.
 
     Raises InvalidArgumentError for what is no model, or dimensions that do not exist;
     UnimplementedError where no way leads from the model to a module, with the compiler's words;
@@ -73,12 +78,12 @@ def compile(model, args=None, *, dims=None, kwargs=None, function: str | None = 
             with quiet.library():
                 imported = _import(model, args, kwargs, mlir, options)
         given = [*(["--iree-input-demote-f64-to-f32=false"] if keep_f64 else []), *flags]
-        _run(_command(imported.path, module, imported.input_type, target, given))
+        _compile(imported, module, target, given, cache)
         archives = None
         if imported.parameters:
             archives = {imported.parameter_scope: _kept(imported.parameters, output)}
         return load(module if output is not None else module.read_bytes(), device=device,
-                    parameters=archives)
+                    threads=threads, parameters=archives)
 
 
 def _dim(name: str, size, kind):
@@ -175,9 +180,32 @@ def _beside(name: str) -> str | None:
     return shutil.which(name)
 
 
-def _command(mlir: pathlib.Path, module: pathlib.Path, input_type: str, target: str,
+def _cache_flags(cache) -> tuple[list[str], bool]:
+    """What `eerie compile` is told, and whether a cache is used."""
+    always = os.environ.get("EERIE_CACHE", "") not in ("", "off")
+    if cache is None:
+        return [], always
+    if isinstance(cache, bool):
+        return ["--cache=on"] if cache else ["--cache=off"] * always, cache
+    return [f"--cache={os.path.abspath(os.fspath(cache))}"], True
+
+
+def _compile(imported, module: pathlib.Path, target: str, flags: list[str], cache) -> None:
+    """From the MLIR of an import to a module."""
+    more, cached = _cache_flags(cache)
+    if not _beside("eerie"):
+        more, cached = [], False
+    if not cached:
+        _run(_command(str(imported.path), module, imported.input_type, target, [*more, *flags]))
+        return
+    # The path of this one time would be a part of what the module is known by.
+    with open(imported.path, "rb") as source:
+        _run(_command("-", module, imported.input_type, target, [*more, *flags]), source)
+
+
+def _command(mlir: str, module: pathlib.Path, input_type: str, target: str,
              flags: list[str]) -> list[str]:
-    tail = [str(mlir), "-o", str(module), f"--iree-input-type={input_type}", *map(str, flags)]
+    tail = [mlir, "-o", str(module), f"--iree-input-type={input_type}", *map(str, flags)]
     eerie = _beside("eerie")
     compiler = _beside("iree-compile")
     if eerie:
@@ -200,10 +228,10 @@ def _has_compiler() -> bool:
         return False
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], source=None) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace",
-                              timeout=_COMPILE_SECONDS, check=False)
+                              timeout=_COMPILE_SECONDS, check=False, stdin=source)
     except subprocess.TimeoutExpired:
         raise _error(UnimplementedError,
                      f"the compiler did not end in {_COMPILE_SECONDS} s") from None

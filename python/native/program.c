@@ -145,16 +145,25 @@ static bool gather(PyObject *modules, PyObject *parameters, ingredients_t *all) 
   return true;
 }
 
-static bool create(program_object_t *self, const ingredients_t *all, const char *device,
-                   unsigned wait_limit_ms) {
+// Where a program runs, and how.
+typedef struct surroundings {
+  const char *device; // NULL: the first, or where threads are asked for the one that has them
+  eerie_device_options_t device_options;
+  unsigned wait_limit_ms;
+} surroundings_t;
+
+static bool create(program_object_t *self, const ingredients_t *all, const surroundings_t *where) {
   eerie_error_t err = {0};
-  eerie_status_t status = eerie_device_open(binding.instance, device, &self->device, &err);
+  const char *name = where->device;
+  if (!name && where->device_options.threads) name = "local-task";
+  eerie_status_t status =
+      eerie_device_open_with(binding.instance, name, &where->device_options, &self->device, &err);
   if (status == EERIE_OK) {
     const eerie_program_options_t options = {
         .modules = all->modules,
         .module_count = all->module_count,
         .device = self->device,
-        .wait_limit_ms = wait_limit_ms,
+        .wait_limit_ms = where->wait_limit_ms,
         .parameters = all->parameters,
         .parameters_count = all->parameters_count,
     };
@@ -168,14 +177,21 @@ static bool create(program_object_t *self, const ingredients_t *all, const char 
 }
 
 static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
-  static char *names[] = {"modules", "device", "parameters", "wait_limit_ms", NULL};
+  static char *names[] = {"modules", "device",  "parameters", "wait_limit_ms",
+                          "threads", "spin_us", NULL};
   PyObject *modules = NULL, *parameters = NULL;
-  const char *device = NULL;
-  unsigned wait_limit_ms = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|zOI", names, &modules, &device, &parameters,
-                                   &wait_limit_ms)) {
+  surroundings_t where = {.device = NULL};
+  Py_ssize_t threads = 0;
+  int spin_us = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|zOIni", names, &modules, &where.device,
+                                   &parameters, &where.wait_limit_ms, &threads, &spin_us)) {
     return NULL;
   }
+  if (threads < 0) {
+    PyErr_Format(PyExc_ValueError, "threads: %zd is not 0 (one for each core) or more", threads);
+    return NULL;
+  }
+  where.device_options = (eerie_device_options_t){.threads = (size_t)threads, .spin_us = spin_us};
   const allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
   program_object_t *self = (program_object_t *)allocate(type, 0);
   if (!self) return NULL;
@@ -183,7 +199,7 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *keywo
   ingredients_t all = {0};
   const bool done = none && (self->lock = PyThread_allocate_lock()) != NULL &&
                     gather(modules, parameters ? parameters : none, &all) &&
-                    create(self, &all, device, wait_limit_ms);
+                    create(self, &all, &where);
   ingredients_release(&all);
   Py_XDECREF(none);
   if (done) return (PyObject *)self;

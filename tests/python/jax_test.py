@@ -4,6 +4,7 @@ PYTHONPATH names the folder that the package is in. Skipped (77) where jax is no
 """
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,22 @@ def _model_test(name, dynamic):
 for _name in jax_models.CASES:
     setattr(Models, f"test_{_name}", _model_test(_name, False))
     setattr(Models, f"test_{_name}_of_any_batch", _model_test(_name, True))
+
+
+class Cache(Case):
+    def test_modules_are_taken_again(self):
+        if not shutil.which("eerie"):
+            self.skipTest("iree-compile has no cache")
+        cache, x = self.folder / "cache", np.ones(7, np.float32)
+        for scale in (2, 2, 3):
+            model = eerie.compile(lambda x: x * scale, ("7xf32",), cache=cache, threads=2)
+            np.testing.assert_array_equal(model(x), x * scale)
+        self.assertEqual(len(list(cache.glob("*.module"))), 2)
+        with unittest.mock.patch.dict(os.environ, {"EERIE_CACHE": str(cache)}):
+            eerie.compile(lambda x: x * 4, ("7xf32",), cache=False)
+            self.assertEqual(len(list(cache.glob("*.module"))), 2)
+            eerie.compile(lambda x: x * 4, ("7xf32",))
+        self.assertEqual(len(list(cache.glob("*.module"))), 3)
 
 
 class Weights(Case):

@@ -252,6 +252,15 @@ class Threads(unittest.TestCase):
         self.assertEqual(failures, [])
 
 
+    def test_how_many_work_on_a_call(self):
+        for options in ({"threads": 2}, {"threads": 1, "device": "local-task", "spin_us": -1},
+                        {"device": "local-sync", "threads": 3}):
+            model = eerie.load(MODULE, **options)
+            np.testing.assert_array_equal(model.multiply([1, 2, 3, 4], [2] * 4), [2, 4, 6, 8])
+        with self.assertRaises(ValueError):
+            eerie.load(MODULE, threads=-1)
+
+
 class Stubs(unittest.TestCase):
     def test_they_name_what_there_is(self):
         text = (pathlib.Path(eerie.__file__).parent / "_native.pyi").read_text()
