@@ -4,6 +4,8 @@
     narrow.py      numbers of eight bits and fewer, as bytes
     fold.py        constants computed now
     checking.py    which nodes do not lower
+    fusing.py      rewrites that pay, each with a switch; integers/ has those of quantised networks
+    surgery.py     what these share
     rewrite.py     which rewrites are done, in which order
     rewrites/      operators that do not lower, said with those that do; one file a family
     importing.py   from the graph to MLIR, weights inside or as parameters

@@ -10,8 +10,8 @@ import onnx
 from ...route import Refusal
 from .. import model as onnx_model
 from .graph import Graph, registered, rename_node
-from . import (activations, control, gathers, optimizers, products, quantised,  # noqa: F401
-               recurrent, reductions, resizing, rotary, sampling, types)
+from . import (activations, control, gathers, optimizers, pooling, products,  # noqa: F401
+               quantised, recurrent, reductions, resizing, rotary, sampling, types)
 
 
 def apply(model: onnx_model.Model) -> set[str]:
