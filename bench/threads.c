@@ -13,7 +13,7 @@
 
 #include "eerie/eerie.h"
 
-enum { VALUES_MAX = 16, SLICES = 50, DEVICES = 2 };
+enum { VALUES_MAX = 16, SLICES = 50, SLICES_LEAST = 5, DEVICES = 2 };
 
 typedef struct contender {
   eerie_device_t *device;
@@ -114,19 +114,21 @@ int main(int argc, char **argv) {
     for (int j = 0; j < 5; ++j)
       call(c);
   }
-  const double slice_ns = strtod(argv[3], NULL) * 1e9 / SLICES / DEVICES;
+  const double seconds = strtod(argv[3], NULL), slice_ns = seconds * 1e9 / SLICES / DEVICES;
   const double begin = now_ns();
   call(&contenders[0]);
   const double once = now_ns() - begin;
   const unsigned batch = once < 20000 ? (unsigned)(20000 / once) + 1 : 1;
-  for (int slice = 0; slice < SLICES; ++slice)
+  // Slices of one long call each are fewer.
+  int slices = 0;
+  for (; slices < SLICES && (slices < SLICES_LEAST || now_ns() - begin < 2e9 * seconds); ++slices)
     for (int i = 0; i < DEVICES; ++i)
-      measure(&contenders[i], slice_ns, batch, slice);
+      measure(&contenders[i], slice_ns, batch, slices);
   for (int i = 0; i < DEVICES; ++i) {
     contender_t *c = &contenders[i];
-    qsort(c->slices, SLICES, sizeof *c->slices, ascending);
-    qsort(c->means, SLICES, sizeof *c->means, ascending);
-    printf("%s %.1f %.1f\n", eerie_device_name(c->device), c->slices[0], c->means[SLICES / 2]);
+    qsort(c->slices, (size_t)slices, sizeof *c->slices, ascending);
+    qsort(c->means, (size_t)slices, sizeof *c->means, ascending);
+    printf("%s %.1f %.1f\n", eerie_device_name(c->device), c->slices[0], c->means[slices / 2]);
     for (size_t j = 0; j < eerie_function_input_count(c->function); ++j)
       eerie_tensor_release(c->inputs[j]);
     eerie_program_release(c->program);

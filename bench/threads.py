@@ -19,7 +19,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from run import ROOT, call_theirs, compile_modules, compile_program, number, peer_tools, run  # noqa: E402
+from peers import iree  # noqa: E402
+from run import ROOT, compile_modules, compile_program, number, peer_tools, run  # noqa: E402
 
 FLAGS = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",
          "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "--iree-opt-data-tiling",
@@ -75,16 +76,6 @@ def models(folder):
         yield name, module, "main", ["%sxf32=1" % shape for shape in shapes]
 
 
-def theirs(tool, module, function_name, inputs, seconds, threads):
-    """IREE with as many threads; the device's flags travel as the module's."""
-    wrapper = [tool, "--module=%s" % module, "--function=" + function_name, "--device=local-task",
-               "--task_topology_group_count=%d" % threads, "--benchmark_format=json",
-               "--benchmark_min_time=%gs" % seconds] + ["--input=" + value for value in inputs]
-    text = run(wrapper)
-    result = json.loads(text[text.index("{"):])["benchmarks"][0]
-    return result["real_time"] * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[result["time_unit"]]
-
-
 def measure(program, tool, model, options):
     _, module, name, inputs = model
     times = [[], [], [], []]
@@ -92,8 +83,8 @@ def measure(program, tool, model, options):
         text = run([program, module, name, 4 * options.seconds, options.threads])
         for which, line in enumerate(text.splitlines()):
             times[which].append(float(line.split()[1]))
-        times[2].append(call_theirs(tool, module, name, inputs, options.seconds)[0])
-        times[3].append(theirs(tool, module, name, inputs, options.seconds, options.threads))
+        times[2].append(iree(tool, module, name, inputs, options.seconds))
+        times[3].append(iree(tool, module, name, inputs, options.seconds, options.threads))
     return [min(t) for t in times]
 
 
@@ -126,6 +117,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/threads.json")
     parser.add_argument("--write", action="store_true", help="put the table into the docs")
     options = parser.parse_args()
     build, tool = options.build.resolve(), peer_tools() / "iree-benchmark-module"
@@ -140,6 +132,11 @@ def main():
                   flush=True)
     text = table(rows, options)
     print(text, end="")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(
+        [{"title": title, "ns": dict(zip(("eerie", "eerie_threads", "iree", "iree_threads"), times)),
+          "threads": options.threads, "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
+         for title, times in rows], indent=1) + "\n")
     if options.write:
         write(text)
 
