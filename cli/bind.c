@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "c_names.h"
 #include "cli.h"
 #include "declaration.h"
 #include "eerie/eerie.h"
@@ -36,75 +37,10 @@ typedef struct binder {
   ee_cli_text_t text;
 } binder_t;
 
-// ---- Names -------------------------------------------------------------------------------------
-
-static bool is_reserved(const char *name) {
-  static const char *const words[] = {
-      "auto",     "break",    "case",     "catch",    "char",    "class",    "const",    "continue",
-      "default",  "delete",   "do",       "double",   "else",    "enum",     "err",      "extern",
-      "float",    "for",      "goto",     "if",       "inline",  "inputs",   "int",      "long",
-      "model",    "new",      "operator", "outputs",  "private", "public",   "register", "restrict",
-      "return",   "short",    "signed",   "sizeof",   "static",  "status",   "struct",   "switch",
-      "template", "this",     "typedef",  "typename", "union",   "unsigned", "using",    "virtual",
-      "void",     "volatile", "while",    "and",      "or",      "not",      "xor",      NULL,
-  };
-  for (size_t i = 0; words[i]; ++i)
-    if (strcmp(words[i], name) == 0) return true;
-  return false;
-}
-
-// `name` as an identifier of C and C++: other characters become '_'.
-static char *identifier(const char *name, bool whole) {
-  const size_t length = strlen(name);
-  char *result = malloc(length + 3);
-  if (!result) return NULL;
-  size_t at = 0;
-  if (whole && (!length || isdigit((unsigned char)name[0]))) result[at++] = '_';
-  for (size_t i = 0; i < length; ++i)
-    result[at++] = isalnum((unsigned char)name[i]) ? name[i] : '_';
-  result[at] = 0;
-  if (whole && is_reserved(result)) strcpy(result + at, "_");
-  return result;
-}
-
-// "folder/my-model.vmfb" -> "my_model"
-static char *prefix_of(const char *path) {
-  const char *slash = strrchr(path, '/');
-  const char *const base = slash ? slash + 1 : path;
-  const char *const dot = strchr(base, '.');
-  char stem[128];
-  snprintf(stem, sizeof stem, "%.*s", (int)(dot ? dot - base : (ptrdiff_t)strlen(base)), base);
-  return identifier(stem, true);
-}
-
 // ---- Types -------------------------------------------------------------------------------------
 
-// The C type that holds elements of a dtype, and how many of it one element takes.
-static const char *element_type(eerie_dtype_t dtype) {
-  switch (dtype) {
-  case EERIE_BOOL:
-  case EERIE_U8: return "uint8_t";
-  case EERIE_I8:
-  case EERIE_S8: return "int8_t";
-  case EERIE_I16:
-  case EERIE_S16: return "int16_t";
-  case EERIE_U16:
-  case EERIE_F16:
-  case EERIE_BF16: return "uint16_t"; // the bits
-  case EERIE_I32:
-  case EERIE_S32: return "int32_t";
-  case EERIE_U32: return "uint32_t";
-  case EERIE_I64:
-  case EERIE_S64: return "int64_t";
-  case EERIE_U64: return "uint64_t";
-  case EERIE_F32: return "float";
-  case EERIE_F64: return "double";
-  default: return eerie_dtype_bits(dtype) == 8 ? "uint8_t" : NULL;
-  }
-}
-
 static bool is_static(const ee_cli_declared_t *type) {
-  if (type->kind != EERIE_KIND_TENSOR || type->rank == SIZE_MAX || !element_type(type->dtype))
+  if (type->kind != EERIE_KIND_TENSOR || type->rank == SIZE_MAX || !ee_cli_c_type(type->dtype))
     return false;
   for (size_t i = 0; i < type->rank; ++i)
     if (type->shape[i] <= 0) return false;
@@ -113,11 +49,11 @@ static bool is_static(const ee_cli_declared_t *type) {
 
 // A tensor whose elements C can name, with a rank: the dynamic sizes become arguments.
 static bool has_dims(const ee_cli_declared_t *type) {
-  return type->kind == EERIE_KIND_TENSOR && type->rank != SIZE_MAX && element_type(type->dtype);
+  return type->kind == EERIE_KIND_TENSOR && type->rank != SIZE_MAX && ee_cli_c_type(type->dtype);
 }
 
 static void write_type_name(binder_t *binder, const ee_cli_declared_t *type) {
-  char *const dtype = identifier(eerie_dtype_name(type->dtype), false);
+  char *const dtype = ee_cli_c_identifier(eerie_dtype_name(type->dtype), false);
   ee_cli_text_printf(&binder->text, "%s_%s", binder->prefix, dtype ? dtype : "");
   free(dtype);
   for (size_t i = 0; i < type->rank; ++i)
@@ -149,7 +85,7 @@ static bool is_written(const binder_t *binder, const ee_cli_declared_t *type) {
 static void write_type(binder_t *binder, const ee_cli_declared_t *type) {
   if (!is_static(type) || is_written(binder, type)) return;
   ee_cli_text_printf(&binder->text, "typedef struct {\n  %s_ALIGNED %s data", binder->guard_prefix,
-                     element_type(type->dtype));
+                     ee_cli_c_type(type->dtype));
   for (size_t i = 0; i < type->rank; ++i)
     ee_cli_text_printf(&binder->text, "[%" PRId64 "]", type->shape[i]);
   if (type->rank == 0) ee_cli_text_string(&binder->text, "[1]");
@@ -198,7 +134,7 @@ static void write_input_parameter(binder_t *binder, const ee_cli_declared_t *typ
     write_type_name(binder, type);
     ee_cli_text_printf(text, " *%s", name);
   } else if (has_dims(type)) {
-    ee_cli_text_printf(text, ", const %s *%s", element_type(type->dtype), name);
+    ee_cli_text_printf(text, ", const %s *%s", ee_cli_c_type(type->dtype), name);
     for (size_t i = 0; i < type->rank; ++i)
       if (type->shape[i] < 0) ee_cli_text_printf(text, ", int64_t %s_dim%zu", name, i);
   } else {
@@ -282,7 +218,7 @@ static bool name_values(const ee_cli_declaration_t *types, char **names) {
   for (size_t i = 0; i < count; ++i) {
     const ee_cli_declared_t *const type =
         i < types->input_count ? &types->inputs[i] : &types->outputs[i - types->input_count];
-    names[i] = identifier(type->name, true);
+    names[i] = ee_cli_c_identifier(type->name, true);
     if (!names[i]) return false;
     for (size_t j = 0; j < i; ++j) {
       if (strcmp(names[i], names[j]) != 0) continue;
@@ -563,7 +499,7 @@ static bool is_taken(const binder_t *binder, const char *name) {
 
 // The function's name as an identifier that nothing else in the header has; the caller frees it.
 static char *function_name(const binder_t *binder, const char *name) {
-  char *result = identifier(name, false);
+  char *result = ee_cli_c_identifier(name, false);
   while (result && is_taken(binder, result)) {
     const size_t length = strlen(result);
     char *const longer = realloc(result, length + 2);
@@ -625,8 +561,9 @@ static int bind_module(const bind_options_t *options, const char *path,
   int exit_code = ee_cli_load_module(instance, path, &module);
   if (!exit_code && options->embed && ee_cli_read_file(path, &bytes, &err))
     exit_code = ee_cli_fail_error(EE_CLI_BAD_INPUT, &err);
-  binder.prefix = options->prefix ? identifier(options->prefix, true) : prefix_of(path);
-  binder.guard_prefix = binder.prefix ? identifier(binder.prefix, false) : NULL;
+  binder.prefix =
+      options->prefix ? ee_cli_c_identifier(options->prefix, true) : ee_cli_c_prefix(path);
+  binder.guard_prefix = binder.prefix ? ee_cli_c_identifier(binder.prefix, false) : NULL;
   if (!exit_code && !binder.guard_prefix) exit_code = ee_cli_fail(EE_CLI_FAILED, "out of memory");
   for (char *c = binder.guard_prefix; c && *c; ++c)
     *c = (char)toupper((unsigned char)*c);

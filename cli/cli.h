@@ -135,6 +135,7 @@ int eerie_cli_check(int argc, char **argv);
 int eerie_cli_compile(int argc, char **argv);
 int eerie_cli_devices(int argc, char **argv);
 int eerie_cli_doctor(int argc, char **argv);
+int eerie_cli_embed(int argc, char **argv);
 int eerie_cli_import(int argc, char **argv);
 int eerie_cli_inspect(int argc, char **argv);
 int eerie_cli_params(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct {
     {"check", eerie_cli_check, "run the tests in a module"},
     {"inspect", eerie_cli_inspect, "show what is in a module"},
     {"bind", eerie_cli_bind, "write a typed C header for a module"},
+    {"embed", eerie_cli_embed, "write a model as the sources of firmware"},
     {"params", eerie_cli_params, "list, check and convert files of weights"},
     {"import", eerie_cli_import, "turn a framework's model into MLIR"},
     {"devices", eerie_cli_devices, "list the devices"},

@@ -104,7 +104,8 @@ eerie_status_t ee_hal_buffer_import(ee_hal_device_t *device, uint8_t *data, uint
                                     uint32_t access, void (*release)(void *, ee_hal_buffer_t *),
                                     void *release_user, ee_hal_buffer_t **out_buffer,
                                     eerie_error_t *err) {
-  if (device->driver->buffer_allocate) {
+  // Where kernels run on host memory they run on this too, wherever the driver's own buffers are.
+  if (device->driver->buffer_allocate && !device->driver->dispatch) {
     return EE_FAIL(err, EERIE_UNIMPLEMENTED, "device %s cannot use host memory in place",
                    device->name);
   }

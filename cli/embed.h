@@ -1,0 +1,137 @@
+// embed.h: what the files behind `eerie embed` share.
+//
+//   embed.c         the command: compiles, records, writes
+//   embed_target.c  the cores, and what a compiler of C is told for each
+//   embed_object.c  the object file with the kernels: their names, numbers and needs
+//   embed_layout.c  where everything lies: lifetimes, the arena
+//   embed_source.c  the plan as C
+//   embed_header.c  types and functions for the program that calls the model
+//   embed_build.c   CMakeLists.txt and the fragment for make
+#ifndef EERIE_CLI_EMBED_H_
+#define EERIE_CLI_EMBED_H_
+
+#include "c_names.h"
+#include "cli.h"
+#include "eerie/eerie_plan.h"
+#include "file.h"
+
+// ---- Targets -----------------------------------------------------------------------------------
+
+typedef struct ee_cli_embed_target {
+  const char *name;     // of `eerie compile` too
+  const char *flags;    // of gcc: CPU, float ABI
+  uint16_t machine;     // of the object file
+  uint8_t address_size; // bytes
+  bool soft_float;
+  bool old_helpers; // libgcc has the float functions by their names of the ARM ABI only
+} ee_cli_embed_target_t;
+
+// NULL, after a message: there is no such target.
+const ee_cli_embed_target_t *ee_cli_embed_target(const char *name);
+
+// ---- The object file ---------------------------------------------------------------------------
+
+typedef struct ee_cli_embed_kernel {
+  const char *name; // NULL: the object has no names
+  uint8_t constant_count, binding_count;
+  uint16_t local_memory_pages;
+  uint32_t workgroup_size[3];
+} ee_cli_embed_kernel_t;
+
+typedef struct ee_cli_embed_object {
+  ee_cli_text_t file;
+  const char *query; // the function that leads to the kernels
+  ee_cli_embed_kernel_t *kernels;
+  size_t kernel_count;
+  const char **undefined; // functions that it calls
+  size_t undefined_count;
+} ee_cli_embed_object_t;
+
+// Reads a static library that the compiler wrote. INCOMPATIBLE: for another machine.
+// INVALID_ARGUMENT, DATA_LOSS: none, or damaged.
+eerie_status_t ee_cli_embed_object_read(const char *path, const ee_cli_embed_target_t *target,
+                                        ee_cli_embed_object_t *out_object, eerie_error_t *err);
+void ee_cli_embed_object_free(ee_cli_embed_object_t *object);
+bool ee_cli_embed_object_calls(const ee_cli_embed_object_t *object, const char *name);
+
+// ---- The layout --------------------------------------------------------------------------------
+
+#define EE_CLI_EMBED_ALIGNMENT 64u
+
+// Numbers of memory as in eerie_micro.h; inputs and outputs follow.
+enum { EE_CLI_EMBED_CONSTANT, EE_CLI_EMBED_ARENA, EE_CLI_EMBED_STATE, EE_CLI_EMBED_VALUES };
+
+// Bytes of a transient storage that are used together, from their first step to their last.
+typedef struct ee_cli_embed_block {
+  size_t storage;
+  uint64_t begin, end;
+  size_t first, last;
+  size_t base; // ARENA, or the output that it is
+  uint64_t offset;
+} ee_cli_embed_block_t;
+
+// One function; the one behind the last is initialisation.
+typedef struct ee_cli_embed_function {
+  const eerie_plan_function_t *plan;
+  char *name; // as an identifier
+  ee_cli_embed_block_t *blocks;
+  size_t block_count;
+  uint64_t arena_size;
+  uint64_t live_size; // the largest sum of blocks that are needed at once
+} ee_cli_embed_function_t;
+
+// An address: an offset in a memory, or in constant number `constant`.
+typedef struct ee_cli_embed_place {
+  size_t base;
+  size_t constant;
+  uint64_t offset;
+} ee_cli_embed_place_t;
+
+typedef struct ee_cli_embed_model {
+  const eerie_plan_t *plan;
+  const ee_cli_embed_target_t *target;
+  const ee_cli_embed_object_t *object;
+  const char *source; // what the user named
+  char *prefix;       // "digits"
+  char *upper;        // "DIGITS"
+  ee_cli_embed_function_t *functions;
+  size_t function_count; // without initialisation
+  bool has_init;
+  uint64_t *state_offsets; // by storage
+  uint64_t arena_size, live_size, state_size, constant_size;
+  size_t max_bindings;
+} ee_cli_embed_model_t;
+
+// Fills functions and sizes from the plan.
+eerie_status_t ee_cli_embed_layout(ee_cli_embed_model_t *model, eerie_error_t *err);
+void ee_cli_embed_layout_free(ee_cli_embed_model_t *model);
+ee_cli_embed_place_t ee_cli_embed_place(const ee_cli_embed_model_t *model,
+                                        const ee_cli_embed_function_t *function,
+                                        const eerie_plan_range_t *range);
+// The place of output `index` itself, and whether the steps leave it somewhere else, so that it has
+// to be copied.
+ee_cli_embed_place_t ee_cli_embed_output(const ee_cli_embed_function_t *function, size_t index);
+bool ee_cli_embed_output_is_apart(const ee_cli_embed_model_t *model,
+                                  const ee_cli_embed_function_t *function, size_t index);
+
+// ---- What is written ---------------------------------------------------------------------------
+
+void ee_cli_embed_write_header(const ee_cli_embed_model_t *model, ee_cli_text_t *text);
+// NOT_FOUND: a kernel that the object lacks. INVALID_ARGUMENT: one that takes something else.
+eerie_status_t ee_cli_embed_write_source(const ee_cli_embed_model_t *model, ee_cli_text_t *text,
+                                         eerie_error_t *err);
+void ee_cli_embed_write_cmake(const ee_cli_embed_model_t *model, ee_cli_text_t *text);
+void ee_cli_embed_write_make(const ee_cli_embed_model_t *model, ee_cli_text_t *text);
+
+// Copies of targets/micro that are in the command.
+typedef struct ee_cli_embed_file {
+  const char *name;
+  const unsigned char *data;
+  size_t size;
+} ee_cli_embed_file_t;
+extern const ee_cli_embed_file_t ee_cli_embed_files[];
+extern const size_t ee_cli_embed_file_count;
+#define EE_CLI_EMBED_MATH "eerie_micro_math.c"
+bool ee_cli_embed_needs_math(const ee_cli_embed_model_t *model);
+
+#endif // EERIE_CLI_EMBED_H_

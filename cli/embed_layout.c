@@ -1,0 +1,279 @@
+// embed_layout.c: where the memory of a plan lies.
+//
+// The compiler packs the tensors inside of one allocation, but makes several. Here the parts of
+// them that steps use become blocks, each with the steps from its first use to its last; blocks
+// that are not needed at the same time share their place in the arena, and one that is exactly an
+// output is put there at once. State is not shared. A block begins at a multiple of the alignment,
+// as it did where the compiler put it, for kernels count on that.
+#include "embed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Sizes that firmware can have; larger ones could not be added up safely.
+#define LARGEST ((uint64_t)1 << 31)
+
+static uint64_t align_up(uint64_t value) {
+  return (value + EE_CLI_EMBED_ALIGNMENT - 1) / EE_CLI_EMBED_ALIGNMENT * EE_CLI_EMBED_ALIGNMENT;
+}
+
+// ---- Blocks ------------------------------------------------------------------------------------
+
+static bool is_transient(const ee_cli_embed_model_t *model, const eerie_plan_range_t *range) {
+  return model->plan->storages[range->storage].space == EERIE_PLAN_TRANSIENT && range->size;
+}
+
+// Adds the use of a range at a step; blocks that overlap become one.
+static bool add_use(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function,
+                    const eerie_plan_range_t *range, size_t step) {
+  if (!is_transient(model, range)) return true;
+  ee_cli_embed_block_t block = {
+      .storage = range->storage,
+      .begin = range->offset / EE_CLI_EMBED_ALIGNMENT * EE_CLI_EMBED_ALIGNMENT,
+      .end = range->offset + range->size,
+      .first = step,
+      .last = step,
+      .base = EE_CLI_EMBED_ARENA,
+  };
+  size_t kept = 0;
+  for (size_t i = 0; i < function->block_count; ++i) {
+    const ee_cli_embed_block_t *other = &function->blocks[i];
+    if (other->storage != block.storage || other->end <= block.begin || block.end <= other->begin) {
+      function->blocks[kept++] = *other;
+      continue;
+    }
+    if (other->begin < block.begin) block.begin = other->begin;
+    if (other->end > block.end) block.end = other->end;
+    if (other->first < block.first) block.first = other->first;
+    if (other->last > block.last) block.last = other->last;
+  }
+  function->block_count = kept;
+  ee_cli_embed_block_t *grown =
+      realloc(function->blocks, (function->block_count + 1) * sizeof *grown);
+  if (!grown) return false;
+  function->blocks = grown;
+  grown[function->block_count++] = block;
+  return true;
+}
+
+static bool find_blocks(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function) {
+  const eerie_plan_function_t *plan = function->plan;
+  bool good = true;
+  for (size_t i = 0; i < plan->step_count; ++i) {
+    const eerie_plan_step_t *step = &plan->steps[i];
+    for (size_t j = 0; j < step->binding_count; ++j)
+      good = good && add_use(model, function, &step->bindings[j], i);
+    if (step->kind != EERIE_PLAN_DISPATCH)
+      good = good && add_use(model, function, &step->target, i);
+    if (step->kind == EERIE_PLAN_COPY) good = good && add_use(model, function, &step->source, i);
+  }
+  // Copies to outputs come last.
+  for (size_t i = 0; i < plan->output_count; ++i)
+    good = good && add_use(model, function, &plan->results[i], plan->step_count + i);
+  return good;
+}
+
+static const ee_cli_embed_block_t *block_of(const ee_cli_embed_function_t *function,
+                                            const eerie_plan_range_t *range) {
+  for (size_t i = 0; i < function->block_count; ++i) {
+    const ee_cli_embed_block_t *block = &function->blocks[i];
+    if (block->storage == range->storage && range->offset >= block->begin &&
+        range->offset + range->size <= block->end)
+      return block;
+  }
+  return NULL;
+}
+
+// ---- Outputs -----------------------------------------------------------------------------------
+
+ee_cli_embed_place_t ee_cli_embed_output(const ee_cli_embed_function_t *function, size_t index) {
+  return (ee_cli_embed_place_t){.base = EE_CLI_EMBED_VALUES + function->plan->input_count + index};
+}
+
+bool ee_cli_embed_output_is_apart(const ee_cli_embed_model_t *model,
+                                  const ee_cli_embed_function_t *function, size_t index) {
+  const eerie_plan_range_t *range = &function->plan->results[index];
+  if (!range->size) return false;
+  const ee_cli_embed_place_t is = ee_cli_embed_place(model, function, range);
+  return is.base != ee_cli_embed_output(function, index).base || is.offset != 0;
+}
+
+// Blocks that are an output, and nothing more, are made in the caller's memory.
+static void place_outputs(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function) {
+  for (size_t i = 0; i < function->plan->output_count; ++i) {
+    const eerie_plan_range_t *range = &function->plan->results[i];
+    if (!is_transient(model, range)) continue;
+    ee_cli_embed_block_t *block = (ee_cli_embed_block_t *)(uintptr_t)block_of(function, range);
+    if (!block || block->base != EE_CLI_EMBED_ARENA || block->begin != range->offset ||
+        block->end != range->offset + range->size)
+      continue;
+    block->base = ee_cli_embed_output(function, i).base;
+  }
+}
+
+// ---- The arena ---------------------------------------------------------------------------------
+
+static bool meet(const ee_cli_embed_block_t *a, const ee_cli_embed_block_t *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
+
+// The lowest place for block `index` beside those before it that live at the same time.
+static uint64_t lowest_place(ee_cli_embed_block_t *const *order, size_t index) {
+  const ee_cli_embed_block_t *block = order[index];
+  const uint64_t size = block->end - block->begin;
+  uint64_t offset = 0;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (size_t i = 0; i < index; ++i) {
+      const ee_cli_embed_block_t *other = order[i];
+      const uint64_t other_end = other->offset + (other->end - other->begin);
+      if (!meet(block, other) || offset + size <= other->offset || other_end <= offset) continue;
+      offset = align_up(other_end);
+      moved = true;
+    }
+  }
+  return offset;
+}
+
+static int larger_first(const void *a, const void *b) {
+  const ee_cli_embed_block_t *x = *(ee_cli_embed_block_t *const *)a;
+  const ee_cli_embed_block_t *y = *(ee_cli_embed_block_t *const *)b;
+  const uint64_t p = x->end - x->begin, q = y->end - y->begin;
+  if (p != q) return p < q ? 1 : -1;
+  return x->first != y->first ? (x->first < y->first ? -1 : 1) : 0;
+}
+
+static int earlier_first(const void *a, const void *b) {
+  const ee_cli_embed_block_t *x = *(ee_cli_embed_block_t *const *)a;
+  const ee_cli_embed_block_t *y = *(ee_cli_embed_block_t *const *)b;
+  return x->first != y->first ? (x->first < y->first ? -1 : 1) : larger_first(a, b);
+}
+
+static uint64_t pack(ee_cli_embed_block_t **order, size_t count,
+                     int (*compare)(const void *, const void *)) {
+  if (count) qsort((void *)order, count, sizeof *order, compare);
+  uint64_t size = 0;
+  for (size_t i = 0; i < count; ++i) {
+    order[i]->offset = lowest_place(order, i);
+    const uint64_t end = order[i]->offset + (order[i]->end - order[i]->begin);
+    if (end > size) size = end;
+  }
+  return align_up(size);
+}
+
+// The most bytes of blocks in the arena at one step.
+static uint64_t most_alive(const ee_cli_embed_function_t *function) {
+  uint64_t most = 0;
+  for (size_t i = 0; i < function->plan->step_count + function->plan->output_count; ++i) {
+    uint64_t sum = 0;
+    for (size_t j = 0; j < function->block_count; ++j) {
+      const ee_cli_embed_block_t *block = &function->blocks[j];
+      if (block->base == EE_CLI_EMBED_ARENA && block->first <= i && i <= block->last)
+        sum += block->end - block->begin;
+    }
+    if (sum > most) most = sum;
+  }
+  return most;
+}
+
+static eerie_status_t lay_out_function(const ee_cli_embed_model_t *model,
+                                       ee_cli_embed_function_t *function, eerie_error_t *err) {
+  const bool found = find_blocks(model, function);
+  ee_cli_embed_block_t **order =
+      (ee_cli_embed_block_t **)calloc(function->block_count + 1, sizeof *order);
+  if (!found || !order) {
+    free((void *)order);
+    return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+  }
+  place_outputs(model, function);
+  size_t count = 0;
+  for (size_t i = 0; i < function->block_count; ++i)
+    if (function->blocks[i].base == EE_CLI_EMBED_ARENA) order[count++] = &function->blocks[i];
+  const uint64_t by_size = pack(order, count, larger_first);
+  function->arena_size = pack(order, count, earlier_first);
+  if (by_size < function->arena_size) function->arena_size = pack(order, count, larger_first);
+  function->live_size = most_alive(function);
+  free((void *)order);
+  return EERIE_OK;
+}
+
+// ---- The model ---------------------------------------------------------------------------------
+
+static eerie_status_t lay_out_storages(ee_cli_embed_model_t *model, eerie_error_t *err) {
+  model->state_offsets = calloc(model->plan->storage_count + 1, sizeof *model->state_offsets);
+  if (!model->state_offsets) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+  for (size_t i = 0; i < model->plan->storage_count; ++i) {
+    const eerie_plan_storage_t *storage = &model->plan->storages[i];
+    if (storage->size > LARGEST)
+      return ee_cli_error(err, EERIE_OUT_OF_RANGE,
+                          "a tensor of %llu bytes does not fit a microcontroller",
+                          (unsigned long long)storage->size);
+    if (storage->space != EERIE_PLAN_STATE) continue;
+    model->state_offsets[i] = model->state_size;
+    model->state_size += align_up(storage->size);
+  }
+  return EERIE_OK;
+}
+
+eerie_status_t ee_cli_embed_layout(ee_cli_embed_model_t *model, eerie_error_t *err) {
+  const eerie_plan_t *plan = model->plan;
+  model->functions = calloc(plan->function_count + 1, sizeof *model->functions);
+  if (!model->functions) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+  model->function_count = plan->function_count;
+  eerie_status_t status = lay_out_storages(model, err);
+  for (size_t i = 0; i <= plan->function_count && !status; ++i) {
+    ee_cli_embed_function_t *function = &model->functions[i];
+    const bool init = i == plan->function_count;
+    function->plan = init ? &plan->initialization : &plan->functions[i];
+    // "init" is the name of what fills the state.
+    const bool taken = !init && strcmp(function->plan->name, "init") == 0;
+    function->name = ee_cli_c_identifier(init    ? "init"
+                                         : taken ? "init_"
+                                                 : function->plan->name,
+                                         false);
+    if (!function->name) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+    status = lay_out_function(model, function, err);
+    if (function->arena_size > model->arena_size) model->arena_size = function->arena_size;
+    if (function->live_size > model->live_size) model->live_size = function->live_size;
+    for (size_t j = 0; j < function->plan->step_count; ++j)
+      if (function->plan->steps[j].binding_count > model->max_bindings)
+        model->max_bindings = function->plan->steps[j].binding_count;
+  }
+  model->has_init = plan->initialization.step_count != 0 || model->state_size != 0;
+  return status;
+}
+
+void ee_cli_embed_layout_free(ee_cli_embed_model_t *model) {
+  for (size_t i = 0; model->functions && i <= model->function_count; ++i) {
+    free(model->functions[i].name);
+    free(model->functions[i].blocks);
+  }
+  free(model->functions);
+  free(model->state_offsets);
+  model->functions = NULL;
+  model->state_offsets = NULL;
+}
+
+ee_cli_embed_place_t ee_cli_embed_place(const ee_cli_embed_model_t *model,
+                                        const ee_cli_embed_function_t *function,
+                                        const eerie_plan_range_t *range) {
+  const eerie_plan_storage_t *storage = &model->plan->storages[range->storage];
+  ee_cli_embed_place_t place = {.offset = range->offset, .constant = SIZE_MAX};
+  if (!range->size) return (ee_cli_embed_place_t){.base = EE_CLI_EMBED_ARENA, .constant = SIZE_MAX};
+  switch (storage->space) {
+  case EERIE_PLAN_CONSTANT: place.constant = range->storage; break;
+  case EERIE_PLAN_STATE:
+    place.base = EE_CLI_EMBED_STATE;
+    place.offset += model->state_offsets[range->storage];
+    break;
+  case EERIE_PLAN_INPUT: place.base = EE_CLI_EMBED_VALUES + storage->input; break;
+  case EERIE_PLAN_TRANSIENT: {
+    const ee_cli_embed_block_t *block = block_of(function, range);
+    place.base = block->base;
+    place.offset = range->offset - block->begin;
+    if (block->base == EE_CLI_EMBED_ARENA) place.offset += block->offset;
+    break;
+  }
+  }
+  return place;
+}

@@ -1,0 +1,324 @@
+// plan_record.c: runs a program on the recording device, and makes its state stay in one place.
+//
+// A function that updates a tensor in a global does it in one of two ways: its kernels write to the
+// buffer where it is, or it makes a new buffer and puts that into the global. A plan knows only
+// fixed places, so the second way becomes the first: each such global gets a buffer for ever, in
+// which initialisation puts the first value, and behind a function's steps comes a copy of what it
+// left there.
+#include "api/plan.h"
+
+#define NOT_FIXED                                                                                  \
+  "what it does cannot be put down in a plan; the interpreter runs it (docs/embedded.md)"
+
+// ---- Functions that can be planned -------------------------------------------------------------
+
+static eerie_status_t check_type(const eerie_function_t *function, const eerie_type_t *type,
+                                 const char *what, eerie_error_t *err) {
+  if (type->kind != EERIE_KIND_TENSOR) {
+    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                   "%s: %s '%s' is of type %s, and a plan knows tensors only: make it a tensor, "
+                   "such as tensor<i32>, or run the module in the interpreter",
+                   function->name, what, type->name, type->text);
+  }
+  bool open = type->rank == SIZE_MAX || type->dtype == EERIE_DTYPE_NONE;
+  for (size_t i = 0; !open && i < type->rank; ++i)
+    open = type->shape[i] < 0;
+  if (!open) return EERIE_OK;
+  return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                 "%s: %s '%s' is of type %s, and a plan needs fixed shapes: fix them at compile "
+                 "time, or run the module in the interpreter",
+                 function->name, what, type->name, type->text);
+}
+
+static eerie_status_t check_function(const eerie_function_t *function, eerie_error_t *err) {
+  for (size_t i = 0; i < function->input_count; ++i)
+    EE_TRY(check_type(function, &function->inputs[i], "input", err));
+  for (size_t i = 0; i < function->output_count; ++i)
+    EE_TRY(check_type(function, &function->outputs[i], "output", err));
+  return EERIE_OK;
+}
+
+// ---- One call ----------------------------------------------------------------------------------
+
+static eerie_status_t create_input(ee_plan_t *plan, const eerie_type_t *type, size_t *out_storage,
+                                   eerie_value_t *out_value, eerie_error_t *err) {
+  uint64_t size;
+  if (!ee_hal_shape_size((uint32_t)type->dtype, (uint32_t)type->rank, type->shape, &size)) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "%s has no size", type->text);
+  }
+  ee_hal_buffer_t *buffer = NULL;
+  EE_TRY(ee_hal_buffer_allocate(plan->device, EE_HAL_MEMORY_HOST_LOCAL, EE_HAL_USAGE_TRANSFER, size,
+                                &buffer, err));
+  ee_record_range_t range;
+  ee_hal_buffer_view_t *view = NULL;
+  eerie_status_t status = ee_record_locate(&plan->record, buffer, &range, err);
+  if (!status)
+    status = ee_hal_buffer_view_create(buffer, (uint32_t)type->dtype, EE_HAL_ENCODING_DENSE,
+                                       (uint32_t)type->rank, type->shape, &view, err);
+  ee_hal_buffer_release(buffer);
+  if (status) return status;
+  *out_storage = range.storage;
+  *out_value = (eerie_value_t){.kind = EERIE_KIND_TENSOR, .as.tensor = (eerie_tensor_t *)view};
+  return EERIE_OK;
+}
+
+static eerie_status_t locate_view(ee_plan_t *plan, const ee_hal_buffer_view_t *view,
+                                  ee_record_range_t *out_range, eerie_error_t *err) {
+  EE_TRY(ee_record_locate(&plan->record, view->buffer, out_range, err));
+  if (!ee_hal_shape_size(view->element_type, view->rank, view->dims, &out_range->size)) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a tensor has no size");
+  }
+  return EERIE_OK;
+}
+
+static eerie_status_t locate_results(ee_plan_t *plan, ee_plan_call_t *call,
+                                     const eerie_value_t *outputs, eerie_error_t *err) {
+  for (size_t i = 0; i < call->function->output_count; ++i) {
+    const ee_hal_buffer_view_t *view = ee_api_tensor(outputs[i].as.tensor);
+    if (outputs[i].kind != EERIE_KIND_TENSOR || !view) {
+      return EE_FAIL(err, EERIE_FAILED_PRECONDITION, "%s: output %zu is no tensor",
+                     call->function->name, i);
+    }
+    EE_TRY(locate_view(plan, view, &call->results[i], err));
+  }
+  return EERIE_OK;
+}
+
+static eerie_status_t call_with(ee_plan_t *plan, ee_plan_call_t *call, eerie_value_t *values,
+                                eerie_error_t *err) {
+  const eerie_function_t *function = call->function;
+  eerie_value_t *outputs = values + function->input_count;
+  for (size_t i = 0; i < function->input_count; ++i) {
+    EE_TRY(create_input(plan, &function->inputs[i], &call->inputs[i], &values[i], err));
+  }
+  EE_TRY(eerie_call(call->function, values, function->input_count, outputs, function->output_count,
+                    err));
+  return locate_results(plan, call, outputs, err);
+}
+
+static eerie_status_t run_call(ee_plan_t *plan, ee_plan_call_t *call, eerie_error_t *err) {
+  const eerie_function_t *function = call->function;
+  const size_t count = function->input_count + function->output_count;
+  const size_t size = (count + 1) * sizeof(eerie_value_t);
+  eerie_value_t *values = ee_heap_allocate_zeroed(plan->heap, size);
+  if (!values) return EE_NO_MEMORY(err, size);
+  call->phase = plan->record.phase = ++plan->phases;
+  const eerie_status_t status = call_with(plan, call, values, err);
+  for (size_t i = 0; i < count; ++i)
+    eerie_value_release(&values[i]);
+  ee_heap_free(plan->heap, values, size);
+  if (status == EERIE_UNIMPLEMENTED || status == EERIE_FAILED_PRECONDITION) {
+    EE_ANNOTATE(err, "%s: " NOT_FIXED, function->name);
+    return EERIE_FAILED_PRECONDITION;
+  }
+  return status;
+}
+
+// ---- State -------------------------------------------------------------------------------------
+
+static bool is_tensor(const ee_object_t *object) {
+  return object &&
+         (object->type == &ee_hal_buffer_type || object->type == &ee_hal_buffer_view_type);
+}
+
+static eerie_status_t locate_object(ee_plan_t *plan, ee_object_t *object,
+                                    ee_record_range_t *out_range, eerie_error_t *err) {
+  const ee_hal_buffer_view_t *view = ee_hal_buffer_view_cast(object);
+  return view ? locate_view(plan, view, out_range, err)
+              : ee_record_locate(&plan->record, ee_hal_buffer_cast(object), out_range, err);
+}
+
+static bool same_form(ee_object_t *a, ee_object_t *b) {
+  if (!is_tensor(a) || !is_tensor(b) || a->type != b->type) return false;
+  const ee_hal_buffer_view_t *x = ee_hal_buffer_view_cast(a), *y = ee_hal_buffer_view_cast(b);
+  if (!x) return ee_hal_buffer_cast(a)->size == ee_hal_buffer_cast(b)->size;
+  return x->element_type == y->element_type && x->rank == y->rank &&
+         memcmp(x->dims, y->dims, x->rank * sizeof *x->dims) == 0;
+}
+
+// An object of the same form with bytes of its own.
+static eerie_status_t create_like(ee_plan_t *plan, ee_object_t *object, ee_object_t **out_object,
+                                  eerie_error_t *err) {
+  const ee_hal_buffer_view_t *view = ee_hal_buffer_view_cast(object);
+  const ee_hal_buffer_t *buffer = view ? view->buffer : ee_hal_buffer_cast(object);
+  ee_hal_buffer_t *copy = NULL;
+  EE_TRY(ee_hal_buffer_allocate(plan->device, EE_HAL_MEMORY_HOST_LOCAL, EE_HAL_USAGE_TRANSFER,
+                                buffer->size, &copy, err));
+  *out_object = &copy->object;
+  if (!view) return EERIE_OK;
+  ee_hal_buffer_view_t *copy_view = NULL;
+  const eerie_status_t status = ee_hal_buffer_view_create(copy, view->element_type, view->encoding,
+                                                          view->rank, view->dims, &copy_view, err);
+  ee_hal_buffer_release(copy);
+  *out_object = &copy_view->object;
+  return status;
+}
+
+// Gives a global, into which calls put new tensors, its place for ever.
+static eerie_status_t settle_global(ee_plan_t *plan, ee_plan_global_t *global, eerie_error_t *err) {
+  if (!is_tensor(global->entry)) {
+    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                   "a global without a tensor is filled by a call: " NOT_FIXED);
+  }
+  ee_record_range_t from, to;
+  plan->record.phase = 0;
+  ee_object_t *own = NULL;
+  EE_TRY(locate_object(plan, global->entry, &from, err));
+  EE_TRY(create_like(plan, global->entry, &own, err));
+  eerie_status_t status = locate_object(plan, own, &to, err);
+  if (!status) status = ee_record_copy(&plan->record, &to, &from, err);
+  ee_record_join_steps(&plan->init_steps, ee_record_take_steps(&plan->record));
+  ee_object_release(global->entry);
+  global->entry = own;
+  global->state = true;
+  return status;
+}
+
+// Puts back what was in the globals before the call.
+static void restore_globals(ee_plan_t *plan) {
+  for (size_t i = 0; i < plan->global_count; ++i) {
+    ee_plan_global_t *global = &plan->globals[i];
+    if (*global->slot == global->entry) continue;
+    ee_object_retain(global->entry);
+    ee_object_release(*global->slot);
+    *global->slot = global->entry;
+  }
+}
+
+// Copies what a call left in a global to the place of its state: through a transient when it lies
+// where other state is, for that may be overwritten meanwhile (`half` 0: into the transient; 1: the
+// rest).
+static eerie_status_t copy_state(ee_plan_t *plan, ee_plan_global_t *global, int half,
+                                 eerie_error_t *err) {
+  ee_record_t *record = &plan->record;
+  ee_record_range_t from, to;
+  EE_TRY(locate_object(plan, *global->slot, &from, err));
+  EE_TRY(locate_object(plan, global->entry, &to, err));
+  const ee_record_storage_t *storage = &record->storages[from.storage];
+  const bool twice = storage->phase == 0 && !storage->data;
+  if (from.storage == to.storage && from.offset == to.offset) return EERIE_OK;
+  ee_record_range_t between = {global->temporary, 0, from.size};
+  if (half == 0) {
+    if (!twice) return EERIE_OK;
+    EE_TRY(ee_record_add_storage(record, from.size, NULL, &between.storage, err));
+    global->temporary = between.storage;
+    return ee_record_copy(record, &between, &from, err);
+  }
+  return ee_record_copy(record, &to, twice ? &between : &from, err);
+}
+
+// Whether the call has put something else into the global. Everything has happened when a call is
+// over, so one fence is as good as another.
+static bool is_changed(const ee_plan_global_t *global) {
+  const ee_object_t *now = *global->slot;
+  return now != global->entry && (!now || now->type != &ee_hal_fence_type) &&
+         (!global->entry || global->entry->type != &ee_hal_fence_type);
+}
+
+// Looks for globals that turn out to be state. *out_found: there was one.
+static eerie_status_t settle_globals(ee_plan_t *plan, const ee_plan_call_t *call, bool *out_found,
+                                     eerie_error_t *err) {
+  if (plan->numbers.size &&
+      memcmp(plan->numbers.bytes, plan->number_copy, plan->numbers.size) != 0) {
+    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                   "%s changes a global that is a number: make it a tensor, or " NOT_FIXED,
+                   call->function->name);
+  }
+  for (size_t i = 0; i < plan->global_count; ++i) {
+    ee_plan_global_t *global = &plan->globals[i];
+    if (!is_changed(global)) continue;
+    if (!same_form(*global->slot, global->entry)) {
+      return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                     "%s puts something of another form into a global: " NOT_FIXED,
+                     call->function->name);
+    }
+    if (global->state) continue;
+    *out_found = true;
+    EE_TRY(settle_global(plan, global, err));
+  }
+  return EERIE_OK;
+}
+
+static eerie_status_t copy_states(ee_plan_t *plan, uint32_t phase, eerie_error_t *err) {
+  plan->record.phase = phase;
+  for (int half = 0; half < 2; ++half) {
+    for (size_t i = 0; i < plan->global_count; ++i) {
+      ee_plan_global_t *global = &plan->globals[i];
+      if (is_changed(global)) EE_TRY(copy_state(plan, global, half, err));
+    }
+  }
+  return EERIE_OK;
+}
+
+// Records a function, with the copies that belong to it.
+static eerie_status_t record_call(ee_plan_t *plan, ee_plan_call_t *call, bool *out_found,
+                                  eerie_error_t *err) {
+  ee_record_free_steps(&plan->record, &call->steps);
+  EE_TRY(run_call(plan, call, err));
+  call->steps = ee_record_take_steps(&plan->record);
+  eerie_status_t status = settle_globals(plan, call, out_found, err);
+  if (!status && !*out_found) status = copy_states(plan, call->phase, err);
+  ee_record_join_steps(&call->steps, ee_record_take_steps(&plan->record));
+  restore_globals(plan);
+  return status;
+}
+
+// Each round that finds state is in vain, and finds at least one global more.
+static eerie_status_t record_calls(ee_plan_t *plan, eerie_error_t *err) {
+  for (bool found = true; found;) {
+    found = false;
+    for (size_t i = 0; i < plan->call_count; ++i)
+      EE_TRY(record_call(plan, &plan->calls[i], &found, err));
+  }
+  return EERIE_OK;
+}
+
+// ---- The program -------------------------------------------------------------------------------
+
+static eerie_status_t prepare_globals(ee_plan_t *plan, eerie_error_t *err) {
+  ee_vm_globals_t globals = {0};
+  for (uint32_t i = 0; i < ee_vm_program_module_count(plan->program->vm); ++i)
+    if (ee_vm_program_module(plan->program->vm, i))
+      globals = ee_vm_program_globals(plan->program->vm, i);
+  plan->numbers = globals;
+  plan->number_copy = ee_plan_allocate(plan, globals.size, 1);
+  plan->globals = ee_plan_allocate(plan, globals.ref_count, sizeof *plan->globals);
+  if (!plan->number_copy || !plan->globals) return EE_NO_MEMORY(err, globals.size);
+  if (globals.size) memcpy(plan->number_copy, globals.bytes, globals.size);
+  plan->global_count = globals.ref_count;
+  for (size_t i = 0; i < globals.ref_count; ++i) {
+    plan->globals[i] = (ee_plan_global_t){.slot = &globals.refs[i], .entry = globals.refs[i]};
+    ee_object_retain(globals.refs[i]);
+  }
+  return EERIE_OK;
+}
+
+static eerie_status_t prepare_calls(ee_plan_t *plan, eerie_error_t *err) {
+  const size_t count = plan->program->function_count;
+  plan->calls = ee_plan_allocate(plan, count, sizeof *plan->calls);
+  if (!plan->calls) return EE_NO_MEMORY(err, count * sizeof *plan->calls);
+  plan->call_count = count;
+  for (size_t i = 0; i < count; ++i) {
+    ee_plan_call_t *call = &plan->calls[i];
+    call->function = &plan->program->functions[i];
+    EE_TRY(check_function(call->function, err));
+    call->inputs = ee_plan_allocate(plan, call->function->input_count, sizeof *call->inputs);
+    call->results = ee_plan_allocate(plan, call->function->output_count, sizeof *call->results);
+    if (!call->inputs || !call->results) return EE_NO_MEMORY(err, sizeof *call->results);
+  }
+  return EERIE_OK;
+}
+
+eerie_status_t ee_plan_run(ee_plan_t *plan, eerie_instance_t *instance, eerie_error_t *err) {
+  EE_TRY(ee_record_device_create(&plan->record, &plan->device, err));
+  const eerie_program_options_t options = {.module = plan->module,
+                                           .device = (eerie_device_t *)plan->device};
+  EE_TRY(eerie_program_create(instance, &options, &plan->program, err));
+  plan->init_steps = ee_record_take_steps(&plan->record);
+  if (plan->program->function_count == 0) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "the module has no function to call");
+  }
+  EE_TRY(prepare_calls(plan, err));
+  EE_TRY(prepare_globals(plan, err));
+  return record_calls(plan, err);
+}
