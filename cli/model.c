@@ -45,12 +45,15 @@ static eerie_status_t load_standard_input(eerie_instance_t *instance, eerie_modu
   return status;
 }
 
-int ee_cli_load_module(eerie_instance_t *instance, const char *path, eerie_module_t **out_module) {
+// `preload` NULL: mapped.
+static int load_module(eerie_instance_t *instance, const char *path,
+                       const eerie_allocator_t *preload, eerie_module_t **out_module) {
   eerie_error_t err = {0};
   const bool standard = strcmp(path, "-") == 0;
   const eerie_status_t status =
-      standard ? load_standard_input(instance, out_module, &err)
-               : eerie_module_load_file(instance, path, NULL, out_module, &err);
+      standard  ? load_standard_input(instance, out_module, &err)
+      : preload ? ee_cli_module_preload(instance, path, *preload, out_module, &err)
+                : eerie_module_load_file(instance, path, NULL, out_module, &err);
   if (!status) return EE_CLI_OK;
   // The file is named once, whether or not the library has done so.
   const char *const name = standard ? "standard input" : path;
@@ -59,19 +62,32 @@ int ee_cli_load_module(eerie_instance_t *instance, const char *path, eerie_modul
   return ee_cli_fail(exit_code, "%s: %s (%s)", name, err.message, eerie_status_name(status));
 }
 
+int ee_cli_load_module(eerie_instance_t *instance, const char *path, eerie_module_t **out_module) {
+  return load_module(instance, path, NULL, out_module);
+}
+
 static const char *module_path(const ee_cli_strings_t *named, const ee_cli_strings_t *positional,
                                size_t index) {
   return index < named->count ? named->items[index] : positional->items[index - named->count];
 }
 
-static int load_modules(const ee_cli_strings_t *named, const ee_cli_strings_t *positional,
-                        ee_cli_model_t *model) {
+// iree-run-module's mode alone asks for what a mapping gives just as well.
+static bool wants_copies(const ee_cli_model_options_t *options) {
+  return options->huge_pages && options->module_mode &&
+         strcmp(options->module_mode, "preload") == 0;
+}
+
+static int load_modules(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
+                        eerie_allocator_t allocator, ee_cli_model_t *model) {
+  const ee_cli_strings_t *const named = &options->modules;
   const size_t count = named->count + positional->count;
   model->modules = calloc(count, sizeof(eerie_module_t *));
   if (!model->modules) return out_of_memory();
   for (size_t i = 0; i < count; ++i) {
     model->name = module_path(named, positional, i);
-    const int exit_code = ee_cli_load_module(model->instance, model->name, &model->modules[i]);
+    const int exit_code =
+        load_module(model->instance, model->name, wants_copies(options) ? &allocator : NULL,
+                    &model->modules[i]);
     if (exit_code) return exit_code;
     ++model->module_count;
   }
@@ -189,20 +205,36 @@ static int check_options(const ee_cli_model_options_t *options,
   return EE_CLI_OK;
 }
 
+static int choose_pages(const char *how, eerie_pages_t *out_pages) {
+  static const char *const names[] = {"auto", "off", "reserved"};
+  *out_pages = EERIE_PAGES_DEFAULT;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+    if (how && strcmp(how, names[i]) != 0) continue;
+    *out_pages = (eerie_pages_t)i;
+    return EE_CLI_OK;
+  }
+  return ee_cli_fail(EE_CLI_USAGE, "--huge-pages: '%s' is not auto, off or reserved", how);
+}
+
 int ee_cli_model_load(const ee_cli_model_options_t *options, const ee_cli_strings_t *positional,
                       ee_cli_model_t *model) {
   *model = (ee_cli_model_t){0};
+  eerie_pages_t pages;
   int exit_code = check_options(options, positional);
+  if (!exit_code) exit_code = choose_pages(options->huge_pages, &pages);
   if (exit_code) return exit_code;
   eerie_error_t err = {0};
   if (options->memory_limit_mb > SIZE_MAX >> 20)
     return ee_cli_fail(EE_CLI_USAGE, "--memory_limit: there is not so much memory");
-  const eerie_instance_options_t limits = {.memory_limit = (size_t)options->memory_limit_mb << 20};
-  eerie_status_t status = eerie_instance_create(&limits, &model->instance, &err);
+  const eerie_instance_options_t instance = {
+      .allocator = eerie_system_allocator(pages),
+      .memory_limit = (size_t)options->memory_limit_mb << 20,
+  };
+  eerie_status_t status = eerie_instance_create(&instance, &model->instance, &err);
   if (!status && options->observer)
     status = eerie_instance_observe(model->instance, options->observer, &err);
   if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);
-  exit_code = load_modules(&options->modules, positional, model);
+  exit_code = load_modules(options, positional, instance.allocator, model);
   if (!exit_code)
     exit_code = ee_cli_parameters_open(model->instance, &options->parameters, &model->parameters);
   if (!exit_code) exit_code = open_devices(options, model);

@@ -11,6 +11,7 @@ typedef struct ee_cli_model_options {
   ee_cli_strings_t modules, devices, inputs, parameters, plugins;
   const char *function;
   const char *module_mode;
+  const char *huge_pages; // "auto", "off" or "reserved"; NULL: auto
   uint64_t wait_limit_ms, step_limit, memory_limit_mb;
   bool no_native;
   uint64_t threads;                 // of devices that have some; 0: as the device thinks
@@ -43,6 +44,9 @@ typedef struct ee_cli_model_options {
        "branches and calls in one call at most; default: any number"},                             \
       {"memory_limit", "MB", EE_CLI_NUMBER, &(options)->memory_limit_mb,                           \
        "memory in use at once at most; default: any amount"},                                      \
+      {"huge-pages", "HOW", EE_CLI_STRING, &(options)->huge_pages,                                 \
+       "huge pages for large tensors: auto (default), off, or reserved (those of\n"                \
+       "vm.nr_hugepages); with --module_mode=preload for weights as well"},                        \
       {"no_native", NULL, EE_CLI_SWITCH, &(options)->no_native,                                    \
        "refuse kernels of machine code; those of vmvx still run"},                                 \
   {                                                                                                \
@@ -103,6 +107,10 @@ void ee_cli_model_close(ee_cli_model_t *model);
 
 // Loads a module from a file, or from standard input when `path` is "-". Returns an exit code and
 // prints errors.
+// Reads the file into memory of that allocator.
+eerie_status_t ee_cli_module_preload(eerie_instance_t *instance, const char *path,
+                                     eerie_allocator_t allocator, eerie_module_t **out_module,
+                                     eerie_error_t *err);
 int ee_cli_load_module(eerie_instance_t *instance, const char *path, eerie_module_t **out_module);
 
 #endif // EERIE_CLI_MODEL_H_

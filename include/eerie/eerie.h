@@ -96,6 +96,19 @@ typedef struct eerie_instance_options {
   size_t memory_limit;         // bytes that may be in use at once; 0: no limit
 } eerie_instance_options_t;
 
+// Pages of the system's memory. Large tensors are faster there in huge pages (Linux;
+// docs/memory.md), which are 2 MiB.
+typedef enum eerie_pages {
+  EERIE_PAGES_DEFAULT,  // blocks of 4 MiB and more ask for them, and get what the system has
+  EERIE_PAGES_SMALL,    // never huge
+  EERIE_PAGES_RESERVED, // blocks of 2 MiB and more from those set aside by the administrator
+                        // (vm.nr_hugepages); a block that finds too few left is as with DEFAULT
+} eerie_pages_t;
+
+// For `allocator` above: the system's memory in such pages. Without it it is DEFAULT. Where there
+// is no malloc: all zero. Any thread.
+EERIE_API eerie_allocator_t eerie_system_allocator(eerie_pages_t pages);
+
 // Creates an instance. `options` NULL: all defaults. RESOURCE_EXHAUSTED: no memory.
 // FAILED_PRECONDITION: no allocator given on a system without malloc.
 EERIE_API eerie_status_t eerie_instance_create(const eerie_instance_options_t *options,

@@ -217,6 +217,19 @@ class SameOutput(RunCase):
         done = self.same_but(1, "fails", "--input=-3")
         self.assertIn("the number must be positive", done.err)
 
+    def test_huge_pages(self):
+        """The same results whatever the pages, of the module's copy as well."""
+        call = [f"--module={self.module}", "--function=mul", "--input=4xf32=1 2 3 4",
+                "--input=4xf32=10"]
+        for how in ("auto", "off", "reserved"):
+            for more in ([], ["--module_mode=preload"]):
+                done = self.eerie("run", *call, f"--huge-pages={how}", *more)
+                self.assertEqual((done.code, done.err), (0, ""))
+                self.assertIn("4xf32=10 20 30 40", done.out)
+        self.refuses(2, "run", *call, "--huge-pages=some", says=["some", "reserved"])
+        self.refuses(3, "run", "--module=absent.vmfb", "--huge-pages=off",
+                     "--module_mode=preload", says="absent.vmfb")
+
     def test_spelling(self):
         """Other ways to say the same."""
         expected = self.same("mul", "--input=4xf32=1 2 3 4", "--input=4xf32=10").out

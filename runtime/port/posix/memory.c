@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "port/huge.h"
 #include "port/port.h"
 
 static void *system_reallocate(void *user, void *pointer, size_t old_size, size_t new_size) {
@@ -16,7 +17,9 @@ static void *system_reallocate(void *user, void *pointer, size_t old_size, size_
     free(pointer);
     return NULL;
   }
-  return realloc(pointer, new_size);
+  void *moved = realloc(pointer, new_size);
+  ee_port_advise_huge(moved, new_size);
+  return moved;
 }
 
 eerie_allocator_t ee_port_allocator(void) {
