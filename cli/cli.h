@@ -34,7 +34,9 @@ int ee_cli_exit_code_of_file(eerie_status_t status);
 
 // ---- Messages ----------------------------------------------------------------------------------
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__)
+#define EE_CLI_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
+#elif defined(__GNUC__)
 #define EE_CLI_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define EE_CLI_PRINTF(text, first)

@@ -14,6 +14,12 @@ function(eerie_compile_options target)
     $<$<COMPILE_LANGUAGE:C>:${EERIE_WARNINGS}>
     -ffp-contract=off -ffunction-sections -fdata-sections
     $<$<CONFIG:Release,MinSizeRel>:-fno-asynchronous-unwind-tables -fno-unwind-tables>)
+  # Files above 2 GB, and any number of them, where the C library has two kinds of offsets.
+  target_compile_definitions(${target} PRIVATE _FILE_OFFSET_BITS=64)
+  if(MINGW)
+    # The formats of C99 instead of those of the system's own library; WaitOnAddress.
+    target_compile_definitions(${target} PRIVATE __USE_MINGW_ANSI_STDIO=1 _WIN32_WINNT=0x0602)
+  endif()
   if(EERIE_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=${EERIE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -28,7 +34,7 @@ endfunction()
 
 # Relocations of position-independent code as a bitmap, a twelfth of the library less. The linker may
 # know them where the C library (glibc before 2.36) does not, so try one.
-if(NOT CMAKE_CROSSCOMPILING AND NOT EERIE_SANITIZE AND NOT APPLE)
+if(NOT CMAKE_CROSSCOMPILING AND NOT EERIE_SANITIZE AND NOT APPLE AND NOT WIN32)
   include(CheckCSourceRuns)
   set(CMAKE_REQUIRED_LINK_OPTIONS LINKER:-z,pack-relative-relocs)
   check_c_source_runs("int x; int *p = &x; int main(void) { return p != &x; }"
@@ -49,15 +55,19 @@ function(eerie_add_library name)
   target_include_directories(${name}_objects
     PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${arg_PRIVATE_INCLUDES})
   eerie_compile_options(${name}_objects)
+  target_compile_definitions(${name}_objects PRIVATE EERIE_BUILDING)
   add_library(${name} SHARED $<TARGET_OBJECTS:${name}_objects>)
   add_library(${name}_static STATIC $<TARGET_OBJECTS:${name}_objects>)
   set_target_properties(${name} PROPERTIES
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(${name}_static PROPERTIES OUTPUT_NAME ${name})
+  if(WIN32) # eerie.dll, and libeerie.dll.a to link it by
+    set_target_properties(${name} PROPERTIES PREFIX "" IMPORT_PREFIX lib)
+  endif()
   eerie_compile_options(${name})
   eerie_pack_relocations(${name})
-  if(NOT APPLE AND NOT EERIE_SANITIZE)
+  if(NOT APPLE AND NOT WIN32 AND NOT EERIE_SANITIZE)
     # Calls inside the library stay inside: nobody replaces one of its functions by a name.
     target_link_options(${name} PRIVATE
       LINKER:--no-undefined LINKER:--as-needed LINKER:-Bsymbolic-functions)

@@ -15,7 +15,9 @@ extern "C" {
 #endif
 
 // Marks a symbol that the shared library exports; everything else is hidden.
-#if defined(_WIN32)
+#if defined(_WIN32) && defined(EERIE_BUILDING)
+#define EERIE_API __declspec(dllexport)
+#elif defined(_WIN32)
 #define EERIE_API
 #elif defined(__GNUC__)
 #define EERIE_API __attribute__((visibility("default")))

@@ -122,7 +122,9 @@ struct eerie_native_module {
 // the function is put before it.
 EERIE_API eerie_status_t eerie_native_fail(eerie_native_call_t *call, eerie_status_t status,
                                            const char *format, ...)
-#if defined(__GNUC__)
+#if defined(__MINGW32__)
+    __attribute__((format(gnu_printf, 3, 4)))
+#elif defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))
 #endif
     ;

@@ -26,7 +26,10 @@
 #define EE_COLD        __attribute__((cold, noinline))
 // Not where there is no OS: newlib makes uint32_t a long of the same width, and every %u would
 // warn.
-#if __STDC_HOSTED__
+#if defined(__MINGW32__)
+#define EE_PRINTF(format_index, first_argument)                                                    \
+  __attribute__((format(gnu_printf, format_index, first_argument)))
+#elif __STDC_HOSTED__
 #define EE_PRINTF(format_index, first_argument)                                                    \
   __attribute__((format(printf, format_index, first_argument)))
 #else

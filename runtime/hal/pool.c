@@ -12,6 +12,13 @@
 // `out` of a pool that is open is above this, whatever shelves count.
 #define OPEN (SIZE_MAX / 2 + 1)
 
+// Of a size that is not 0. On 64-bit Windows a long is narrower than a size.
+#if SIZE_MAX > ULONG_MAX
+#define LOG2(size) (63u - (uint32_t)__builtin_clzll(size))
+#else
+#define LOG2(size) ((uint32_t)(sizeof(long) * CHAR_BIT) - 1u - (uint32_t)__builtin_clzl(size))
+#endif
+
 // Class c holds blocks of (4 + c % 4) * 16 << (c / 4) bytes: 64, 80, 96, 112, 128, 160, ...
 // false when no class is as large.
 static bool class_of(size_t size, uint32_t *out_class, size_t *out_size) {
@@ -22,14 +29,12 @@ static bool class_of(size_t size, uint32_t *out_class, size_t *out_size) {
   }
   if (size > SIZE_MAX / 2) return false;
   const size_t last = size - 1; // at least 64
-  const uint32_t octave = (uint32_t)(sizeof(long) * CHAR_BIT) - 7u - (uint32_t)__builtin_clzl(last);
+  const uint32_t octave = LOG2(last) - 6u;
   const size_t steps = (last >> (octave + 4u)) + 1; // 5 to 8
   *out_class = octave * 4u + (uint32_t)steps - 4u;  // 8 steps are the first of the next octave
   *out_size = steps << (octave + 4u);
   return *out_class < EE_HAL_POOL_CLASSES;
 }
-_Static_assert(sizeof(long) >= sizeof(size_t), "__builtin_clzl takes a size");
-
 #if EERIE_THREADS
 static inline bool try_flag(EE_ATOMIC(uint32_t) * busy) {
   return ee_load_relaxed(busy) == 0 &&

@@ -46,6 +46,8 @@ void ee_port_code_free(uint8_t *pages, size_t size);
 
 // ---- Shared libraries of the system -------------------------------------------------------------
 
+// What the system's libraries are: "elf", "dll" or "dylib".
+const char *ee_port_library_kind(void);
 typedef struct ee_port_library {
   void *handle;
   intptr_t file; // that the library is read from; -1: none that is open

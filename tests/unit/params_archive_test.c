@@ -165,7 +165,7 @@ static void reads_irpa(void) {
   CHECK(info.data == w.copy + IRPA_STORAGE);
   CHECK_EQ_INT(info.source_offset, IRPA_STORAGE);
   CHECK_EQ_INT(info.pattern_size, 0);
-  CHECK_EQ_INT(info.rank, -1);
+  CHECK(info.rank == SIZE_MAX);
   CHECK_STR(info.type_name, "");
   REQUIRE_OK(eerie_parameters_find(w.set, "z", &info, NULL));
   CHECK(info.data == NULL);

@@ -10,6 +10,7 @@
 //   plugin.c      such functions in shared libraries
 //   system.c      kernels that travel as a shared library
 //   shared.c      images that several executables have
+//   convention.h  calling kernels
 #ifndef EE_DRIVERS_CPU_CPU_H_
 #define EE_DRIVERS_CPU_CPU_H_
 
@@ -51,7 +52,10 @@ typedef struct ee_cpu_image {
   ee_cpu_library_query_t query;
   uint8_t *pages; // NULL: nothing to free
   size_t size;
-  ee_port_library_t library;          // of the system's loader
+  ee_port_library_t library; // of the system's loader
+#if EE_CPU_TWO_CONVENTIONS
+  bool host_convention; // functions follow the system's, not that of ELF
+#endif
   struct ee_cpu_shared_image *shared; // not NULL: the pages are others' too, and counted there
 } ee_cpu_image_t;
 

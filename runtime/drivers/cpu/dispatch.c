@@ -2,6 +2,7 @@
 //
 // Every range that a module names is resolved against the real buffer just before it is touched
 // (ee_hal_binding_resolve); nothing a module passes reads or writes outside of a buffer here.
+#include "drivers/cpu/convention.h"
 #include "drivers/cpu/cpu.h"
 #include "drivers/cpu/observe.h"
 
@@ -136,7 +137,7 @@ static eerie_status_t run_workgroups(const ee_cpu_executable_t *executable, uint
       workgroup.id_y = y;
       for (uint32_t x = 0; x < state->workgroup_count_x; ++x) {
         workgroup.id_x = x;
-        const int code = kernel(&executable->environment, state, &workgroup);
+        const int code = ee_cpu_kernel_call(executable, kernel, state, &workgroup);
         if (EE_UNLIKELY(code != 0)) {
           return ee_cpu_kernel_failed(executable->library, function, code, err);
         }

@@ -2,6 +2,7 @@
 //
 // The library's tables lie in memory that the image's own code returned, so they are as trusted as
 // that code; what is checked is what a newer or foreign compiler would do differently.
+#include "drivers/cpu/convention.h"
 #include "drivers/cpu/cpu.h"
 #include "drivers/cpu/observe.h"
 
@@ -106,7 +107,7 @@ eerie_status_t ee_cpu_executable_create(ee_hal_device_t *device, ee_str_t format
   if (!executable) return EE_NO_MEMORY(err, sizeof *executable);
   eerie_status_t status = load_image(executable, format, data, data_owner, err);
   if (status == EERIE_OK) {
-    executable->library = executable->image.query(EE_CPU_LIBRARY_VERSION, &executable->environment);
+    executable->library = ee_cpu_library_ask(&executable->image, &executable->environment);
     status = check_library(executable, constant_count, err);
   }
   if (status == EERIE_OK) status = ee_cpu_imports_provide(executable, err);

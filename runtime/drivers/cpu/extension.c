@@ -4,6 +4,7 @@
 // Both hang on the device in one list, newest first, and stay as long as it does: kernels keep
 // pointers to them. Nothing here needs an operating system. The table of loaders is searched here
 // too: a build that has neither has no kernels.
+#include "drivers/cpu/convention.h"
 #include "drivers/cpu/cpu.h"
 
 // ---- The list ----------------------------------------------------------------------------------
@@ -48,8 +49,7 @@ eerie_status_t ee_cpu_add_library(ee_hal_device_t *base, ee_hal_kernel_query_t q
   ee_cpu_device_t *device = (ee_cpu_device_t *)base;
   ee_cpu_environment_t environment = {0};
   memcpy(environment.processor, device->features, sizeof environment.processor);
-  const ee_cpu_library_query_t typed = (ee_cpu_library_query_t)query;
-  const ee_cpu_library_t *library = typed(EE_CPU_LIBRARY_VERSION, &environment);
+  const ee_cpu_library_t *library = query(EE_CPU_LIBRARY_VERSION, &environment);
   EE_TRY(ee_cpu_library_check(library, err));
   const char *name = library->header->name;
   if (!name || !name[0]) return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "a library without a name");
@@ -60,7 +60,7 @@ eerie_status_t ee_cpu_add_library(ee_hal_device_t *base, ee_hal_kernel_query_t q
   ee_cpu_extension_t *extension = ee_heap_allocate_zeroed(base->heap, sizeof *extension);
   if (!extension) return EE_NO_MEMORY(err, sizeof *extension);
   extension->destroy = library_destroy;
-  extension->query = typed;
+  extension->query = (ee_cpu_library_query_t)(uintptr_t)query;
   extension->name = name;
   ee_cpu_extension_add(device, extension);
   return EERIE_OK;
@@ -99,6 +99,9 @@ static eerie_status_t static_load(ee_cpu_device_t *device, ee_str_t rest, ee_byt
   const ee_cpu_extension_t *library = find_library(device, name);
   if (!library) return library_missing(device, name, err);
   out_image->query = library->query;
+#if EE_CPU_TWO_CONVENTIONS
+  out_image->host_convention = true;
+#endif
   return EERIE_OK;
 }
 
@@ -217,6 +220,12 @@ static EE_CPU_KERNEL int call_import(ee_cpu_import_t function, void *params, voi
   return function(params, context, reserved);
 }
 
+#if EE_CPU_TWO_CONVENTIONS
+static int call_host_import(ee_cpu_import_t function, void *params, void *context, void *reserved) {
+  return function(params, context, reserved);
+}
+#endif
+
 static eerie_status_t check_provided(const ee_cpu_executable_t *executable, eerie_error_t *err) {
   const ee_cpu_library_t *library = executable->library;
   for (uint32_t i = 0; i < library->imports.count; ++i) {
@@ -252,6 +261,10 @@ eerie_status_t ee_cpu_imports_provide(ee_cpu_executable_t *executable, eerie_err
   void **table = ee_heap_allocate_zeroed(device->base.heap, size);
   if (!table) return EE_NO_MEMORY(err, size);
   environment->import_thunk = call_import;
+#if EE_CPU_TWO_CONVENTIONS
+  if (executable->image.host_convention)
+    environment->import_thunk = (ee_cpu_import_thunk_t)(uintptr_t)call_host_import;
+#endif
   environment->import_functions = (ee_cpu_import_t *)(void *)table;
   environment->import_contexts = (const void **)(table + count);
   for (ee_cpu_extension_t *entry = newest(device); entry; entry = entry->next) {

@@ -12,10 +12,13 @@
 #define EE_CPU_LIBRARY_VERSION 6u
 #define EE_CPU_LIBRARY_QUERY   "iree_hal_executable_library_query"
 
-// Kernels for x86-64 use the System V calling convention on every system.
+// Kernels for x86-64 that travel as ELF use the System V calling convention on every system. Others
+// are those of convention.h.
 #if defined(__x86_64__) && defined(_WIN32)
-#define EE_CPU_KERNEL __attribute__((sysv_abi))
+#define EE_CPU_TWO_CONVENTIONS 1
+#define EE_CPU_KERNEL          __attribute__((sysv_abi))
 #else
+#define EE_CPU_TWO_CONVENTIONS 0
 #define EE_CPU_KERNEL
 #endif
 

@@ -141,6 +141,10 @@ static bool is_image(const char **path) {
 static eerie_status_t load_image(plugin_t *plugin, ee_heap_t *heap, const char *path,
                                  eerie_error_t *err) {
   ee_bytes_t file;
+  if (EE_CPU_TWO_CONVENTIONS)
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                   "a plugin as an ELF image calls and is called in another way than this system's "
+                   "programs; build it as a DLL");
   EE_TRY(ee_port_file_map(path, &file, err));
   const eerie_status_t status = ee_elf_load(file, EE_STR(EE_CPU_PLUGIN_QUERY), &plugin->image, err);
   ee_port_file_unmap(file);

@@ -8,6 +8,7 @@
 // to what the module gave them and to nothing else, so answers are the same to the bit, and a
 // failure is reported as if all had run in order: the one of the lowest unit, before which all were
 // done.
+#include "drivers/cpu/convention.h"
 #include "drivers/cpu/observe.h"
 #include "drivers/cpu/workers.h"
 
@@ -159,7 +160,7 @@ static int run_workgroups(const entry_t *entry, uint64_t first, uint64_t end,
       .local_memory_size = (uint32_t)participant->scratch.size,
   };
   for (uint64_t at = first; at < end; ++at) {
-    const int code = kernel(&entry->executable->environment, state, &workgroup);
+    const int code = ee_cpu_kernel_call(entry->executable, kernel, state, &workgroup);
     if (EE_UNLIKELY(code != 0)) {
       *out_done = at - first;
       return code;

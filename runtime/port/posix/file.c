@@ -90,12 +90,20 @@ static bool is_unwritten(uint64_t entry) {
 }
 
 // An emulator of another CPU may show the table of its own process, whose addresses mean something
-// else. The stack is in memory and no file's.
+// else: of fresh pages the one that was written must be there, and no other.
 static bool pagemap_is_ours(int pagemap, size_t page) {
-  uint64_t entry = 0;
-  const off_t place = (off_t)((uintptr_t)&entry / page * sizeof entry);
-  if (pread(pagemap, &entry, sizeof entry, place) != sizeof entry) return false;
-  return (entry & PAGE_PRESENT) && !(entry & PAGE_OF_FILE);
+  enum { PAGES = 5, WRITTEN = 2 };
+  uint64_t entries[PAGES] = {0};
+  uint8_t *pages =
+      mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return false;
+  pages[WRITTEN * page] = 1;
+  const off_t place = (off_t)((uintptr_t)pages / page * sizeof *entries);
+  bool same = pread(pagemap, entries, sizeof entries, place) == sizeof entries;
+  for (size_t i = 0; i < PAGES; ++i)
+    same = same && !(entries[i] & PAGE_PRESENT) == (i != WRITTEN);
+  (void)munmap(pages, PAGES * page);
+  return same;
 }
 
 // Evicts what is unwritten of `count` pages, at most PAGEMAP_ENTRIES.

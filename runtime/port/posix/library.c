@@ -13,6 +13,14 @@
 
 #define PATH_SIZE 256
 
+const char *ee_port_library_kind(void) {
+#if defined(__APPLE__)
+  return "dylib";
+#else
+  return "elf";
+#endif
+}
+
 static eerie_status_t open_path(const char *path, eerie_status_t code, const char *what,
                                 ee_port_library_t *out_library, eerie_error_t *err) {
   *out_library = (ee_port_library_t){.file = -1};

@@ -1,0 +1,22 @@
+// system.h: what the files of the Windows port share: the system's header, its reasons as text, and
+// paths.
+#ifndef EE_PORT_WINDOWS_SYSTEM_H_
+#define EE_PORT_WINDOWS_SYSTEM_H_
+
+#define WIN32_LEAN_AND_MEAN
+#if !defined(_WIN32_WINNT) || _WIN32_WINNT < 0x0602
+#undef _WIN32_WINNT
+#define _WIN32_WINNT 0x0602 // Windows 8: WaitOnAddress
+#endif
+#include <windows.h>
+
+#include "port/port.h"
+
+// The system's text for an error, one line, into `buffer`.
+const char *ee_windows_reason(DWORD error, char *buffer, size_t capacity);
+
+// A path as the system takes it: UTF-8, or else of the system's code page. NULL: too long.
+enum { EE_WINDOWS_PATH = 4096 };
+const wchar_t *ee_windows_path(const char *path, wchar_t buffer[EE_WINDOWS_PATH]);
+
+#endif // EE_PORT_WINDOWS_SYSTEM_H_
