@@ -1,4 +1,4 @@
-// Tests of runtime/drivers/cpu/workers.c, task.c and topology.c: work over several threads.
+// Tests of runtime/drivers/cpu/workers.c, task.c, cost.c and topology.c: work over several threads.
 #define _DEFAULT_SOURCE // mkdtemp
 #include <pthread.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "drivers/cpu/cost.h"
 #include "drivers/cpu/workers.h"
 #include "unit/hal_support.h"
 
@@ -218,7 +219,7 @@ static void open_task(fixture_t *f, const ee_hal_device_options_t *options) {
 // The costs that the driver would have made room for; zeroed, freed with the executable.
 static ee_hal_executable_t *make_task_executable(fixture_t *f) {
   ee_hal_executable_t *base = make_executable(f, &task_library);
-  ((ee_cpu_executable_t *)base)->costs = ee_heap_allocate_zeroed(&f->heap, 8);
+  ((ee_cpu_executable_t *)base)->costs = ee_heap_allocate_zeroed(&f->heap, sizeof(ee_cpu_cost_t));
   return base;
 }
 
@@ -253,6 +254,44 @@ static eerie_status_t run_counts(fixture_t *f, ee_hal_executable_t *executable,
   if (status == EERIE_OK) status = ee_hal_device_submit(f->device, NULL, NULL, &operation, err);
   ee_object_release(&list->object);
   return status;
+}
+
+// What looks better is done, and the other way now and then, so that it is noticed when that
+// changes. At first work is shared.
+static void the_better_way_is_chosen(void) {
+  ee_cpu_cost_t cost = {0};
+  CHECK(ee_cpu_cost_choose(NULL).share);
+  for (int phase = 0; phase < 4; ++phase) {
+    const int64_t shared_ns = phase % 2 ? 30000 : 6000; // 10000 alone
+    int shared = 0;
+    for (int i = 0; i < 5120; ++i) {
+      const ee_cpu_choice_t choice = ee_cpu_cost_choose(&cost);
+      if (i < 4 && phase == 0) CHECK(choice.share);
+      ee_cpu_cost_learn_choice(&choice, 10000, choice.share ? shared_ns : 10000, choice.share);
+      if (i >= 2048) shared += choice.share;
+    }
+    // Of 3072 runs all but a few.
+    if (phase % 2) {
+      CHECK(shared > 0 && shared < 100);
+    } else {
+      CHECK(shared > 2972 && shared < 3072);
+    }
+  }
+}
+
+// Work that was shared may have taken more than alone, not less.
+static void costs_are_those_of_one_thread(void) {
+  ee_cpu_cost_t cost = {0};
+  CHECK_EQ_INT(ee_cpu_cost_estimate(&cost, 10), 0);
+  ee_cpu_cost_learn(&cost, 1000, 10);
+  CHECK_EQ_INT(ee_cpu_cost_estimate(&cost, 20), 2000);
+  for (int i = 0; i < 100; ++i)
+    ee_cpu_cost_learn_shared(&cost, 5000, 10);
+  CHECK_EQ_INT(ee_cpu_cost_estimate(&cost, 20), 2000);
+  ee_cpu_cost_learn_shared(&cost, 800, 10);
+  CHECK_EQ_INT(ee_cpu_cost_estimate(&cost, 20), 1600);
+  ee_cpu_cost_learn(&cost, 1600, 10); // more is believed slowly
+  CHECK_EQ_INT(ee_cpu_cost_estimate(&cost, 20), 1800);
 }
 
 static void workgroups_run_once_each(void) {
@@ -490,6 +529,8 @@ int main(int argc, char **argv) {
       RUN(a_unit_may_be_a_caller),
       RUN(start_and_stop_at_once),
       RUN(sharing_pays_for_large_work_only),
+      RUN(the_better_way_is_chosen),
+      RUN(costs_are_those_of_one_thread),
       RUN(workgroups_run_once_each),
       RUN(the_first_failure_is_told),
       RUN(devices_share_threads),

@@ -2,7 +2,7 @@
 //
 //   device.c      opening, queries             dispatch.c    running operations and kernels
 //   task.c        the same over threads        workers.c     those threads
-//   topology.c    how many, and where
+//   topology.c    how many, and where      cost.c        what kernels take
 //   executable.c  libraries of kernels         features.c    CPU features by name
 //   loaders.c     formats to loaders           elf.c         kernels that travel as ELF
 //   elf_machine.c what differs between machines
@@ -91,7 +91,7 @@ typedef struct ee_cpu_executable {
   ee_cpu_image_t image;
   ee_cpu_environment_t environment;
   size_t allocation_size;
-  struct ee_cpu_cost *costs; // of each kernel, see task.c; may be NULL
+  struct ee_cpu_cost *costs; // of each kernel, see cost.h; may be NULL
   // constants follow
 } ee_cpu_executable_t;
 

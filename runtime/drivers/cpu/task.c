@@ -9,18 +9,13 @@
 // failure is reported as if all had run in order: the one of the lowest unit, before which all were
 // done.
 #include "drivers/cpu/convention.h"
+#include "drivers/cpu/cost.h"
 #include "drivers/cpu/observe.h"
 #include "drivers/cpu/workers.h"
 
 #if EERIE_THREADS
 
 #include <stdatomic.h>
-
-// What a kernel takes for a workgroup. Threads that write at once lose a measurement.
-typedef struct ee_cpu_cost {
-  _Atomic uint32_t sixteenths; // of a nanosecond; 0: unknown
-  _Atomic uint32_t runs;
-} cost_t;
 
 typedef struct task_device {
   ee_cpu_device_t base;
@@ -34,11 +29,6 @@ typedef struct task_device {
 #define UNIT_NS 1500u
 // Units of a dispatch for each thread at most, so that all end together.
 #define UNITS_PER_THREAD 64u
-// Cheap kernels are measured once in so many runs, and the first few times.
-#define MEASURE_EVERY 32u
-#define MEASURE_FIRST 4u
-// From here on measuring costs nothing beside.
-#define MEASURE_ALWAYS_NS 20000u
 // Taken for the cost of what nobody has measured.
 #define UNKNOWN_NS   1000u
 #define BYTES_PER_NS 8u // of a transfer
@@ -46,7 +36,7 @@ typedef struct task_device {
 typedef struct entry {
   const ee_hal_command_t *command; // run in whole, as one unit; NULL: a dispatch
   const ee_cpu_executable_t *executable;
-  cost_t *cost; // of its kernel; NULL: not measured
+  ee_cpu_cost_t *cost; // of its kernel; NULL: not measured
   ee_hal_dispatch_t dispatch;
   ee_cpu_dispatch_state_t state;
   size_t local_size;
@@ -55,6 +45,7 @@ typedef struct entry {
   uint64_t grain;           // workgroups of a unit
   uint32_t first_unit;
   uint32_t unit_count;
+  _Atomic uint64_t busy_ns; // that its units took, of all who did some
 } entry_t;
 
 // The group that is being run.
@@ -79,49 +70,20 @@ typedef struct submission {
   task_device_t *device;
   const ee_hal_operation_t *table;
   ee_cpu_scratch_t scratch;
-  ee_job_t *place; // among the workers; NULL: not entered yet
+  ee_job_t *place;      // among the workers; NULL: not entered yet
+  bool share;           // what pays
+  uint64_t expected_ns; // that all took so far, alone
   uint64_t float_mode;
 } submission_t;
-
-// ---- Costs -------------------------------------------------------------------------------------
 
 static inline uint64_t product(const uint32_t counts[3]) {
   return (uint64_t)counts[0] * counts[1] * counts[2];
 }
 
-static inline cost_t *cost_of(const ee_hal_executable_t *base, uint32_t function) {
+static inline ee_cpu_cost_t *cost_of(const ee_hal_executable_t *base, uint32_t function) {
   if (base->kernels) return NULL;
-  cost_t *costs = ((const ee_cpu_executable_t *)base)->costs;
+  ee_cpu_cost_t *costs = ((const ee_cpu_executable_t *)base)->costs;
   return costs ? &costs[function] : NULL;
-}
-
-// Nanoseconds; 0: unknown.
-static inline uint64_t estimate(const cost_t *cost, uint64_t workgroups) {
-  const uint64_t each =
-      cost ? atomic_load_explicit(&((cost_t *)(uintptr_t)cost)->sixteenths, memory_order_relaxed)
-           : 0;
-  return workgroups < UINT32_MAX ? each * workgroups / 16 : each * (workgroups / 16);
-}
-
-// Believes in less at once, in more slowly: what is too much was mostly somebody else.
-static void learn(cost_t *cost, int64_t ns, uint64_t workgroups) {
-  if (!cost || !workgroups || ns < 0) return;
-  uint64_t now = (uint64_t)ns * 16 / workgroups;
-  if (now < 1) now = 1;
-  if (now > UINT32_MAX) now = UINT32_MAX;
-  const uint64_t before = atomic_load_explicit(&cost->sixteenths, memory_order_relaxed);
-  if (before && now > 2 * before) now = 2 * before;
-  if (before && now > before) now = before + (now - before + 7) / 8;
-  if (now > UINT32_MAX) now = UINT32_MAX;
-  atomic_store_explicit(&cost->sixteenths, (uint32_t)now, memory_order_relaxed);
-}
-
-// Is it time to measure a kernel that takes `ns`?
-static bool should_measure(cost_t *cost, uint64_t ns) {
-  if (!cost) return false;
-  const uint32_t runs = atomic_load_explicit(&cost->runs, memory_order_relaxed);
-  atomic_store_explicit(&cost->runs, runs + 1, memory_order_relaxed);
-  return runs < MEASURE_FIRST || runs % MEASURE_EVERY == 0 || ns >= MEASURE_ALWAYS_NS;
 }
 
 // ---- Units -------------------------------------------------------------------------------------
@@ -175,7 +137,7 @@ static int run_workgroups(const entry_t *entry, uint64_t first, uint64_t end,
   return 0;
 }
 
-static void run_dispatch_unit(job_t *job, const entry_t *entry, uint32_t unit,
+static void run_dispatch_unit(job_t *job, entry_t *entry, uint32_t unit,
                               ee_participant_t *participant) {
   eerie_error_t error;
   error.message[0] = 0;
@@ -195,7 +157,8 @@ static void run_dispatch_unit(job_t *job, const entry_t *entry, uint32_t unit,
     code = run_workgroups(entry, from, from + done, participant, &done);
   }
   const int64_t end_ns = observed_ns ? ee_hal_observe_begin(heap) : ee_port_time_ns();
-  learn(entry->cost, end_ns - begin_ns, done);
+  (void)atomic_fetch_add_explicit(&entry->busy_ns, (uint64_t)(end_ns - begin_ns),
+                                  memory_order_relaxed);
   if (observed_ns) {
     ee_cpu_observe_dispatch(&entry->executable->base, &entry->dispatch, participant->index, done,
                             observed_ns, end_ns);
@@ -221,7 +184,7 @@ static void run_command_unit(job_t *job, const entry_t *entry, uint32_t worker) 
 static void run_unit(void *user, uint32_t unit, ee_participant_t *participant) {
   job_t *job = user;
   if (EE_UNLIKELY(is_pointless(job, unit))) return;
-  const entry_t *entry = job->entries;
+  entry_t *entry = job->entries;
   while (unit - entry->first_unit >= entry->unit_count)
     ++entry;
   if (entry->command) {
@@ -261,6 +224,7 @@ static eerie_status_t add_dispatch(job_t *job, const ee_cpu_executable_t *execut
   const ee_hal_dispatch_t *dispatch = &entry->dispatch;
   entry->command = NULL;
   entry->executable = executable;
+  atomic_init(&entry->busy_ns, 0);
   entry->cost = cost_of(&executable->base, dispatch->function);
   entry->local_size = ee_cpu_local_size(executable, dispatch->function);
   entry->first_workgroup = first_workgroup;
@@ -269,7 +233,7 @@ static eerie_status_t add_dispatch(job_t *job, const ee_cpu_executable_t *execut
   if (entry->workgroup_count <= first_workgroup) return EERIE_OK; // nothing, or nothing left
   const uint64_t count = entry->workgroup_count - first_workgroup;
   const uint64_t most = (uint64_t)UNITS_PER_THREAD * ee_workers_threads(job->device->workers);
-  const uint64_t ns = estimate(entry->cost, count);
+  const uint64_t ns = ee_cpu_cost_estimate(entry->cost, count);
   uint64_t units = ns ? ns / UNIT_NS + 1 : count;
   if (units > most) units = most;
   if (units > count) units = count;
@@ -299,6 +263,13 @@ static eerie_status_t job_run(submission_t *submission, job_t *job, uint32_t wak
   ee_workers_run(submission->place, job->unit_count, run_unit, job, &caller, submission->float_mode,
                  wake);
   if (EE_LIKELY(atomic_load_explicit(&job->failed_unit, memory_order_acquire) == UINT32_MAX)) {
+    for (uint32_t i = 0; i < job->entry_count; ++i) {
+      const entry_t *entry = &job->entries[i];
+      if (entry->command) continue;
+      ee_cpu_cost_learn_shared(entry->cost,
+                               atomic_load_explicit(&entry->busy_ns, memory_order_relaxed),
+                               entry->workgroup_count - entry->first_workgroup);
+    }
     return EERIE_OK;
   }
   if (err) *err = job->error;
@@ -317,8 +288,8 @@ static inline bool is_dispatch(const ee_hal_command_t *command) {
 static uint64_t command_ns(const ee_hal_command_t *command) {
   uint64_t ns = 0;
   if (command->kind == EE_HAL_COMMAND_DISPATCH) {
-    ns = estimate(cost_of(command->executable, command->function),
-                  product(command->workgroup_count));
+    ns = ee_cpu_cost_estimate(cost_of(command->executable, command->function),
+                              product(command->workgroup_count));
   } else if (!is_dispatch(command) && command->target.size != UINT64_MAX) {
     ns = command->target.size / BYTES_PER_NS + 1;
   }
@@ -338,13 +309,13 @@ static inline eerie_status_t run_here(submission_t *submission, const ee_hal_com
 // All of a command on this thread, measured now and then.
 static eerie_status_t run_measured(submission_t *submission, const ee_hal_command_t *command,
                                    uint64_t ns, eerie_error_t *err) {
-  cost_t *cost = command->kind == EE_HAL_COMMAND_DISPATCH
-                     ? cost_of(command->executable, command->function)
-                     : NULL;
-  if (!should_measure(cost, ns)) return run_here(submission, command, err);
+  ee_cpu_cost_t *cost = command->kind == EE_HAL_COMMAND_DISPATCH
+                            ? cost_of(command->executable, command->function)
+                            : NULL;
+  if (!ee_cpu_cost_is_due(cost, ns)) return run_here(submission, command, err);
   const int64_t begin_ns = ee_port_time_ns();
   const eerie_status_t status = run_here(submission, command, err);
-  learn(cost, ee_port_time_ns() - begin_ns, product(command->workgroup_count));
+  ee_cpu_cost_learn(cost, ee_port_time_ns() - begin_ns, product(command->workgroup_count));
   return status;
 }
 
@@ -399,19 +370,27 @@ static eerie_status_t run_shared(submission_t *submission, const ee_hal_command_
   return added;
 }
 
-static eerie_status_t run_group(submission_t *submission, const ee_hal_command_t *command,
-                                const ee_hal_command_t *end, eerie_error_t *err) {
-  uint64_t ns = 0;
-  for (const ee_hal_command_t *one = command; one != end; one = one->next)
-    ns += command_ns(one);
+// Alone or shared.
+static eerie_status_t run_either(submission_t *submission, const ee_hal_command_t *command,
+                                 const ee_hal_command_t *end, uint64_t ns, eerie_error_t *err) {
+  submission->expected_ns += ns;
   uint32_t wake;
-  if (ee_workers_pay(submission->device->workers, ns, &wake) && submission_enter(submission)) {
+  if (submission->share && ee_workers_pay(submission->device->workers, ns, &wake) &&
+      submission_enter(submission)) {
     return run_shared(submission, command, end, ns, wake, err);
   }
   for (; command != end; command = command->next) {
     EE_TRY(run_measured(submission, command, ns, err));
   }
   return EERIE_OK;
+}
+
+static eerie_status_t run_group(submission_t *submission, const ee_hal_command_t *command,
+                                const ee_hal_command_t *end, eerie_error_t *err) {
+  uint64_t ns = 0;
+  for (const ee_hal_command_t *one = command; one != end; one = one->next)
+    ns += command_ns(one);
+  return run_either(submission, command, end, ns, err);
 }
 
 // Of a kernel that was never run the first workgroup is done here, to know what they cost.
@@ -434,12 +413,15 @@ static eerie_status_t run_unknown(submission_t *submission, const ee_hal_command
   entry->unit_count = 1;
   do {
     entry->first_workgroup = done++;
+    atomic_store_explicit(&entry->busy_ns, 0, memory_order_relaxed);
     run_unit(&job, 0, &caller);
+    ee_cpu_cost_learn(entry->cost,
+                      (int64_t)atomic_load_explicit(&entry->busy_ns, memory_order_relaxed), 1);
     if (atomic_load_explicit(&job.failed_unit, memory_order_relaxed) != UINT32_MAX) {
       if (err) *err = job.error;
       return job.failure;
     }
-    ns = estimate(entry->cost, all - done);
+    ns = ee_cpu_cost_estimate(entry->cost, all - done);
     // Asked only now and then: each question counts as work that was not shared.
   } while (done < all &&
            !((done & (done - 1)) == 0 && ee_workers_pay(submission->device->workers, ns, &wake) &&
@@ -457,20 +439,16 @@ static eerie_status_t run_alone(submission_t *submission, const ee_hal_command_t
   if (!is_dispatch(command) || command->executable->kernels) {
     return run_here(submission, command, err);
   }
-  const cost_t *cost = cost_of(command->executable, command->function);
+  const ee_cpu_cost_t *cost = cost_of(command->executable, command->function);
   const bool indirect = command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
   uint32_t counts[3];
   memcpy(counts, command->workgroup_count, sizeof counts);
   if (indirect) EE_TRY(ee_cpu_dispatch_counts(command, submission->table, counts, err));
   const uint64_t workgroups = product(counts);
   if (EE_LIKELY(workgroups <= 1)) return run_here(submission, command, err);
-  const uint64_t ns = estimate(cost, workgroups);
+  const uint64_t ns = ee_cpu_cost_estimate(cost, workgroups);
   if (!ns && cost) return run_unknown(submission, command, err);
-  uint32_t wake;
-  if (ee_workers_pay(submission->device->workers, ns, &wake) && submission_enter(submission)) {
-    return run_shared(submission, command, command->next, ns, wake, err);
-  }
-  return run_measured(submission, command, ns, err);
+  return run_either(submission, command, command->next, ns, err);
 }
 
 // ---- Operations --------------------------------------------------------------------------------
@@ -491,6 +469,17 @@ static eerie_status_t run_list(submission_t *submission, eerie_error_t *err) {
   return EERIE_OK;
 }
 
+// The first kernel of a list stands for the list where it is known what ways to run it bring. NULL:
+// for a list of a single workgroup there is one.
+static ee_cpu_cost_t *list_cost(const ee_hal_command_list_t *list) {
+  for (const ee_hal_command_t *command = list->first; command; command = command->next) {
+    if (command->kind != EE_HAL_COMMAND_DISPATCH) continue;
+    if (!command->next && product(command->workgroup_count) <= 1) return NULL;
+    return cost_of(command->executable, command->function);
+  }
+  return NULL;
+}
+
 static void submission_end(const submission_t *submission) {
   if (submission->place) ee_workers_leave(submission->place);
   ee_cpu_scratch_release(&submission->device->base.base, &submission->scratch);
@@ -503,11 +492,17 @@ static eerie_status_t task_run(ee_hal_device_t *base, const ee_hal_operation_t *
     return ee_cpu_run(base, operation, err);
   }
   EE_TRY(ee_cpu_commands_check(base, operation, err));
-  submission_t submission = {.device = device, .table = operation};
+  const ee_cpu_choice_t choice = ee_cpu_cost_choose(list_cost(operation->commands));
+  submission_t submission = {.device = device, .table = operation, .share = choice.share};
+  const int64_t begin_ns = choice.learn ? ee_port_time_ns() : 0;
   // As "local-sync" does; workers take over what is set here.
   const uint64_t float_mode = ee_port_float_flush();
   const eerie_status_t status = run_list(&submission, err);
   ee_port_float_restore(float_mode);
+  if (choice.learn) {
+    ee_cpu_cost_learn_choice(&choice, submission.expected_ns, ee_port_time_ns() - begin_ns,
+                             choice.share);
+  }
   submission_end(&submission);
   return status;
 }
@@ -517,26 +512,34 @@ static eerie_status_t task_run(ee_hal_device_t *base, const ee_hal_operation_t *
 static eerie_status_t task_dispatch(ee_hal_device_t *base, ee_hal_executable_t *executable,
                                     const ee_hal_dispatch_t *dispatch, eerie_error_t *err) {
   task_device_t *device = (task_device_t *)base;
-  cost_t *cost = device->workers ? cost_of(executable, dispatch->function) : NULL;
+  ee_cpu_cost_t *cost = device->workers ? cost_of(executable, dispatch->function) : NULL;
   const uint64_t workgroups = product(dispatch->workgroup_count);
   if (!cost || workgroups <= 1) return ee_cpu_dispatch(base, executable, dispatch, err);
-  const uint64_t ns = estimate(cost, workgroups);
-  submission_t submission = {.device = device};
+  const uint64_t ns = ee_cpu_cost_estimate(cost, workgroups);
+  submission_t submission = {.device = device, .share = true};
   uint32_t wake;
   eerie_status_t status;
-  if (ee_workers_pay(device->workers, ns, &wake) && submission_enter(&submission)) {
+  const ee_cpu_choice_t choice =
+      ns < EE_SHARE_NS_MIN ? (ee_cpu_choice_t){.cost = cost} : ee_cpu_cost_choose(cost);
+  if (choice.share && ee_workers_pay(device->workers, ns, &wake) && submission_enter(&submission)) {
     job_t job;
     job_begin(&job, device, NULL);
     job.entries[0].dispatch = *dispatch;
     const int64_t begin_ns = ee_port_time_ns();
     status = add_dispatch(&job, (const ee_cpu_executable_t *)executable, 0, err);
     if (status == EERIE_OK) status = job_run(&submission, &job, wake, err);
-    ee_workers_judge(device->workers, ns, ee_port_time_ns() - begin_ns);
+    const int64_t shared_ns = ee_port_time_ns() - begin_ns;
+    ee_cpu_cost_learn_choice(&choice, ns, shared_ns, true);
+    ee_workers_judge(device->workers, ns, shared_ns);
   } else {
-    const bool measure = should_measure(cost, ns);
+    const bool measure = ee_cpu_cost_is_due(cost, ns) || choice.learn;
     const int64_t begin_ns = measure ? ee_port_time_ns() : 0;
     status = ee_cpu_dispatch(base, executable, dispatch, err);
-    if (measure) learn(cost, ee_port_time_ns() - begin_ns, workgroups);
+    if (measure) {
+      const int64_t alone_ns = ee_port_time_ns() - begin_ns;
+      ee_cpu_cost_learn_choice(&choice, ns, alone_ns, false);
+      ee_cpu_cost_learn(cost, alone_ns, workgroups);
+    }
   }
   submission_end(&submission);
   return status;
@@ -553,7 +556,7 @@ static eerie_status_t task_executable_create(ee_hal_device_t *device, ee_str_t f
                                   out_executable, err));
   // Without memory for it nothing is shared.
   ee_cpu_executable_t *executable = (ee_cpu_executable_t *)*out_executable;
-  const size_t size = executable->library->exports.count * sizeof(cost_t);
+  const size_t size = executable->library->exports.count * sizeof(ee_cpu_cost_t);
   if (size) executable->costs = ee_heap_allocate_zeroed(device->heap, size);
   return EERIE_OK;
 }
@@ -562,7 +565,7 @@ static void task_executable_destroy(ee_hal_executable_t *base) {
   const ee_cpu_executable_t *executable = (const ee_cpu_executable_t *)base;
   if (executable->costs) {
     ee_heap_free(base->device->heap, executable->costs,
-                 executable->library->exports.count * sizeof(cost_t));
+                 executable->library->exports.count * sizeof(ee_cpu_cost_t));
   }
   ee_cpu_executable_destroy(base);
 }

@@ -1,10 +1,11 @@
 // workers.c: jobs, and the threads that look for them.
 //
-// The ticket of a job holds its generation above the number of units that are left. Whoever takes
-// units swaps in a smaller number, and the units are those just above it, counted from the end. A
-// worker that looked at an old job cannot take units of a newer one by mistake, because the
-// generation differs; and what it reads of a job after it took a unit stays as it is until the unit
-// is reported as done. So a job's fields need no lock, and its place is used again at once.
+// The ticket of a job holds the range of units that are left, and above it a generation. The caller
+// takes units from the front, workers from the back: where calls repeat, each finds in its caches
+// what it used in the call before. Who looked at an old job takes a unit of a newer one only as
+// anybody may, as the ticket is all that a unit comes from; and what it reads of a job after it
+// took a unit stays as it is until the unit is reported as done. So a job's fields need no lock,
+// and its place is used again at once.
 #include "drivers/cpu/workers.h"
 #include "hal/observe.h"
 
@@ -13,6 +14,11 @@
 #include <stdatomic.h>
 
 #define MAX_JOBS 64u // bits of a word
+
+// Of a number of a unit in a ticket; a job has EE_JOB_UNITS_MAX units at most.
+#define UNIT_BITS 21u
+#define UNIT_MASK (((uint32_t)1 << UNIT_BITS) - 1)
+_Static_assert(EE_JOB_UNITS_MAX <= UNIT_MASK, "the number of a unit needs more bits");
 
 // A CPU's cache moves lines of this size between cores.
 #define LINE 64
@@ -24,17 +30,15 @@
 // bounds, halved when it was of use and doubled when not.
 #define WAKE_NS_MIN 10000u
 #define WAKE_NS_MAX 400000u
-// Less is done before another thread sees it.
-#define SHARE_NS_MIN 2500u
-
 // What sharing may lose before callers work alone, and for how long they do: twice as long each
-// time, less after each gain.
-#define LOSS_NS      50000
+// time, less after each gain. A worker that others kept from running finds its caches cold, which
+// costs up to 20 microseconds for each kernel, once: a call's worth of these is not yet a loss.
+#define LOSS_NS      200000
 #define PAUSE_NS_MIN 1000000
 #define PAUSE_NS_MAX 64000000
 
 struct ee_job {
-  _Alignas(LINE) _Atomic uint64_t ticket; // generation << 32 | units left
+  _Alignas(LINE) _Atomic uint64_t ticket; // generation | end | begin
   _Alignas(LINE) _Atomic uint32_t finished;
   _Atomic uint32_t waiting; // the caller sleeps on `finished`
   _Alignas(LINE) uint32_t units;
@@ -64,7 +68,8 @@ struct ee_workers {
   _Atomic uint32_t stop;
   _Alignas(LINE) _Atomic uint32_t debt_ns; // that sharing would have saved since the last alarm
   _Atomic uint32_t wake_ns;
-  _Atomic int32_t loss_ns; // by sharing, what was gained taken off
+  _Atomic uint32_t large_ns; // what the larger of the last jobs saved
+  _Atomic int32_t loss_ns;   // by sharing, what was gained taken off
   _Atomic int32_t pause_ns;
   _Atomic int64_t pause_end; // 0: none
   _Atomic uint32_t references;
@@ -80,15 +85,17 @@ struct ee_workers {
 // ---- Units -------------------------------------------------------------------------------------
 
 // Takes one unit: who holds more of them and is held up by the system holds up the others.
-static bool claim(ee_job_t *job, uint32_t *out_unit) {
+static bool claim(ee_job_t *job, bool from_back, uint32_t *out_unit) {
   uint64_t ticket = atomic_load_explicit(&job->ticket, memory_order_acquire);
   for (;;) {
-    const uint32_t left = (uint32_t)ticket;
-    if (!left) return false;
-    if (atomic_compare_exchange_weak_explicit(&job->ticket, &ticket, ticket - 1,
-                                              memory_order_acq_rel, memory_order_acquire)) {
-      *out_unit = job->units - left;
-      if (left > 1) return true;
+    const uint32_t begin = (uint32_t)ticket & UNIT_MASK;
+    const uint32_t end = (uint32_t)(ticket >> UNIT_BITS) & UNIT_MASK;
+    if (begin >= end) return false;
+    const uint64_t taken = from_back ? ticket - ((uint64_t)1 << UNIT_BITS) : ticket + 1;
+    if (atomic_compare_exchange_weak_explicit(&job->ticket, &ticket, taken, memory_order_acq_rel,
+                                              memory_order_acquire)) {
+      *out_unit = from_back ? end - 1 : begin;
+      if (end - begin > 1) return true;
       // Before this unit is done nobody opens the place again.
       const uint64_t bit = (uint64_t)1 << (job - job->workers->jobs);
       (void)atomic_fetch_and_explicit(&job->workers->open, ~bit, memory_order_relaxed);
@@ -106,7 +113,7 @@ static void report(ee_job_t *job) {
 
 static bool assist(ee_job_t *job, worker_t *worker) {
   uint32_t unit;
-  if (!claim(job, &unit)) return false;
+  if (!claim(job, true, &unit)) return false;
   ee_port_float_adopt(job->float_mode);
   job->function(job->user, unit, &worker->participant);
   report(job);
@@ -262,7 +269,7 @@ void ee_workers_judge(ee_workers_t *workers, uint64_t alone_ns, int64_t shared_n
   int64_t loss = shared_ns - alone;
   if (loss > LOSS_NS) loss = LOSS_NS;
   loss += atomic_load_explicit(&workers->loss_ns, memory_order_relaxed);
-  if (loss < 0) loss = 0;
+  if (loss < -LOSS_NS) loss = -LOSS_NS;
   int32_t pause_ns = atomic_load_explicit(&workers->pause_ns, memory_order_relaxed);
   if (loss >= LOSS_NS) {
     loss = 0;
@@ -285,15 +292,20 @@ static bool is_paused(ee_workers_t *workers) {
 
 bool ee_workers_pay(ee_workers_t *workers, uint64_t ns, uint32_t *out_wake) {
   *out_wake = 0;
-  if (ns < SHARE_NS_MIN || is_paused(workers)) return false;
+  if (ns < EE_SHARE_NS_MIN || is_paused(workers)) return false;
   const uint32_t sleepers = atomic_load_explicit(&workers->sleepers, memory_order_relaxed);
   const bool awake = sleepers + 1 < workers->threads;
   const uint32_t wake_ns = atomic_load_explicit(&workers->wake_ns, memory_order_relaxed);
   if (sleepers) {
-    // Two that add at once may lose one sum: it is an estimate.
-    const uint64_t saved = ns / 2;
-    uint64_t debt = atomic_load_explicit(&workers->debt_ns, memory_order_relaxed) + saved;
-    if (debt >= wake_ns) {
+    // Two that add at once may lose one sum: it is an estimate. Who is woken should find the larger
+    // jobs, not come too late to one of the small ones beside them.
+    const uint32_t saved = ns / 2 < UINT32_MAX / 2 ? (uint32_t)(ns / 2) : UINT32_MAX / 2;
+    uint32_t large = atomic_load_explicit(&workers->large_ns, memory_order_relaxed);
+    large = saved > large ? saved : large - large / 64;
+    atomic_store_explicit(&workers->large_ns, large, memory_order_relaxed);
+    uint64_t debt = (uint64_t)atomic_load_explicit(&workers->debt_ns, memory_order_relaxed) + saved;
+    if (debt > UINT32_MAX) debt = UINT32_MAX;
+    if (debt >= wake_ns && saved >= large / 2) {
       *out_wake = sleepers;
       debt = 0;
     }
@@ -336,7 +348,9 @@ static void open_job(ee_job_t *job, uint32_t wake) {
   ee_workers_t *workers = job->workers;
   const uint64_t bit = (uint64_t)1 << (job - workers->jobs);
   const uint64_t ticket = atomic_load_explicit(&job->ticket, memory_order_relaxed);
-  atomic_store_explicit(&job->ticket, ((ticket >> 32) + 1) << 32 | job->units,
+  atomic_store_explicit(&job->ticket,
+                        ((ticket >> 2 * UNIT_BITS) + 1) << 2 * UNIT_BITS | (uint64_t)job->units
+                                                                               << UNIT_BITS,
                         memory_order_release);
   (void)atomic_fetch_or(&workers->open, bit);
   if (!wake) return;
@@ -376,7 +390,7 @@ void ee_workers_run(ee_job_t *job, uint32_t units, ee_unit_function_t function, 
   atomic_store_explicit(&job->finished, 0u, memory_order_relaxed);
   open_job(job, wake);
   uint32_t unit, own = 0;
-  while (claim(job, &unit)) {
+  while (claim(job, false, &unit)) {
     function(user, unit, caller);
     ++own;
   }

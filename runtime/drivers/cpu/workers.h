@@ -2,8 +2,9 @@
 //
 // Work is a job of a number of units, each the same to the workers: a range of workgroups, a
 // transfer. The caller publishes a job, takes part in it, and returns when all of it is done. Units
-// are handed out by one atomic word for each job, in ascending order, one at a time; a
-// worker with nothing to do looks for another job, spins for a while, and sleeps. A caller never
+// are handed out by one atomic word for each job, one at a time, to the caller in ascending order
+// and to workers in descending; a worker with nothing to do looks for another job, spins for a
+// while, and sleeps. A caller never
 // depends on a worker that has not taken a unit: without any it does all by itself, also in a
 // process that was forked and has none.
 #ifndef EE_DRIVERS_CPU_WORKERS_H_
@@ -25,6 +26,10 @@ typedef struct ee_participant {
 typedef void (*ee_unit_function_t)(void *user, uint32_t unit, ee_participant_t *participant);
 
 #define EE_WORKERS_MAX 1024u
+// Less is done before another thread sees it.
+#define EE_SHARE_NS_MIN 2500u
+// Of a job.
+#define EE_JOB_UNITS_MAX (EE_WORKERS_MAX * 1024u)
 
 // How many threads work together, the caller among them, and where.
 typedef struct ee_workers_plan {
