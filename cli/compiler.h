@@ -44,7 +44,8 @@ typedef struct ee_cli_import_options {
        "keep weights inside however large they are"},                                              \
       {"opset", "N", EE_CLI_NUMBER, &(o)->opset, "convert ONNX operators to this version first"},  \
       {"no_rewrite", "NAME", EE_CLI_STRINGS, &(o)->no_rewrites,                                    \
-       "leave out a rewrite of ONNX graphs: batchnorm,\ntransposes, integers, quantised"},         \
+       "leave out a rewrite of ONNX graphs: constants,\nbatchnorm, transposes, integers, "         \
+       "quantised, windows"},                                                                      \
       {"trust_pickle", NULL, EE_CLI_SWITCH, &(o)->trust_pickle,                                    \
        "load a pickle, which can run any code: only one\nthat you made yourself"},                 \
       {"keep_f64", NULL, EE_CLI_SWITCH, &(o)->keep_f64, "64-bit floats stay what they are"},       \

@@ -17,7 +17,7 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-from eerie.importers.onnx import fusing, model as onnx_model
+from eerie.importers.onnx import fusing, model as onnx_model, rewrite
 
 
 def make(nodes, inputs, outputs, weights):
@@ -44,6 +44,16 @@ def simplified(proto, without=(), every=False):
             value.CopyFrom(model.weights[value.name].tensor)
     onnx.checker.check_model(copy, full_check=True)
     return copy, done
+
+
+def refined(proto, without=()):
+    """The graph after all of the importer's rewrites, and what was said of them."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    here = pathlib.Path(__file__).resolve()
+    model = onnx_model.Model(here, copy, onnx_model._detach(copy, here.parent, False), [], False)
+    rewrite.run(model, without)
+    return model.proto
 
 
 class Fusing(unittest.TestCase):
@@ -154,6 +164,21 @@ class Fusing(unittest.TestCase):
         inputs = {"a": self.random.integers(0, 256, (3, 70), np.uint8),
                   "b": self.random.integers(-128, 128, (70, 5), np.int8)}
         self.same(before, after, inputs, rtol=0)
+
+    def test_constants(self):
+        """Sizes that are computed become known, and with the switch stay what they are."""
+        before = make(
+            [helper.make_node("Shape", ["x"], ["s"]),
+             helper.make_node("Gather", ["s", "one"], ["rows"]),
+             helper.make_node("Mul", ["rows", "two"], ["more"]),
+             helper.make_node("Concat", ["more", "rest"], ["shape"], axis=0),
+             helper.make_node("Reshape", ["x", "shape"], ["y"])],
+            [("x", TensorProto.FLOAT, [3, 4, 2, 2])], [("y", TensorProto.FLOAT, [8, 3, 1, 2])],
+            {"one": np.array([1]), "two": np.array([2]), "rest": np.array([3, 1, -1])})
+        after = refined(before)
+        self.same(before, after, {"x": self.floats(3, 4, 2, 2)}, rtol=0)
+        self.assertEqual(set(self.operators(after)), {"Constant", "Reshape"})
+        self.assertEqual(self.operators(refined(before, ["constants"])), self.operators(before))
 
 
 if __name__ == "__main__":

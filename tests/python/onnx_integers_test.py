@@ -361,12 +361,13 @@ NETS = {
 # Those that are compiled; the others are compared as graphs.
 COMPILED = {
     "quantised": ["unsigned", "strided", "any batch", "weights far from their zero", "depthwise",
-                  "large, batch", "large, depthwise", "two activations", "gemm", "residual",
-                  "QLinearConv, u8 weights"],
+                  "large, batch", "two activations", "gemm", "residual", "QLinearConv, u8 weights"],
     "integers": ["products of pairs", "convolution, unknown zero", "dynamic"],
 }
 # Those that are compiled as they are, too.
 AS_THEY_ARE = ["strided", "gemm", "dynamic"]
+# Those that are compiled with their convolutions left as such, too.
+DIRECT = ["unsigned", "depthwise", "convolution, unknown zero"]
 FLOAT_PRODUCTS = {"Conv", "MatMul", "Gemm", "QLinearConv", "QLinearMatMul"}
 
 
@@ -400,35 +401,42 @@ class Integers(unittest.TestCase):
             self.assertLessEqual((differs > 0).sum(), max(1, differs.size // 50))
 
     def test_graphs(self):
-        """As graphs, by ONNX's own evaluator; each switch leaves all as it is."""
+        """As graphs, by ONNX's own evaluator: with all rewrites, with convolutions left as such, and
+        with the switch that leaves all as it is."""
         for name, nets in NETS.items():
             for title, make in nets.items():
                 with self.subTest(f"{name}: {title}"):
                     before, feed, tolerance = make()
-                    after, done = simplified(before)
-                    self.assertIn(name, done)
-                    operators = {node.op_type for node in after.graph.node}
-                    self.assertFalse(operators & FLOAT_PRODUCTS, operators)
-                    products = [node for node in after.graph.node
-                                if node.op_type in ("MatMulInteger", "ConvInteger")]
-                    self.assertTrue(products or "depthwise" in title)
-                    for node in products:
-                        self.assertEqual(len(node.input), 2)
                     expected = ReferenceEvaluator(before, new_ops=OWN).run(None, feed)
-                    actual = ReferenceEvaluator(after, new_ops=OWN).run(None, feed)
-                    self.close(actual, expected, tolerance)
-                    self.assertNotIn(name, simplified(before, [name])[1])
+                    for without in ([], ["windows"]):
+                        after, done = simplified(before, without)
+                        self.assertIn(name, done)
+                        self.integer(after, "windows" in done)
+                        actual = ReferenceEvaluator(after, new_ops=OWN).run(None, feed)
+                        self.close(actual, expected, tolerance)
+                    self.assertEqual(simplified(before, [name])[1], {})
+
+    def integer(self, proto, windows):
+        """All products are of signed bytes without zero points."""
+        operators = {node.op_type for node in proto.graph.node}
+        self.assertFalse(operators & FLOAT_PRODUCTS, operators)
+        if windows:
+            self.assertNotIn("ConvInteger", operators)
+        for node in proto.graph.node:
+            if node.op_type in ("MatMulInteger", "ConvInteger"):
+                self.assertEqual(len(node.input), 2)
 
     @unittest.skipIf(onnxruntime is None or compile_file is None, "onnxruntime and the compiler")
     def test_modules(self):
         """Compiled, with the rewrites and without, against onnxruntime."""
-        for name, titles in COMPILED.items():
-            for title in titles:
+        for name, compiled in COMPILED.items():
+            for title in compiled:
                 with self.subTest(f"{name}: {title}"):
                     proto, feed, tolerance = NETS[name][title]()
                     expected = self.by_onnxruntime(proto, feed)
-                    for without in ([], [name]):
-                        if without and title not in AS_THEY_ARE:
+                    for without, titles in (([], [title]), ([name], AS_THEY_ARE),
+                                            (["windows"], DIRECT)):
+                        if title not in titles:
                             continue
                         got = self.by_module(proto, feed, without)
                         if expected[0].dtype == np.uint8:  # a module's integers have no sign

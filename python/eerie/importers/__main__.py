@@ -16,6 +16,8 @@ from .source import Source, SourceError, find_source
 
 # The exit codes of the eerie command; `eerie help exit-codes` has them all.
 _OK, _REFUSED, _USAGE, _BAD_INPUT, _MISSING, _OUTPUT = range(6)
+# Those of onnx/rewrite.py, which brings a framework along.
+_REWRITES = ["constants", "batchnorm", "transposes", "integers", "quantised", "windows"]
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -44,9 +46,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
                         help="keep weights in the MLIR however large they are")
     parser.add_argument("--opset", type=int, help="convert ONNX models to this opset first")
     parser.add_argument("--no-rewrite", action="append", default=[], metavar="NAME",
-                        choices=["batchnorm", "transposes", "integers", "quantised"],
-                        help="leave out a rewrite of ONNX graphs: batchnorm, transposes, integers, "
-                        "quantised")
+                        choices=_REWRITES, help="leave out a rewrite of ONNX graphs: " +
+                        ", ".join(_REWRITES))
     parser.add_argument("--trust-pickle", action="store_true",
                         help="load a pickle, which can run any code: only of a file that you made")
     parser.add_argument("--keep-f64", action="store_true",

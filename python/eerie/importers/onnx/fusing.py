@@ -6,6 +6,7 @@
                 the form that the compiler brings to the CPU's 8-bit dot products
     quantised   products between DequantizeLinear and QuantizeLinear, QLinearConv and QLinearMatMul
                 become such products too (integers/)
+    windows     convolutions of bytes become products of matrices, or of slices
 
 `--no-rewrite=NAME` leaves one out. Weights that go to an archive as they are stay as they are.
 """
@@ -110,7 +111,8 @@ def cancel_transposes(model: onnx_model.Model) -> int:
 
 REWRITES: dict[str, Found] = {"batchnorm": fold_batchnorm, "transposes": cancel_transposes,
                               "integers": integers.rewrite_operators,
-                              "quantised": integers.rewrite_quantised}
+                              "quantised": integers.rewrite_quantised,
+                              "windows": integers.rewrite_windows}
 
 
 def run(model: onnx_model.Model, without: typing.Collection[str] = ()) -> dict[str, int]:

@@ -53,17 +53,19 @@ def _inline_definitions(model: onnx_model.Model) -> bool:
 def run(model: onnx_model.Model, no_rewrite: typing.Collection[str] = ()) -> None:
     """Rewrites the graph in place until nothing changes any more; types are inferred afterwards.
 
-    `no_rewrite` names those of fusing.py to leave out."""
+    `no_rewrite` names those of fusing.py to leave out, and `constants`, computing constants now; where
+    an operator looks at values that are computed, it does not lower then."""
+    folds = "constants" not in no_rewrite
     if model.proto.functions:
         model.proto = inliner.inline_local_functions(model.proto)
     if model.opset == 0:  # a model may use operators of other domains alone
         model.proto.opset_import.add(domain="", version=onnx_model.NEW_OPSET)
-    _refine(model)
+    _refine(model, folds)
     if narrow.run(model):
-        _refine(model)
+        _refine(model, folds)
     fused = fusing.run(model, no_rewrite)
     if fused:
-        _refine(model)
+        _refine(model, folds)
         model.notes.append("simplified: " + ", ".join(
             f"{name} {count}" for name, count in sorted(fused.items())))
     done: set[str] = set()
@@ -73,17 +75,17 @@ def run(model: onnx_model.Model, no_rewrite: typing.Collection[str] = ()) -> Non
         done |= names
         if not names and not changed:
             break
-        _refine(model)
+        _refine(model, folds)
         if narrow.run(model):
-            _refine(model)
+            _refine(model, folds)
     if done:
         model.notes.append(f"rewritten: {', '.join(sorted(done))}")
 
 
-def _refine(model: onnx_model.Model) -> None:
+def _refine(model: onnx_model.Model, folds: bool) -> None:
     """Types and constants, until one brings nothing more for the other."""
     onnx_model.infer_shapes(model)
     for _ in range(_ROUNDS):
-        if not fold.run(model):
+        if not folds or not fold.run(model):
             break
         onnx_model.infer_shapes(model)

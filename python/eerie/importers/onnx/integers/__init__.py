@@ -14,7 +14,8 @@ dimension less, and constant where weights are. Unsigned bytes become signed one
 
     builder.py       building nodes, arithmetic that folds constants
     products.py      products of matrices
-    convolutions.py  convolutions, as products of matrices where they are large
+    convolutions.py  convolutions
+    windows.py       convolutions as products of matrices
     operators.py     MatMulInteger, ConvInteger
     regions.py       where floats stand for bytes: moves them behind what moves elements alone, and
                      makes unsigned bytes signed
@@ -23,5 +24,6 @@ dimension less, and constant where weights are. Unsigned bytes become signed one
 """
 from .operators import rewrite_operators
 from .qdq import rewrite_quantised
+from .windows import rewrite_windows
 
-__all__ = ["rewrite_operators", "rewrite_quantised"]
+__all__ = ["rewrite_operators", "rewrite_quantised", "rewrite_windows"]

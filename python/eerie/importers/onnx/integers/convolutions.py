@@ -1,10 +1,4 @@
-"""Convolutions of bytes, summed in 32 bits.
-
-Where a convolution is large it becomes a product of matrices: for every place of the kernel the part
-of the input that it sees is a slice, and slices are put one above the other. The compiler copies such
-slices at the speed of memory, where its own way of gathering them takes longer than the product. Small
-ones stay convolutions, so that they need no memory for that.
-"""
+"""Convolutions of bytes, summed in 32 bits."""
 from __future__ import annotations
 
 import dataclasses
@@ -14,9 +8,6 @@ import numpy
 
 from ..surgery import options
 from .builder import Builder, Bytes, Whole, whole
-
-# Multiplications from which on a convolution is large.
-LARGE = 1 << 20
 
 
 @dataclasses.dataclass
@@ -67,17 +58,17 @@ def convolution(builder: Builder, x: Bytes, w: Bytes, place: Window, more: Whole
     """Sums of (x - its zero) * (w - its zero) under the kernel, plus `more`, which stretches over
     them. The weights are known, their zero has the shape [M,1,1,1] or []; that of x is one number."""
     w = _without_zero(builder, w)
-    padded = _padded(builder, x, place.pads)
+    padded = padded_with_zero(builder, x, place.pads)
     place = dataclasses.replace(place, pads=(0, 0, 0, 0))
-    part = builder.minus(more, builder.times(x.zero, _filters(whole(w.values.sum(
+    part = builder.minus(more, builder.times(x.zero, of_filters(whole(w.values.sum(
         axis=(1, 2, 3), dtype=numpy.int64)))))
     if isinstance(w.zero, str) or w.zero.any():
         part = builder.plus(part, _of_windows(builder, padded, x, w, place))
-    sums = _sums(builder, padded, w, place)
+    sums = sums_of(builder, padded, w, place)
     return builder.named(builder.plus(sums, part))
 
 
-def _filters(values: numpy.ndarray) -> numpy.ndarray:
+def of_filters(values: numpy.ndarray) -> numpy.ndarray:
     """One number for each filter, in a shape that stretches over the result."""
     return values.reshape(1, -1, 1, 1)
 
@@ -95,7 +86,7 @@ def is_byte(values: numpy.ndarray) -> bool:
     return values.size == 0 or (values.min() >= -128 and values.max() <= 127)
 
 
-def _padded(builder: Builder, x: Bytes, pads) -> Bytes:
+def padded_with_zero(builder: Builder, x: Bytes, pads) -> Bytes:
     """What is around the input is its zero."""
     if not any(pads):
         return x
@@ -112,72 +103,19 @@ def _padded(builder: Builder, x: Bytes, pads) -> Bytes:
 def _of_windows(builder: Builder, padded: Bytes, x: Bytes, w: Bytes, place: Window) -> Whole:
     """What the zero of the weights adds: less zero times the sums of the input under the kernel."""
     ones = numpy.ones((place.groups, *w.values.shape[1:]), numpy.int8)
-    sums = _sums(builder, padded, Bytes(builder.weight("ones", ones), list(ones.shape), whole(0), ones),
+    sums = sums_of(builder, padded, Bytes(builder.weight("ones", ones), list(ones.shape), whole(0), ones),
                  place)
     if place.groups > 1:  # one sum for a group, as often as it has filters
         which = numpy.arange(w.values.shape[0]) // (w.values.shape[0] // place.groups)
         sums = builder.add("Gather", sums, builder.constant(which, numpy.int64), axis=1)
     depth = int(numpy.prod(w.values.shape[1:]))
-    zero = w.zero if w.zero.size == 1 else _filters(w.zero)
+    zero = w.zero if w.zero.size == 1 else of_filters(w.zero)
     part = builder.minus(whole(0), builder.times(zero, sums))
     return builder.plus(part, builder.times(builder.times(x.zero, zero), whole(depth)))
 
 
-# ---- The sums of products ------------------------------------------------------------------------
-
-def _sums(builder: Builder, x: Bytes, w: Bytes, place: Window) -> str:
-    height, width = (place.result(x.shape[2 + axis], axis) for axis in (0, 1))
-    filters = w.values.shape[0]
-    if x.shape[1] is not None and height and width and \
-            w.values.size * height * width * (x.shape[0] or 1) >= LARGE:
-        if place.groups == 1:
-            return _as_product(builder, x, w, place, (height, width))
-        if place.groups == x.shape[1] == filters:
-            return _depthwise(builder, x, w, place, (height, width))
+def sums_of(builder: Builder, x: Bytes, w: Bytes, place: Window) -> str:
+    """The sums of products of the bytes, nothing around the input."""
     return builder.add("ConvInteger", x.name, w.name, kernel_shape=list(place.kernel),
                        strides=list(place.strides), dilations=list(place.dilations),
                        group=place.groups)
-
-
-def _slice(builder: Builder, x: str, starts, lasts, steps, axes) -> str:
-    """x[start : last + 1 : step] along axes."""
-    return builder.add("Slice", x, *(builder.constant(list(values), numpy.int64) for values in (
-        starts, [last + 1 for last in lasts], axes, steps)))
-
-
-def _seen(builder: Builder, x: str, place: Window, at: tuple[int, int], size, axes) -> str:
-    """What one place of the kernel sees."""
-    starts = [at[axis] * place.dilations[axis] for axis in (0, 1)]
-    lasts = [starts[axis] + (size[axis] - 1) * place.strides[axis] for axis in (0, 1)]
-    return _slice(builder, x, starts, lasts, place.strides, axes)
-
-
-def _as_product(builder: Builder, x: Bytes, w: Bytes, place: Window, size: tuple[int, int]) -> str:
-    """[filters, depth] times [depth, places]."""
-    batch, (height, width), filters = x.shape[0], size, w.values.shape[0]
-    # Channels first, then the pictures of the batch: what a place of the kernel sees is then of one
-    # piece.
-    images = x.name
-    if batch != 1:
-        images = builder.add("Transpose", images, perm=[1, 0, 2, 3])
-        parts = [_seen(builder, images, place, at, size, (2, 3)) for at in numpy.ndindex(place.kernel)]
-    else:
-        images = builder.add("Reshape", images, builder.constant(x.shape[1:], numpy.int64))
-        parts = [_seen(builder, images, place, at, size, (1, 2)) for at in numpy.ndindex(place.kernel)]
-    columns = parts[0] if len(parts) == 1 else builder.add("Concat", *parts, axis=0)
-    depth = w.values.size // filters
-    columns = builder.add("Reshape", columns, builder.constant([depth, -1], numpy.int64))
-    rows = numpy.ascontiguousarray(w.values.transpose(0, 2, 3, 1)).reshape(filters, depth)
-    sums = builder.add("MatMulInteger", builder.weight("matrix", rows), columns)
-    shape = [filters, batch or -1, height, width] if batch != 1 else [1, filters, height, width]
-    sums = builder.add("Reshape", sums, builder.constant(shape, numpy.int64))
-    return sums if batch == 1 else builder.add("Transpose", sums, perm=[1, 0, 2, 3])
-
-
-def _depthwise(builder: Builder, x: Bytes, w: Bytes, place: Window, size: tuple[int, int]) -> str:
-    """Each channel by itself: as many multiplications and additions as the kernel has places."""
-    sums: Whole = whole(0)
-    for at in numpy.ndindex(place.kernel):
-        seen = builder.add("Cast", _seen(builder, x.name, place, at, size, (2, 3)), to=6)
-        sums = builder.plus(sums, builder.times(seen, _filters(whole(w.values[:, 0, at[0], at[1]]))))
-    return builder.named(sums)
