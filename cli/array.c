@@ -7,14 +7,19 @@
 
 #include "element.h"
 
+// Windows has a function of its own that gives aligned memory back.
+#if !defined(aligned_free)
+#define aligned_free free
+#endif
+
 void ee_cli_array_free(ee_cli_array_t *array) {
-  free(array->data);
+  aligned_free(array->data);
   array->data = NULL;
 }
 
 void ee_cli_array_release(void *user, void *data) {
   (void)user;
-  free(data);
+  aligned_free(data);
 }
 
 eerie_status_t ee_cli_array_measure(ee_cli_array_t *array, eerie_error_t *err) {

@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+// Systems read and write no more than about 2 GB at a time.
+enum { PART = 1 << 30 };
+
 // ---- Reading -----------------------------------------------------------------------------------
 
 static eerie_status_t errno_status(int number) {
@@ -46,7 +49,7 @@ static eerie_status_t read_all(int file, const char *path, ee_cli_text_t *conten
     const size_t start = content->size;
     char *target = ee_cli_text_grow(content, next);
     if (!target) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "no memory to read %s", path);
-    const ssize_t got = read(file, target, next);
+    const ssize_t got = read(file, target, next < PART ? next : PART);
     if (got < 0 && errno != EINTR) return file_error(err, "read", path);
     content->size = start + (got > 0 ? (size_t)got : 0);
     if (got == 0) return EERIE_OK;
@@ -131,7 +134,7 @@ eerie_status_t ee_cli_outputs_open_head(ee_cli_outputs_t *outputs, const char *p
 
 static bool write_all(int file, const char *data, size_t size) {
   while (size) {
-    const ssize_t written = write(file, data, size);
+    const ssize_t written = write(file, data, size < PART ? size : PART);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
     data += written;

@@ -1,6 +1,7 @@
 // memory.c: the system's allocator, pages for code, and the text of errors.
 #include <stdlib.h>
 
+#include "port/huge.h"
 #include "port/windows/system.h"
 
 static void *system_reallocate(void *user, void *pointer, size_t old_size, size_t new_size) {
@@ -79,4 +80,20 @@ const wchar_t *ee_windows_path(const char *path, wchar_t buffer[EE_WINDOWS_PATH]
   if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, buffer, EE_WINDOWS_PATH) > 0)
     return buffer;
   return MultiByteToWideChar(CP_ACP, 0, path, -1, buffer, EE_WINDOWS_PATH) > 0 ? buffer : NULL;
+}
+
+// ---- Huge pages --------------------------------------------------------------------------------
+
+// Large pages want a privilege that accounts do not have, and are not given by themselves.
+void ee_port_advise_huge(void *pointer, size_t size) {
+  (void)pointer;
+  (void)size;
+}
+
+eerie_allocator_t ee_port_allocator_small(void) {
+  return ee_port_allocator();
+}
+
+eerie_allocator_t ee_port_allocator_reserved(void) {
+  return ee_port_allocator();
 }

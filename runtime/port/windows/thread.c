@@ -124,6 +124,14 @@ void ee_port_thread_join(ee_port_thread_t *thread) {
   (void)CloseHandle(handle);
 }
 
+void ee_port_thread_detach(ee_port_thread_t *thread) {
+  (void)CloseHandle(((windows_thread_t *)thread)->handle);
+}
+
+bool ee_port_thread_is_self(const ee_port_thread_t *thread) {
+  return GetThreadId(((const windows_thread_t *)thread)->handle) == GetCurrentThreadId();
+}
+
 bool ee_port_thread_pin(uint32_t cpu) {
   if (cpu >= sizeof(DWORD_PTR) * 8) return false;
   return SetThreadAffinityMask(GetCurrentThread(), (DWORD_PTR)1 << cpu) != 0;

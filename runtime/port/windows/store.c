@@ -1,0 +1,67 @@
+// store.c: files that a library keeps for itself, in the user's folder of caches.
+#include <stdatomic.h>
+
+#include "port/windows/system.h"
+
+bool ee_port_cache_folder(char *out_path, size_t capacity) {
+  static const wchar_t name[] = L"LOCALAPPDATA";
+  static const char own[] = "/eerie/cache";
+  wchar_t base[EE_WINDOWS_PATH];
+  const DWORD length = GetEnvironmentVariableW(name, base, EE_WINDOWS_PATH);
+  if (length == 0 || length >= EE_WINDOWS_PATH || capacity <= sizeof own) return false;
+  const int size =
+      WideCharToMultiByte(CP_UTF8, 0, base, -1, out_path, (int)(capacity - sizeof own), NULL, NULL);
+  if (size <= 0) return false;
+  memcpy(out_path + size - 1, own, sizeof own);
+  return true;
+}
+
+static eerie_status_t failed(const char *path, DWORD error, eerie_error_t *err) {
+  char reason[128];
+  (void)path; // unused in builds without texts
+  return EE_FAIL(err, EERIE_UNAVAILABLE, "cannot write %s: %s", path,
+                 ee_windows_reason(error, reason, sizeof reason));
+}
+
+// Makes all folders above a file; those that are there answer with an error that does not matter.
+static void make_folders(wchar_t *path) {
+  for (wchar_t *at = path; *at; ++at) {
+    if ((*at != L'/' && *at != L'\\') || at == path) continue;
+    const wchar_t separator = *at;
+    *at = 0;
+    (void)CreateDirectoryW(path, NULL);
+    *at = separator;
+  }
+}
+
+static bool write_file(const wchar_t *path, ee_bytes_t bytes) {
+  const HANDLE file =
+      CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  bool good = true;
+  while (good && bytes.size) {
+    const DWORD part = bytes.size < (1u << 30) ? (DWORD)bytes.size : 1u << 30;
+    DWORD written = 0;
+    good = WriteFile(file, bytes.data, part, &written, NULL) && written > 0;
+    bytes = (ee_bytes_t){bytes.data + written, bytes.size - written};
+  }
+  good = good && FlushFileBuffers(file);
+  return CloseHandle(file) && good;
+}
+
+eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_error_t *err) {
+  static _Atomic unsigned serial;
+  const unsigned number = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
+  char name[EE_WINDOWS_PATH];
+  wchar_t target[EE_WINDOWS_PATH], temporary[EE_WINDOWS_PATH];
+  const size_t length =
+      ee_format(name, sizeof name, "%s.%u.%u", path, (unsigned)GetCurrentProcessId(), number);
+  if (length >= sizeof name || !ee_windows_path(path, target) || !ee_windows_path(name, temporary))
+    return failed(path, ERROR_INVALID_NAME, err);
+  make_folders(target);
+  if (write_file(temporary, bytes) && MoveFileExW(temporary, target, MOVEFILE_REPLACE_EXISTING))
+    return EERIE_OK;
+  const DWORD error = GetLastError();
+  (void)DeleteFileW(temporary);
+  return failed(path, error, err);
+}
