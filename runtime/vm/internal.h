@@ -63,7 +63,8 @@ struct ee_vm_linked_module {
   uint8_t *globals;
   void *block; // holds the four arrays above
   size_t block_size;
-  ee_vm_buffer_t *rodata; // module->rodata_count of them, in a block of their own
+  ee_vm_buffer_t *rodata;    // module->rodata_count of them, in a block of their own
+  struct ee_vm_loops *loops; // module->function_count of them, once a loop was seen; or NULL
 };
 
 typedef struct ee_vm_frame {
@@ -169,6 +170,15 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
 
 // Puts "module.function+offset" before the message.
 void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc, eerie_error_t *err);
+
+// decode.c ----------------------------------------------------------------------------------------
+
+// After a branch back to `pc` in `frame`, the innermost one: does what instructions it can from
+// there in a form that is quicker to execute, once there were enough of such branches; returns
+// where the interpreter goes on. Steps are counted.
+const uint8_t *ee_vm_run_loop(ee_vm_program_t *program, ee_vm_frame_t *frame, const uint8_t *pc);
+// Frees what ee_vm_run_loop made for a module.
+void ee_vm_drop_loops(ee_heap_t *heap, ee_vm_linked_module_t *linked);
 
 // ops_f32.c, ops_f64.c ----------------------------------------------------------------------------
 

@@ -12,48 +12,17 @@
 // per opcode instead of one for all; the table holds distances, not addresses, so that a shared
 // library needs no relocations for it. For size, and other compilers, it is a plain switch.
 #if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
-#define THREADED 1
 #pragma GCC diagnostic ignored "-Wpedantic" // labels as values
 #if !defined(__clang__)
 // Distances are constants only while all cases stay in one section. Before the includes, as
 // functions of differing options are not inlined into each other.
 #pragma GCC optimize("no-reorder-blocks-and-partition")
 #endif
-#define SHARED inline __attribute__((always_inline)) // in each case that uses it
-#else
-#define THREADED 0
-#define SHARED   // once
 #endif
 
-#include "vm/internal.h"
+#include "vm/instructions.h"
 
 // ---- Helpers of the cases ----------------------------------------------------------------------
-
-// Copies registers as a branch says. The list is ordered so that no source is overwritten before
-// it is read (the compiler's register allocation breaks cycles).
-static SHARED void remap_registers(const uint8_t *list, uint32_t *regs, ee_object_t **refs) {
-  const uint8_t *end = list + 2 + 4u * ee_load_u16(list);
-  for (list += 2; list != end; list += 4) {
-#if THREADED
-    // The two halves of a 64-bit value go as one: a processor stalls where it reads at once what
-    // was just written in two pieces. At even numbers no target is the other's source.
-    const uint32_t pair = ee_load_u32(list);
-    if (!(pair & (EE_REGISTER_REF_BIT | EE_REGISTER_REF_BIT << 16 | 0x00010001u)) &&
-        end - list >= 8 && ee_load_u32(list + 4) == pair + 0x00010001u) {
-      ee_vm_store64(regs + (pair >> 16), ee_vm_load64(regs + (pair & 0xFFFFu)));
-      list += 4;
-      continue;
-    }
-#endif
-    const uint32_t source = ee_load_u16(list);
-    const uint32_t target = ee_load_u16(list + 2);
-    if (source & EE_REGISTER_REF_BIT) {
-      ee_vm_put_ref(refs, target, ee_vm_take_ref(refs, source));
-    } else {
-      regs[target] = regs[source];
-    }
-  }
-}
 
 // Passes the registers in `list` as arguments: a callee finds them left-aligned in its two banks.
 static void pass_arguments(ee_str_t letters, const uint8_t *list, const uint32_t *regs,
@@ -251,18 +220,6 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
                  EE_STR_ARG(module->types[type]), object->type->name);
 }
 
-// How an instruction reaches a buffer's element: binary logarithm of its size, and whether it
-// writes.
-#define ELEMENT_WRITE 4u
-
-static SHARED uint8_t *find_element(const ee_vm_buffer_t *buffer, uint64_t index, unsigned access) {
-  const unsigned shift = access & ~ELEMENT_WRITE;
-  if (EE_UNLIKELY(!buffer || index >= buffer->size >> shift ||
-                  ((access & ELEMENT_WRITE) && !buffer->writable)))
-    return NULL;
-  return buffer->data + ((size_t)index << shift);
-}
-
 // ---- Decoding ----------------------------------------------------------------------------------
 
 // `pc` stands behind the opcode, at the first operand, until the case is done.
@@ -337,67 +294,11 @@ static SHARED uint8_t *find_element(const ee_vm_buffer_t *buffer, uint64_t index
     }                                                                                              \
   } while (0)
 
-// Instructions that read one or two integers and write one, by what they have in common: an
-// expression of `a` and `b`. Arithmetic wraps, which it does on unsigned types in C.
-#define UNARY_I32_INSTRUCTIONS(OP)                                                                 \
-  OP(ABS_I32, (int32_t)a < 0 ? 0u - a : a)                                                         \
-  OP(NOT_I32, ~a)                                                                                  \
-  OP(CTLZ_I32, a ? __builtin_clz(a) : 32)                                                          \
-  OP(TRUNC_I32_I8, (uint8_t)a)                                                                     \
-  OP(TRUNC_I32_I16, (uint16_t)a)                                                                   \
-  OP(EXT_I8_I32_S, (int8_t)a)                                                                      \
-  OP(EXT_I8_I32_U, (uint8_t)a)                                                                     \
-  OP(EXT_I16_I32_S, (int16_t)a)                                                                    \
-  OP(EXT_I16_I32_U, (uint16_t)a)                                                                   \
-  OP(CMP_NZ_I32, a != 0)
-#define ARITHMETIC_I32_INSTRUCTIONS(OP)                                                            \
-  OP(ADD_I32, a + b)                                                                               \
-  OP(SUB_I32, a - b)                                                                               \
-  OP(MUL_I32, a *b)                                                                                \
-  OP(MIN_I32_S, (int32_t)a < (int32_t)b ? a : b)                                                   \
-  OP(MIN_I32_U, a < b ? a : b)                                                                     \
-  OP(MAX_I32_S, (int32_t)a < (int32_t)b ? b : a)                                                   \
-  OP(MAX_I32_U, a < b ? b : a)                                                                     \
-  OP(AND_I32, a &b)                                                                                \
-  OP(OR_I32, a | b)                                                                                \
-  OP(XOR_I32, a ^ b)                                                                               \
-  OP(SHL_I32, a << (b & 31u))                                                                      \
-  OP(SHR_I32_S, (int32_t)a >> (b & 31u))                                                           \
-  OP(SHR_I32_U, a >> (b & 31u))
-#define COMPARE_I32_INSTRUCTIONS(OP)                                                               \
-  OP(CMP_EQ_I32, a == b)                                                                           \
-  OP(CMP_NE_I32, a != b)                                                                           \
-  OP(CMP_LT_I32_S, (int32_t)a < (int32_t)b)                                                        \
-  OP(CMP_LT_I32_U, a < b)
 #if THREADED
 #define BINARY_I32_INSTRUCTIONS(OP) ARITHMETIC_I32_INSTRUCTIONS(OP)
 #else
 #define BINARY_I32_INSTRUCTIONS(OP) ARITHMETIC_I32_INSTRUCTIONS(OP) COMPARE_I32_INSTRUCTIONS(OP)
 #endif
-#define UNARY_I64_INSTRUCTIONS(OP)                                                                 \
-  OP(ABS_I64, (int64_t)a < 0 ? 0u - a : a)                                                         \
-  OP(NOT_I64, ~a)                                                                                  \
-  OP(CTLZ_I64, a ? __builtin_clzll(a) : 64)
-#define BINARY_I64_INSTRUCTIONS(OP)                                                                \
-  OP(ADD_I64, a + b)                                                                               \
-  OP(SUB_I64, a - b)                                                                               \
-  OP(MUL_I64, a *b)                                                                                \
-  OP(MIN_I64_S, (int64_t)a < (int64_t)b ? a : b)                                                   \
-  OP(MIN_I64_U, a < b ? a : b)                                                                     \
-  OP(MAX_I64_S, (int64_t)a < (int64_t)b ? b : a)                                                   \
-  OP(MAX_I64_U, a < b ? b : a)                                                                     \
-  OP(AND_I64, a &b)                                                                                \
-  OP(OR_I64, a | b)                                                                                \
-  OP(XOR_I64, a ^ b)
-#define SHIFT_I64_INSTRUCTIONS(OP)                                                                 \
-  OP(SHL_I64, a << b)                                                                              \
-  OP(SHR_I64_S, (int64_t)a >> b)                                                                   \
-  OP(SHR_I64_U, a >> b)
-#define COMPARE_I64_INSTRUCTIONS(OP)                                                               \
-  OP(CMP_EQ_I64, a == b)                                                                           \
-  OP(CMP_NE_I64, a != b)                                                                           \
-  OP(CMP_LT_I64_S, (int64_t)a < (int64_t)b)                                                        \
-  OP(CMP_LT_I64_U, a < b)
 
 #define LOAD_UNARY_I32  const uint32_t a = REG32(0)
 #define LOAD_BINARY_I32 const uint32_t a = REG32(0), b = REG32(2)
@@ -893,7 +794,11 @@ branch : {
   const uint8_t *list = ALIGNED(target + 4);
   if (ee_load_u16(list) != 0) remap_registers(list, regs, refs);
   COUNT_STEP();
-  pc = code + ee_load_u32(target) + 1;
+  target = code + ee_load_u32(target) + 1;
+#if THREADED
+  if (target < pc) target = ee_vm_run_loop(program, frame, target);
+#endif
+  pc = target;
   DISPATCH(*pc++);
 }
 

@@ -305,6 +305,7 @@ static void unlink_module(ee_vm_program_t *program, ee_vm_linked_module_t *linke
   if (linked->has_state && linked->native->destroy_state)
     linked->native->destroy_state(linked->user, program->heap, linked->state);
   if (!linked->module) return;
+  ee_vm_drop_loops(program->heap, linked);
   if (linked->block) {
     for (uint32_t i = 0; i < linked->module->global_ref_count; ++i)
       ee_object_release(linked->global_refs[i]);

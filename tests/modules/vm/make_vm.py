@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+GENERATORS = ["loops", "ops"]
 
 
 def flags_of(source):
@@ -40,10 +41,17 @@ def main():
         print(f"skipped: no compiler at {arguments.compiler}")
         return 77
     arguments.out.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, str(HERE / "ops.py"), str(arguments.out)], check=True)
-    sources = sorted(HERE.glob("*.mlir")) + [arguments.out / "ops.mlir"]
+    for script in GENERATORS:
+        subprocess.run([sys.executable, str(HERE / f"{script}.py"), str(arguments.out)], check=True)
+    sources = sorted(HERE.glob("*.mlir"))
+    sources += [arguments.out / f"{script}.mlir" for script in GENERATORS]
     good = [build(arguments.compiler, source, arguments.out) for source in sources]
-    return 0 if all(good) else 1
+    if not all(good):
+        return 1
+    loops = arguments.out / "loops"
+    subprocess.run([sys.executable, str(HERE / "loops.py"), "--answer", f"{loops}.vmfb",
+                    f"{loops}.cases"], check=True)
+    return 0
 
 
 if __name__ == "__main__":

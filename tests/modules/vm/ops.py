@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes ops.mlir, a function for each value instruction of the VM, and ops.cases, calls of them
-with the results that Python's own arithmetic gives. vm_ops_test.c runs the one against the other.
+"""Writes ops.mlir, a function for each value instruction of the VM and one that repeats it in a
+loop, and ops.cases, calls of them with the results that Python's own arithmetic gives.
+vm_ops_test.c runs the one against the other.
 
     ops.py DIRECTORY             writes both files
     ops.py --check VMFB CASES    runs the cases on IREE's runtime instead, to judge this script
@@ -209,6 +210,7 @@ PATCHED = {
 }
 
 OPS = []
+AGAIN = "again_"  # before the name of the function that does it in a loop
 
 
 def op(name, arguments, result, function, samples, assembly=None, ulp=0):
@@ -366,24 +368,45 @@ def function_name(name):
     return name.replace(".", "_")
 
 
+def instruction(name, arguments, result, assembly):
+    """Lines that compute %r from %v0, %v1 and so on."""
+    if name in PATCHED:
+        return PATCHED[name][1]
+    operands = ", ".join(f"%v{i}" for i in range(len(arguments)))
+    if assembly is None:
+        return [f"%r = vm.{name} {operands} : {result}"]
+    if assembly.startswith("="):  # constants
+        return [f"%r = vm.{name}{assembly[1:]}"]
+    if assembly.startswith("%"):
+        return [f"%r = vm.{name} {assembly}"]
+    return [f"%r = vm.{name} {operands} {assembly}"]
+
+
+def repeated(lines, result):
+    """The same in a loop that turns often enough to be executed in another form."""
+    return [
+        "%n = vm.const.i32 40",
+        "%one = vm.const.i32 1",
+        f"%none = vm.const.{result}.zero",
+        f"vm.br ^turn(%n, %none : i32, {result})",
+        f"^turn(%i: i32, %last: {result}):",
+        *lines,
+        "%left = vm.sub.i32 %i, %one : i32",
+        f"vm.cond_br %left, ^turn(%left, %r : i32, {result}), ^out",
+        "^out:",
+    ]
+
+
 def write_mlir(out):
-    out.write("// Written by ops.py: a function for each instruction on values.\nvm.module @ops {\n")
+    out.write("// Written by ops.py: two functions for each instruction on values.\nvm.module @ops {\n")
     for name, arguments, result, _, _, assembly, _ in OPS:
-        symbol = function_name(name)
         parameters = ", ".join(f"%v{i}: {t}" for i, t in enumerate(arguments))
-        out.write(f"  vm.export @{symbol}\n  vm.func @{symbol}({parameters}) -> {result} {{\n")
-        operands = ", ".join(f"%v{i}" for i in range(len(arguments)))
-        if assembly is None:
-            assembly = f": {result}"
-        if name in PATCHED:
-            out.write("".join(f"    {line}\n" for line in PATCHED[name][1]))
-        elif assembly.startswith("="):  # constants
-            out.write(f"    %r = vm.{name}{assembly[1:]}\n")
-        elif assembly.startswith("%"):
-            out.write(f"    %r = vm.{name} {assembly}\n")
-        else:
-            out.write(f"    %r = vm.{name} {operands} {assembly}\n")
-        out.write(f"    vm.return %r : {result}\n  }}\n")
+        lines = instruction(name, arguments, result, assembly)
+        for symbol, body in ((function_name(name), lines),
+                             (AGAIN + function_name(name), repeated(lines, result))):
+            out.write(f"  vm.export @{symbol}\n  vm.func @{symbol}({parameters}) -> {result} {{\n")
+            out.write("".join(f"    {line}\n" for line in body))
+            out.write(f"    vm.return %r : {result}\n  }}\n")
     out.write("}\n")
 
 
@@ -399,6 +422,7 @@ def spell(value, t):
 def cases():
     for name, (patch, _) in PATCHED.items():
         yield f"patch {function_name(name)} {patch}"
+        yield f"patch {AGAIN + function_name(name)} {patch}"
     for name, arguments, result, function, samples, _, ulp in OPS:
         for sample in samples:
             sample = sample if isinstance(sample, tuple) else (sample,)
@@ -410,6 +434,7 @@ def cases():
             except Fault as fault:
                 words.append(f"!{fault}")
             yield " ".join(words)
+            yield AGAIN + " ".join(words)
 
 
 def check(module_path, cases_path):
@@ -423,11 +448,11 @@ def check(module_path, cases_path):
     differing = {}
     for line in open(cases_path):
         words = line.split()
-        if words[0] == "patch" or words[0].replace("_", ".") in PATCHED:
+        if words[0] == "patch" or words[0].removeprefix(AGAIN).replace("_", ".") in PATCHED:
             continue
         arrow = words.index("->")
         # IREE's runtime would die of these.
-        overflows = words[0].startswith("rem_i") and set(words[2][1:]) == {"f"}
+        overflows = words[0].removeprefix(AGAIN).startswith("rem_i") and set(words[2][1:]) == {"f"}
         if words[arrow + 1].startswith("!") or overflows:
             continue
         arguments = rt.VmVariantList(8)
@@ -465,4 +490,5 @@ def main():
             out.write(line + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
