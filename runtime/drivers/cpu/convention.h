@@ -24,19 +24,31 @@ static __attribute__((noinline, unused)) void ee_cpu_stack_grow(void) {
   __asm__ volatile("" : : "r"(room) : "memory");
 }
 
+// gcc takes two calls for one that differ in nothing but their convention (seen with 12.2), so
+// something else has to differ.
+#define EE_CPU_OTHER_CONVENTION(result) __asm__ volatile("" : "+r"(result))
+
 static inline int ee_cpu_kernel_call(const ee_cpu_executable_t *executable, ee_cpu_kernel_t kernel,
                                      const ee_cpu_dispatch_state_t *dispatch,
                                      const ee_cpu_workgroup_state_t *workgroup) {
-  if (executable->image.host_convention)
-    return ((ee_cpu_host_kernel_t)(uintptr_t)kernel)(&executable->environment, dispatch, workgroup);
+  if (executable->image.host_convention) {
+    int code =
+        ((ee_cpu_host_kernel_t)(uintptr_t)kernel)(&executable->environment, dispatch, workgroup);
+    EE_CPU_OTHER_CONVENTION(code);
+    return code;
+  }
   ee_cpu_stack_grow();
   return kernel(&executable->environment, dispatch, workgroup);
 }
 
 static inline const ee_cpu_library_t *ee_cpu_library_ask(const ee_cpu_image_t *image,
                                                          const ee_cpu_environment_t *environment) {
-  if (image->host_convention)
-    return ((ee_cpu_host_query_t)(uintptr_t)image->query)(EE_CPU_LIBRARY_VERSION, environment);
+  if (image->host_convention) {
+    const ee_cpu_library_t *library =
+        ((ee_cpu_host_query_t)(uintptr_t)image->query)(EE_CPU_LIBRARY_VERSION, environment);
+    EE_CPU_OTHER_CONVENTION(library);
+    return library;
+  }
   return image->query(EE_CPU_LIBRARY_VERSION, environment);
 }
 

@@ -222,7 +222,9 @@ static EE_CPU_KERNEL int call_import(ee_cpu_import_t function, void *params, voi
 
 #if EE_CPU_TWO_CONVENTIONS
 static int call_host_import(ee_cpu_import_t function, void *params, void *context, void *reserved) {
-  return function(params, context, reserved);
+  int code = function(params, context, reserved);
+  EE_CPU_OTHER_CONVENTION(code);
+  return code;
 }
 #endif
 
