@@ -1112,6 +1112,10 @@ static int compile_input(compile_run_t *run, compile_options_t *options,
     if (!compile_prepare_static(run, output))
       return ee_cli_fail(EE_CLI_USAGE, "the name of the static library is too long");
     what->static_library_path = run->static_temporary;
+    // Convolutions as products of matrices take memory and code that a microcontroller does
+    // without.
+    if (import && !compile_add(&options->import.no_rewrites, "windows"))
+      return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   }
   what->source_path = input;
   if (run->stamped) exit_code = compile_hash_source(run, input, what);
