@@ -32,6 +32,9 @@ SHARED_PUBLIC = {"eerie_base.h", "eerie_config.h", "eerie_driver.h"}
 ON_TOP = ["graph", "compiler", "cli", "examples", "targets", "tests/behaviour", "tests/faults",
           "tests/install", "bench"]
 
+# Headers of others that a driver is written against; nothing else sees them.
+FOREIGN = {"drivers/vulkan": {"vulkan/vulkan_core.h"}}
+
 # Of the C library the core takes what a compiler brings along without a system, and string.h for
 # memcpy, memmove, memset and memcmp. The port of a system takes what it likes.
 FREESTANDING = {"float.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h",
@@ -56,7 +59,7 @@ def runtime_refusal(path, quoted, name, root):
             return None
         return f"only api may include {name}"
     if not quoted:
-        if part == "port" or name in FREESTANDING:
+        if part == "port" or name in FREESTANDING or name in FOREIGN.get(part, ()):
             return None
         return f"<{name}> is not freestanding: it belongs behind port/port.h"
     if not (root / "runtime" / name).is_file():

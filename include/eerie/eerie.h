@@ -126,6 +126,9 @@ typedef struct eerie_device_info {
   const char *name;        // what eerie_device_open takes: "local-sync"
   const char *driver;      // "cpu"
   const char *description; // one line
+  const char *target;      // what `eerie compile --target` takes for it, "vulkan:rdna3"; or NULL
+  const char *uuid;        // the same device in every process and order; or NULL
+  const char *limits;      // one line for people; or NULL
 } eerie_device_info_t;
 
 // Describes device number `index` of those that could be opened; false past the last. Strings are

@@ -77,4 +77,11 @@
 #define EERIE_PROFILE EERIE_THREADS
 #endif
 
+// 1: devices that go on with their work after a call has handed it over, and that keep memory where
+// the host sees none: GPUs. About 2 KB, and a branch at each submission. 0: devices run what they
+// are given before the call returns.
+#ifndef EERIE_ASYNC_DEVICES
+#define EERIE_ASYNC_DEVICES EERIE_THREADS
+#endif
+
 #endif // EERIE_CONFIG_H_

@@ -102,6 +102,9 @@ static eerie_status_t take_buffer(eerie_device_t *device, Py_buffer **view, eeri
   const eerie_status_t status =
       eerie_tensor_wrap(device, dtype, (size_t)(*view)->ndim, shape, (*view)->buf,
                         (size_t)(*view)->len, release_buffer, *view, out_tensor, err);
+  if (status == EERIE_UNIMPLEMENTED) { // a device with memory of its own
+    return copy_buffer(device, *view, dtype, shape, out_tensor, err);
+  }
   if (status == EERIE_OK) *view = NULL; // the tensor's now
   return status;
 }

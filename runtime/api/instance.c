@@ -78,7 +78,13 @@ bool eerie_device_list(eerie_instance_t *instance, size_t index, eerie_device_in
   (void)instance;
   ee_hal_device_info_t info;
   if (!device_info_at(index, &info)) return false;
-  *out_info = (eerie_device_info_t){info.name, info.driver, info.description};
+  *out_info = (eerie_device_info_t){
+      .name = info.name, .driver = info.driver, .description = info.description};
+#if EERIE_ASYNC_DEVICES
+  out_info->target = info.target;
+  out_info->uuid = info.uuid;
+  out_info->limits = info.limits;
+#endif
   return true;
 }
 

@@ -50,10 +50,10 @@ eerie_status_t eerie_tensor_create(eerie_device_t *device, eerie_dtype_t dtype, 
   EE_TRY(ee_hal_buffer_allocate(ee_api_device(device), TENSOR_MEMORY, TENSOR_USAGE, size, &buffer,
                                 err));
   ee_hal_observe_buffer(buffer, buffer->device->heap, EE_HAL_MEMORY_KIND_TENSORS);
-  if (size && data) {
-    memcpy(buffer->data, data, (size_t)size);
-  } else if (size) {
-    memset(buffer->data, 0, (size_t)size);
+  const eerie_status_t status = ee_hal_buffer_write(buffer, 0, data, (size_t)size, err);
+  if (status != EERIE_OK) {
+    ee_hal_buffer_release(buffer);
+    return status;
   }
   return view_of(buffer, dtype, rank, shape, out_tensor, err);
 }
@@ -156,9 +156,8 @@ void *eerie_tensor_mutable_data(eerie_tensor_t *tensor) {
   return buffer->access & EE_HAL_ACCESS_WRITE ? buffer->data : NULL;
 }
 
-// Finds the bytes of a transfer; NULL with a status when there are none.
-static eerie_status_t transfer_range(const eerie_tensor_t *tensor, uint64_t offset, size_t size,
-                                     uint32_t access, uint8_t **out_data, eerie_error_t *err) {
+static eerie_status_t check_transfer(const eerie_tensor_t *tensor, uint64_t offset, size_t size,
+                                     uint32_t access, eerie_error_t *err) {
   const ee_hal_buffer_t *buffer = ee_api_tensor(tensor)->buffer;
   const uint64_t total = eerie_tensor_size(tensor);
   if (!ee_range_ok(offset, size, total)) {
@@ -169,26 +168,17 @@ static eerie_status_t transfer_range(const eerie_tensor_t *tensor, uint64_t offs
   if ((buffer->access & access) != access) {
     return EE_FAIL(err, EERIE_PERMISSION_DENIED, "the tensor's memory is read-only");
   }
-  if (!buffer->data && size) {
-    return EE_FAIL(err, EERIE_UNIMPLEMENTED, "device '%s' keeps tensors where the host sees none",
-                   buffer->device->name);
-  }
-  *out_data = buffer->data ? buffer->data + offset : NULL;
   return EERIE_OK;
 }
 
 eerie_status_t eerie_tensor_read(const eerie_tensor_t *tensor, uint64_t offset, void *target,
                                  size_t size, eerie_error_t *err) {
-  uint8_t *data = NULL;
-  EE_TRY(transfer_range(tensor, offset, size, EE_HAL_ACCESS_READ, &data, err));
-  if (size) memcpy(target, data, size);
-  return EERIE_OK;
+  EE_TRY(check_transfer(tensor, offset, size, EE_HAL_ACCESS_READ, err));
+  return ee_hal_buffer_read(ee_api_tensor(tensor)->buffer, offset, target, size, err);
 }
 
 eerie_status_t eerie_tensor_write(eerie_tensor_t *tensor, uint64_t offset, const void *source,
                                   size_t size, eerie_error_t *err) {
-  uint8_t *data = NULL;
-  EE_TRY(transfer_range(tensor, offset, size, EE_HAL_ACCESS_WRITE, &data, err));
-  if (size) memcpy(data, source, size);
-  return EERIE_OK;
+  EE_TRY(check_transfer(tensor, offset, size, EE_HAL_ACCESS_WRITE, err));
+  return ee_hal_buffer_write(ee_api_tensor(tensor)->buffer, offset, source, size, err);
 }

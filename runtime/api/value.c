@@ -208,7 +208,7 @@ void eerie_fence_signal(eerie_fence_t *fence, eerie_status_t status) {
 }
 
 eerie_status_t eerie_fence_query(eerie_fence_t *fence, eerie_error_t *err) {
-  return ee_hal_fence_query(ee_api_fence(fence), err);
+  return ee_hal_fence_poll(ee_api_fence(fence), err);
 }
 
 eerie_status_t eerie_fence_wait(eerie_fence_t *fence, int64_t timeout_ns, eerie_error_t *err) {

@@ -52,9 +52,12 @@ static eerie_status_t import_copy(ee_vm_call_t *call, ee_hal_device_t *device, c
                                   uint64_t size, ee_hal_buffer_t **out_buffer) {
   ee_hal_buffer_t *buffer = NULL;
   EE_TRY(ee_hal_buffer_allocate(device, 0, 0, size, &buffer, call->err));
-  // Only devices with buffers in host memory import; see ee_hal_buffer_import.
   ee_hal_observe_buffer(buffer, device->heap, EE_HAL_MEMORY_KIND_STATE);
-  if (size) memcpy(buffer->data, data, (size_t)size);
+  const eerie_status_t status = ee_hal_buffer_write(buffer, 0, data, (size_t)size, call->err);
+  if (status != EERIE_OK) {
+    ee_hal_buffer_release(buffer);
+    return status;
+  }
   buffer->access = EE_HAL_ACCESS_READ | EE_HAL_ACCESS_KERNEL_WRITE;
   buffer->usage |= EE_HAL_USAGE_SHARING_IMMUTABLE;
   *out_buffer = buffer;
@@ -202,40 +205,38 @@ eerie_status_t ee_bridge_hal_buffer_length(ee_vm_call_t *call) {
 
 // Up to four bytes of a buffer that the host sees, for buffer.load and buffer.store.
 static eerie_status_t scalar_at(ee_vm_call_t *call, uint32_t index, int64_t offset, int32_t size,
-                                uint32_t access, uint8_t **out_data) {
+                                uint32_t access, ee_hal_buffer_t **out_buffer) {
   ee_hal_buffer_t *buffer = NULL;
   EE_TRY(ee_bridge_buffer(call, index, &buffer));
   if (size < 0 || size > 4) {
     return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "a scalar of %d bytes; at most 4 fit", size);
   }
   const ee_hal_binding_t binding = {buffer, 0, (uint64_t)offset, (uint64_t)size};
+  uint8_t *data;
   uint64_t length;
-  EE_TRY(ee_hal_binding_resolve(&binding, NULL, 0, access, out_data, &length, call->err));
-  if (!*out_data) {
-    return EE_FAIL(call->err, EERIE_UNIMPLEMENTED,
-                   "device %s keeps buffers where the host cannot "
-                   "read scalars",
-                   buffer->device->name);
-  }
+  EE_TRY(ee_hal_binding_resolve(&binding, NULL, 0, access, &data, &length, call->err));
+  *out_buffer = buffer;
   return EERIE_OK;
 }
 
 // buffer, offset, length
 eerie_status_t ee_bridge_hal_buffer_load(ee_vm_call_t *call) {
-  uint8_t *data = NULL;
+  ee_hal_buffer_t *buffer = NULL;
+  const int64_t offset = call->arguments[1].i64;
   const int32_t size = call->arguments[2].i32;
-  EE_TRY(scalar_at(call, 0, call->arguments[1].i64, size, EE_HAL_ACCESS_READ, &data));
-  memcpy(&call->results[0].i32, data, (size_t)size);
-  return EERIE_OK;
+  EE_TRY(scalar_at(call, 0, offset, size, EE_HAL_ACCESS_READ, &buffer));
+  return ee_hal_buffer_read(buffer, (uint64_t)offset, &call->results[0].i32, (size_t)size,
+                            call->err);
 }
 
 // value, buffer, offset, length
 eerie_status_t ee_bridge_hal_buffer_store(ee_vm_call_t *call) {
-  uint8_t *data = NULL;
+  ee_hal_buffer_t *buffer = NULL;
+  const int64_t offset = call->arguments[2].i64;
   const int32_t size = call->arguments[3].i32;
-  EE_TRY(scalar_at(call, 1, call->arguments[2].i64, size, EE_HAL_ACCESS_WRITE, &data));
-  memcpy(data, &call->arguments[0].i32, (size_t)size);
-  return EERIE_OK;
+  EE_TRY(scalar_at(call, 1, offset, size, EE_HAL_ACCESS_WRITE, &buffer));
+  return ee_hal_buffer_write(buffer, (uint64_t)offset, &call->arguments[0].i32, (size_t)size,
+                             call->err);
 }
 
 // ---- Buffer views ------------------------------------------------------------------------------

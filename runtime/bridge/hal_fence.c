@@ -40,7 +40,7 @@ eerie_status_t ee_bridge_hal_fence_join(ee_vm_call_t *call) {
 eerie_status_t ee_bridge_hal_fence_query(ee_vm_call_t *call) {
   ee_hal_fence_t *fence = NULL;
   EE_TRY(ee_bridge_fence(call, 0, &fence));
-  call->results[0].i32 = (int32_t)ee_hal_fence_query(fence, NULL);
+  call->results[0].i32 = (int32_t)ee_hal_fence_poll(fence, NULL);
   return EERIE_OK;
 }
 
@@ -83,7 +83,7 @@ eerie_status_t ee_bridge_hal_fence_await(ee_vm_call_t *call) {
   for (uint32_t i = 0; i < count; ++i) {
     ee_hal_fence_t *fence;
     EE_TRY(ee_bridge_fence_or_null(call, 3 + i, &fence));
-    const eerie_status_t status = ee_hal_fence_query(fence, call->err);
+    const eerie_status_t status = ee_hal_fence_poll(fence, call->err);
     if (EE_LIKELY(status == EERIE_OK)) continue;
     if (status != EERIE_DEFERRED) {
       state->await_fence = NULL;

@@ -9,7 +9,14 @@ extern const ee_hal_driver_t ee_cpu_driver;
 #define CPU_DRIVER ee_cpu_driver
 #endif
 
+#if EERIE_DRIVER_VULKAN
+extern const ee_hal_driver_t ee_vulkan_driver;
+#endif
+
 const ee_hal_driver_t *const ee_hal_drivers[] = {
     &CPU_DRIVER,
+#if EERIE_DRIVER_VULKAN
+    &ee_vulkan_driver,
+#endif
     NULL,
 };

@@ -26,6 +26,9 @@ static void list_destroy(ee_object_t *object) {
   for (const ee_hal_command_t *command = list->first; command; command = command->next) {
     release_command(command);
   }
+#if EERIE_ASYNC_DEVICES
+  if (list->recorded) device->driver->async->forget(list);
+#endif
   ee_hal_command_block_t *block = list->blocks;
   while (block) {
     ee_hal_command_block_t *next = block->next;
@@ -50,6 +53,9 @@ eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode
   list->block_size = size;
   list->finalized = list->barrier = false;
   list->blocks = &list->own;
+#if EERIE_ASYNC_DEVICES
+  list->recorded = NULL;
+#endif
   list->own = (ee_hal_command_block_t){.capacity = size - sizeof *list};
   *out_list = list;
   return EERIE_OK;
@@ -89,6 +95,9 @@ static eerie_status_t check_binding(const ee_hal_command_list_t *list,
     return EE_FAIL(err, EERIE_OUT_OF_RANGE, "binding slot %u of a command list with %u slots",
                    binding->slot, list->binding_capacity);
   }
+#if EERIE_ASYNC_DEVICES
+  EE_TRY(ee_hal_device_check_buffer(list->device, binding->buffer, err));
+#endif
   uint8_t *data;
   uint64_t size;
   return ee_hal_binding_resolve(binding, NULL, 0, 0, &data, &size, err);

@@ -77,7 +77,11 @@ bool ee_hal_device_query(ee_hal_device_t *device, ee_str_t category, ee_str_t ke
                          int64_t *out_value) {
   *out_value = 0;
   if (ee_str_equal(category, EE_STR("hal.device.id"))) {
-    *out_value = ee_str_match(ee_str_from(device->name), key);
+    const char *id = device->name;
+#if EERIE_ASYNC_DEVICES
+    if (device->driver->async) id = device->driver->async->id;
+#endif
+    *out_value = ee_str_match(ee_str_from(id), key);
     return true;
   }
   return device->driver->query(device, category, key, out_value);
@@ -219,22 +223,37 @@ static void release_operation(const ee_hal_operation_t *operation) {
   }
 }
 
-static inline eerie_status_t
-run_operation(ee_hal_device_t *device, const ee_hal_operation_t *operation, eerie_error_t *err) {
+// Runs an operation whose wait is over and signals `signal`. `after`: what it comes after on the
+// queue of a device that has one.
+static inline eerie_status_t run_operation(ee_hal_device_t *device, uint64_t after,
+                                           ee_hal_fence_t *signal,
+                                           const ee_hal_operation_t *operation,
+                                           eerie_error_t *err) {
   const int64_t begin_ns = ee_hal_observe_operation(device->heap, operation->kind);
-  const eerie_status_t status = device->driver->run(device, operation, err);
+  eerie_status_t status;
+#if EERIE_ASYNC_DEVICES
+  if (device->driver->async) {
+    status = device->driver->async->submit(device, after, signal, operation, err);
+    if (status == EERIE_OK) signal = NULL; // the device's to signal
+  } else {
+    status = device->driver->run(device, operation, err);
+  }
+#else
+  (void)after;
+  status = device->driver->run(device, operation, err);
+#endif
   if (begin_ns) ee_hal_observe_submit(device->heap, operation->kind, begin_ns);
+  ee_hal_fence_signal(signal, status, status == EERIE_OK ? NULL : err);
   return status;
 }
 
 static void pending_run(pending_t *pending) {
   ee_hal_device_t *device = pending->device;
-  eerie_status_t status = pending->wait_status;
+  const eerie_status_t status = pending->wait_status;
   if (status == EERIE_OK) {
     eerie_error_t err;
     err.message[0] = 0;
-    status = run_operation(device, &pending->operation, &err);
-    ee_hal_fence_signal(pending->signal, status, &err);
+    (void)run_operation(device, 0, pending->signal, &pending->operation, &err);
   } else {
     ee_hal_fence_signal(pending->signal, status, pending->wait_error);
   }
@@ -329,8 +348,20 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
     own.message[0] = 0;
     err = &own; // the signal fence carries the text, also when the caller does not want it
   }
-  eerie_status_t status = ee_hal_fence_query(wait, err);
+  eerie_status_t status;
+#if EERIE_ASYNC_DEVICES
+  status = ee_hal_device_check_operation(device, operation, err);
+  if (EE_UNLIKELY(status != EERIE_OK)) {
+    ee_hal_fence_signal(signal, status, err);
+    return status;
+  }
+#endif
+  status = ee_hal_fence_query(wait, err);
   if (EE_UNLIKELY(status == EERIE_DEFERRED)) {
+#if EERIE_ASYNC_DEVICES
+    const uint64_t after = ee_hal_fence_ahead(wait, device);
+    if (after) return run_operation(device, after, signal, operation, err);
+#endif
     EE_TRY(ee_hal_fence_promise(wait, signal, err)); // it is another operation's to signal
     status = submit_pending(device, wait, signal, operation, err);
     if (status != EERIE_OK) ee_hal_fence_signal(signal, status, err);
@@ -340,7 +371,5 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
     ee_hal_fence_signal(signal, status, err);
     return signal ? EERIE_OK : status;
   }
-  status = run_operation(device, operation, err);
-  ee_hal_fence_signal(signal, status, status == EERIE_OK ? NULL : err);
-  return status;
+  return run_operation(device, 0, signal, operation, err);
 }

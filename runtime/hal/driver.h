@@ -14,6 +14,12 @@ typedef struct ee_hal_device_info {
   const char *name;        // "local-sync": what `--device` takes
   const char *driver;      // "cpu"
   const char *description; // one line for people
+#if EERIE_ASYNC_DEVICES
+  // NULL: the driver does not tell.
+  const char *target; // what `eerie compile --target` takes for it
+  const char *uuid;
+  const char *limits; // one line for people
+#endif
 } ee_hal_device_info_t;
 
 // What a program gives to a device whose kernels run on the host: eerie_kernels.h, which says what
@@ -43,6 +49,31 @@ typedef struct ee_hal_host_kernels {
                                 size_t count, eerie_error_t *err);
   eerie_status_t (*add_plugin)(ee_hal_device_t *device, const char *path, eerie_error_t *err);
 } ee_hal_host_kernels_t;
+
+#if EERIE_ASYNC_DEVICES
+typedef struct ee_hal_async_driver {
+  // What modules call such devices ("vulkan"), whatever their names are.
+  const char *id;
+  // Takes over an operation that begins when number `after` is done (0: now, what it waited for is
+  // over) and signals `signal` (may be NULL) when it is done itself: at once, or it marks the fence
+  // with ee_hal_fence_set_ahead before it returns and signals it later. An error means that nothing
+  // of it was done; the front end then fails `signal`.
+  eerie_status_t (*submit)(ee_hal_device_t *device, uint64_t after, ee_hal_fence_t *signal,
+                           const ee_hal_operation_t *operation, eerie_error_t *err);
+  // Returns when all up to number `value` are done and their fences signaled, or the deadline
+  // (INT64_MAX: none, 0: only looks) has passed. May also return when another thread is at it.
+  void (*wait)(ee_hal_device_t *device, uint64_t value, int64_t deadline_ns);
+  // Number `value` is waited for by somebody who will not call `wait`: a thread of the driver's has
+  // to.
+  void (*watch)(ee_hal_device_t *device, uint64_t value);
+  // Copies between the host and a buffer without `data`, at once. Whoever calls knows that nothing
+  // on the device uses the bytes. `write` with `host` NULL writes zeros.
+  eerie_status_t (*transfer)(ee_hal_buffer_t *buffer, uint64_t offset, uint8_t *host, size_t size,
+                             bool write, eerie_error_t *err);
+  // The list goes, with what `list->recorded` says.
+  void (*forget)(ee_hal_command_list_t *list);
+} ee_hal_async_driver_t;
+#endif
 
 typedef struct ee_hal_driver {
   uint32_t size; // sizeof(ee_hal_driver_t): tables grow at the end only
@@ -95,6 +126,16 @@ typedef struct ee_hal_driver {
   eerie_status_t (*device_open_with)(ee_heap_t *heap, ee_str_t spec,
                                      const ee_hal_device_options_t *options,
                                      ee_hal_device_t **out_device, eerie_error_t *err);
+
+#if EERIE_ASYNC_DEVICES
+  // Optional: devices whose work goes on after they were given it, and which may keep memory where
+  // the host sees none. With `submit` come all slots below; `run` is not called then.
+  //
+  // Such a device has one queue, in order: what is given to it is numbered from 1 on, and whatever
+  // has number N is done when all up to N are. That is how work waits for work on the device
+  // without the host between them.
+  const ee_hal_async_driver_t *async;
+#endif
 } ee_hal_driver_t;
 
 // The front end's part of a device; a driver's own struct starts with it.
@@ -147,6 +188,17 @@ eerie_status_t ee_hal_binding_resolve(const ee_hal_binding_t *binding,
                                       const ee_hal_binding_t *table, size_t table_count,
                                       uint32_t access, uint8_t **out_data, uint64_t *out_size,
                                       eerie_error_t *err);
+
+#if EERIE_ASYNC_DEVICES
+// Buffers of a device with memory of its own are for that device alone.
+eerie_status_t ee_hal_device_check_buffer(const ee_hal_device_t *device,
+                                          const ee_hal_buffer_t *buffer, eerie_error_t *err);
+// The same for all buffers of an operation but those in its command list, which were checked when
+// it was recorded.
+eerie_status_t ee_hal_device_check_operation(const ee_hal_device_t *device,
+                                             const ee_hal_operation_t *operation,
+                                             eerie_error_t *err);
+#endif
 
 // The drivers in this build, NULL-terminated (drivers/registry.c).
 extern const ee_hal_driver_t *const ee_hal_drivers[];

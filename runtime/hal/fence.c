@@ -25,6 +25,11 @@ struct ee_hal_fence {
   eerie_error_t *error;         // NULL: no text, or no memory for it
   EE_ATOMIC(uint32_t) promised; // an operation that waits will signal it
   ee_hal_fence_t *target;       // retained: ends as this fence does; may be NULL
+#if EERIE_ASYNC_DEVICES
+  EE_ATOMIC(uint32_t) ahead_claimed;
+  ee_hal_device_t *ahead_device;   // retained, written before the value
+  EE_ATOMIC(uint64_t) ahead_value; // 0: not ahead
+#endif
   // Joins only.
   EE_ATOMIC(uint32_t) remaining;
   ee_hal_fence_waiter_t *mark;   // how it ends; set by the one part that ends it
@@ -81,6 +86,11 @@ static void fence_initialize(ee_hal_fence_t *fence, ee_heap_t *heap, ee_hal_devi
   ee_atomic_init(&fence->claimed, 0u);
   ee_atomic_init(&fence->remaining, 0u);
   ee_atomic_init(&fence->promised, 0u);
+#if EERIE_ASYNC_DEVICES
+  ee_atomic_init(&fence->ahead_claimed, 0u);
+  fence->ahead_device = NULL;
+  ee_atomic_init(&fence->ahead_value, 0u);
+#endif
   fence->target = NULL;
   fence->status = EERIE_OK;
   fence->error = NULL;
@@ -242,12 +252,65 @@ static void fence_destroy(ee_object_t *object) {
   blocker_free(fence);
   ee_heap_free(fence->heap, fence->error, sizeof *fence->error);
   ee_hal_device_t *device = fence->device;
+#if EERIE_ASYNC_DEVICES
+  ee_hal_device_t *ahead_device = fence->ahead_device;
+#endif
   if (device) {
     ee_hal_device_free(device, fence, fence->block_size);
   } else {
     ee_heap_free(fence->heap, fence, fence->block_size);
   }
+#if EERIE_ASYNC_DEVICES
+  if (ahead_device) ee_hal_device_release(ahead_device);
+#endif
 }
+
+// ---- Ahead of the host -------------------------------------------------------------------------
+
+#if EERIE_ASYNC_DEVICES
+
+// Makes sure that a fence which a device will signal is signaled though nobody calls the device.
+static void watch(const ee_hal_fence_t *fence) {
+  const uint64_t value = ee_load_acquire(&fence->ahead_value);
+  if (value) fence->ahead_device->driver->async->watch(fence->ahead_device, value);
+}
+
+void ee_hal_fence_set_ahead(ee_hal_fence_t *fence, ee_hal_device_t *device, uint64_t value) {
+  for (; fence; fence = fence->target) {
+    uint32_t unclaimed = 0;
+    if (!ee_compare_exchange(&fence->ahead_claimed, &unclaimed, 1u)) return;
+    ee_store_release(&fence->promised, 1u);
+    ee_hal_device_retain(device);
+    fence->ahead_device = device;
+    ee_store_release(&fence->ahead_value, value);
+    // Who comes to wait looks at the value after it is in the list: one of the two sees the other.
+    atomic_thread_fence(memory_order_seq_cst);
+    const ee_hal_fence_waiter_t *head = ee_load_acquire(&fence->waiters);
+    if (head && !is_closed(head)) watch(fence);
+  }
+}
+
+uint64_t ee_hal_fence_ahead(const ee_hal_fence_t *fence, const ee_hal_device_t *device) {
+  const uint64_t value = ee_load_acquire(&fence->ahead_value);
+  return value && fence->ahead_device == device ? value : 0;
+}
+
+eerie_status_t ee_hal_fence_poll(ee_hal_fence_t *fence, eerie_error_t *err) {
+  const eerie_status_t status = ee_hal_fence_query(fence, err);
+  if (EE_LIKELY(status != EERIE_DEFERRED)) return status;
+  const uint64_t value = ee_load_acquire(&fence->ahead_value);
+  if (!value) return status;
+  fence->ahead_device->driver->async->wait(fence->ahead_device, value, 0);
+  return ee_hal_fence_query(fence, err);
+}
+
+// Waits in the device instead of for another thread; the fence may be pending still.
+static void wait_ahead(const ee_hal_fence_t *fence, int64_t deadline_ns) {
+  const uint64_t value = ee_load_acquire(&fence->ahead_value);
+  if (value) fence->ahead_device->driver->async->wait(fence->ahead_device, value, deadline_ns);
+}
+
+#endif
 
 // ---- Asking and waiting ------------------------------------------------------------------------
 
@@ -267,15 +330,31 @@ eerie_status_t ee_hal_fence_query(ee_hal_fence_t *fence, eerie_error_t *err) {
   return head == &closed_failed ? report_failure(fence, err) : EERIE_DEFERRED;
 }
 
-void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node) {
+// Puts `node` among those that wait, or calls it when the fence is over; false then.
+static bool hang(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node) {
   if (fence) {
     ee_hal_fence_waiter_t *head = ee_load_acquire(&fence->waiters);
     while (!is_closed(head)) {
       node->next = head;
-      if (ee_compare_exchange(&fence->waiters, &head, node)) return;
+      if (ee_compare_exchange(&fence->waiters, &head, node)) return true;
     }
   }
   node->function(node, ee_hal_fence_query(fence, NULL));
+  return false;
+}
+
+void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node) {
+#if EERIE_ASYNC_DEVICES
+  // Hung, the node may be called by another thread which lets the last reference go.
+  ee_object_retain((ee_object_t *)fence);
+  if (hang(fence, node)) {
+    atomic_thread_fence(memory_order_seq_cst);
+    watch(fence);
+  }
+  ee_object_release((ee_object_t *)fence);
+#else
+  (void)hang(fence, node);
+#endif
 }
 
 #if EERIE_THREADS
@@ -296,7 +375,7 @@ static fence_blocker_t *fence_blocker(ee_hal_fence_t *fence) {
   blocker->waiter = (ee_hal_fence_waiter_t){.function = wake_blocked};
   ee_port_monitor_initialize(&blocker->monitor);
   if (ee_compare_exchange(&fence->blocker, &present, blocker)) {
-    ee_hal_fence_notify(fence, &blocker->waiter);
+    (void)hang(fence, &blocker->waiter);
     return blocker;
   }
   ee_port_monitor_destroy(&blocker->monitor);
@@ -330,7 +409,13 @@ eerie_status_t ee_hal_fence_wait(ee_hal_fence_t *fence, int64_t deadline_ns, eer
   eerie_status_t status = ee_hal_fence_query(fence, err);
   if (status == EERIE_DEFERRED) {
     const int64_t begin_ns = ee_hal_observe_begin(fence->heap);
+#if EERIE_ASYNC_DEVICES
+    wait_ahead(fence, deadline_ns);
+    status = ee_hal_fence_query(fence, err);
+    if (status == EERIE_DEFERRED) status = block(fence, deadline_ns, err);
+#else
     status = block(fence, deadline_ns, err);
+#endif
     if (begin_ns) ee_hal_observe_span(fence->heap, EE_HAL_EVENT_WAIT, "fence", 0, begin_ns);
   }
   if (status != EERIE_DEFERRED) return status;
@@ -369,6 +454,37 @@ static void part_done(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
   ee_object_release(&join->object);
 }
 
+#if EERIE_ASYNC_DEVICES
+// A join is ahead where all its parts are, and then at the last of them.
+typedef struct join_ahead {
+  ee_hal_device_t *device; // NULL: no part yet
+  uint64_t value;
+  bool possible;
+} join_ahead_t;
+
+static void join_ahead_add(join_ahead_t *ahead, const ee_hal_fence_t *part) {
+  const uint64_t value = ee_load_acquire(&part->ahead_value);
+  if (!value || (ahead->device && ahead->device != part->ahead_device)) {
+    ahead->possible = false;
+    return;
+  }
+  // The caller holds the part, and that the device.
+  ahead->device = part->ahead_device;
+  if (value > ahead->value) ahead->value = value;
+}
+
+static void join_ahead_end(const join_ahead_t *ahead, ee_hal_fence_t *join,
+                           ee_hal_fence_t *const *fences, size_t count) {
+  if (ahead->possible) {
+    if (ahead->device) ee_hal_fence_set_ahead(join, ahead->device, ahead->value);
+    return;
+  }
+  atomic_thread_fence(memory_order_seq_cst);
+  for (size_t i = 0; i < count; ++i)
+    if (ee_hal_fence_query(fences[i], NULL) == EERIE_DEFERRED) watch(fences[i]);
+}
+#endif
+
 eerie_status_t ee_hal_fence_join(ee_heap_t *heap, ee_hal_fence_t *const *fences, size_t count,
                                  ee_hal_fence_t **out_fence, eerie_error_t *err) {
   uint32_t pending = 0;
@@ -387,15 +503,24 @@ eerie_status_t ee_hal_fence_join(ee_heap_t *heap, ee_hal_fence_t *const *fences,
   ee_atomic_init(&join->remaining, pending + 1u);
   fence_part_t *part = (fence_part_t *)(join + 1);
   uint32_t added = 0;
+#if EERIE_ASYNC_DEVICES
+  join_ahead_t ahead = {.possible = true};
+#endif
   for (size_t i = 0; i < count && added < pending; ++i) {
     if (ee_hal_fence_query(fences[i], NULL) == EERIE_OK) continue;
+#if EERIE_ASYNC_DEVICES
+    join_ahead_add(&ahead, fences[i]);
+#endif
     part->waiter = (ee_hal_fence_waiter_t){.function = part_done, .user = join};
     part->source = fences[i];
     ee_object_retain(&join->object);
-    ee_hal_fence_notify(fences[i], &part->waiter);
+    (void)hang(fences[i], &part->waiter);
     ++part;
     ++added;
   }
+#if EERIE_ASYNC_DEVICES
+  join_ahead_end(&ahead, join, fences, count);
+#endif
   // Those signaled since they were counted, and the extra one.
   const uint32_t surplus = pending + 1u - added;
   if (ee_fetch_sub_acq_rel(&join->remaining, surplus) == surplus) complete(join, CLOSED_OK);

@@ -118,6 +118,29 @@ eerie_status_t ee_hal_buffer_import(ee_hal_device_t *device, uint8_t *data, uint
 // itself.
 eerie_status_t ee_hal_buffer_subspan(ee_hal_buffer_t *buffer, uint64_t offset, uint64_t size,
                                      ee_hal_buffer_t **out_buffer, eerie_error_t *err);
+#if EERIE_ASYNC_DEVICES
+// Copies bytes out of a buffer or into it (`source` NULL: zeros), wherever they lie; waits for the
+// device where it must. The caller knows that the range is inside and that nobody uses it now.
+eerie_status_t ee_hal_buffer_read(const ee_hal_buffer_t *buffer, uint64_t offset, void *target,
+                                  size_t size, eerie_error_t *err);
+eerie_status_t ee_hal_buffer_write(ee_hal_buffer_t *buffer, uint64_t offset, const void *source,
+                                   size_t size, eerie_error_t *err);
+#else
+static inline eerie_status_t ee_hal_buffer_read(const ee_hal_buffer_t *buffer, uint64_t offset,
+                                                void *target, size_t size, eerie_error_t *err) {
+  (void)err;
+  if (size) memcpy(target, buffer->data + (size_t)offset, size);
+  return EERIE_OK;
+}
+static inline eerie_status_t ee_hal_buffer_write(ee_hal_buffer_t *buffer, uint64_t offset,
+                                                 const void *source, size_t size,
+                                                 eerie_error_t *err) {
+  (void)err;
+  if (size && source) memcpy(buffer->data + (size_t)offset, source, size);
+  if (size && !source) memset(buffer->data + (size_t)offset, 0, size);
+  return EERIE_OK;
+}
+#endif
 static inline void ee_hal_buffer_retain(ee_hal_buffer_t *buffer) {
   ee_object_retain((ee_object_t *)buffer);
 }
@@ -194,6 +217,19 @@ eerie_status_t ee_hal_fence_promise(ee_hal_fence_t *wait, ee_hal_fence_t *signal
                                     eerie_error_t *err);
 // Pending, and no operation will signal it.
 bool ee_hal_fence_is_forgotten(const ee_hal_fence_t *fence);
+
+#if EERIE_ASYNC_DEVICES
+// A pending fence is ahead when a device's queue holds what will signal it: more work for that
+// queue need not wait for it on the host. `value`: its number there (driver.h). Only the first call
+// counts.
+void ee_hal_fence_set_ahead(ee_hal_fence_t *fence, ee_hal_device_t *device, uint64_t value);
+// The number on `device`'s queue, 0: the fence is not ahead there.
+uint64_t ee_hal_fence_ahead(const ee_hal_fence_t *fence, const ee_hal_device_t *device);
+// As query, after a look at the device that a pending fence is ahead on.
+eerie_status_t ee_hal_fence_poll(ee_hal_fence_t *fence, eerie_error_t *err);
+#else
+#define ee_hal_fence_poll ee_hal_fence_query
+#endif
 
 // A fence in front of `target`, which ends as it does, CANCELLED when it is dropped. It is what a
 // module gets in the place of a program's fence: that one may be waited for before it is promised,
@@ -314,7 +350,10 @@ struct ee_hal_command_list {
   bool finalized;
   bool barrier;                   // the next command comes after one
   ee_hal_command_block_t *blocks; // newest first
-  ee_hal_command_block_t own;     // its bytes follow
+#if EERIE_ASYNC_DEVICES
+  void *recorded; // the driver's own form of it; NULL: none yet
+#endif
+  ee_hal_command_block_t own; // its bytes follow
 };
 
 eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode,

@@ -30,6 +30,14 @@ void ee_port_file_evict(ee_bytes_t bytes);
 // system does not tell which.
 void ee_port_file_evict_unwritten(ee_bytes_t bytes);
 
+// Hosts only: files that the library keeps for itself.
+
+// Where they belong, "/home/me/.cache/eerie"; false: nowhere. Need not be there yet.
+bool ee_port_cache_folder(char *out_path, size_t capacity);
+// Writes a file whole, and the folders above it: whoever opens `path` finds the old file or the new
+// one, also when the process ends in the middle. UNAVAILABLE: the system's reason.
+eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_error_t *err);
+
 // ---- Memory for code ---------------------------------------------------------------------------
 
 size_t ee_port_page_size(void);
@@ -87,6 +95,10 @@ typedef struct ee_port_thread {
 eerie_status_t ee_port_thread_start(void (*function)(void *), void *argument, const char *name,
                                     ee_port_thread_t *out_thread, eerie_error_t *err);
 void ee_port_thread_join(ee_port_thread_t *thread);
+// Instead of joining it; what it was started with must stay until it ends.
+void ee_port_thread_detach(ee_port_thread_t *thread);
+// Whether it is the calling thread.
+bool ee_port_thread_is_self(const ee_port_thread_t *thread);
 // Keeps the calling thread on one CPU; false when the system does not let it.
 bool ee_port_thread_pin(uint32_t cpu);
 // Tells a process from its copy after a fork, which has none of its threads.

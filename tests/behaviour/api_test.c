@@ -72,7 +72,7 @@ static void devices_open_by_name_and_number(void) {
     CHECK_STR(eerie_device_name(device), "local-sync");
     eerie_device_release(device);
   }
-  static const char *const bad[] = {"toaster", "", "99", "-1", "vulkan://0", "local-sync://9/9/9"};
+  static const char *const bad[] = {"toaster", "", "99", "-1", "volcano://0", "local-sync://9/9/9"};
   for (size_t i = 0; i < LENGTH(bad); ++i) {
     eerie_device_t *device = (eerie_device_t *)instance;
     const eerie_status_t status = eerie_device_open(instance, bad[i], &device, &err);

@@ -5,8 +5,8 @@
 #include "drivers/cpu/cpu.h"
 
 static const ee_hal_device_info_t device_infos[] = {
-    {"local-sync", "cpu", "the CPU, on the calling thread"},
-    {"local-task", "cpu", "the CPU, on the calling thread"},
+    {.name = "local-sync", .driver = "cpu", .description = "the CPU, on the calling thread"},
+    {.name = "local-task", .driver = "cpu", .description = "the CPU, on the calling thread"},
 };
 #define DEVICE_COUNT (sizeof device_infos / sizeof device_infos[0])
 

@@ -154,6 +154,14 @@ void ee_port_thread_join(ee_port_thread_t *thread) {
   (void)pthread_join(((posix_thread_t *)thread)->handle, NULL);
 }
 
+void ee_port_thread_detach(ee_port_thread_t *thread) {
+  (void)pthread_detach(((posix_thread_t *)thread)->handle);
+}
+
+bool ee_port_thread_is_self(const ee_port_thread_t *thread) {
+  return pthread_equal(((const posix_thread_t *)thread)->handle, pthread_self()) != 0;
+}
+
 bool ee_port_thread_pin(uint32_t cpu) {
 #if defined(__linux__)
   if (cpu >= CPU_SETSIZE) return false;

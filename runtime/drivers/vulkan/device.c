@@ -1,0 +1,163 @@
+// device.c: Vulkan devices: opening, closing, questions, the driver's table.
+#include "drivers/vulkan/vulkan.h"
+
+static const char kind_name[] = "vulkan";
+
+// What follows "vulkan", "vulkan:" or "vulkan://"; false: the name is another driver's.
+static bool parse_spec(ee_str_t spec, ee_str_t *out_which) {
+  const size_t size = sizeof kind_name - 1;
+  if (spec.size < size || memcmp(spec.data, kind_name, size) != 0) return false;
+  ee_str_t rest = {spec.data + size, spec.size - size};
+  if (rest.size && rest.data[0] != ':') return false;
+  const size_t skipped = rest.size >= 3 && memcmp(rest.data, "://", 3) == 0 ? 3 : rest.size ? 1 : 0;
+  *out_which = (ee_str_t){rest.data + skipped, rest.size - skipped};
+  return true;
+}
+
+static void load_optional(ee_vulkan_device_t *device) {
+  // Under their names of old where they came with an extension.
+#define LOAD(name)                                                                                 \
+  device->vk.name = (PFN_vk##name)device->instance.GetDeviceProcAddr(device->handle, "vk" #name);  \
+  if (!device->vk.name)                                                                            \
+    device->vk.name =                                                                              \
+        (PFN_vk##name)device->instance.GetDeviceProcAddr(device->handle, "vk" #name "KHR");
+  EE_VULKAN_OPTIONAL_FUNCTIONS(LOAD)
+#undef LOAD
+  if (!device->vk.WaitSemaphores || !device->vk.GetSemaphoreCounterValue)
+    device->physical.features &= ~(uint32_t)EE_VULKAN_TIMELINE;
+  if (!device->vk.GetBufferDeviceAddress)
+    device->physical.features &= ~(uint32_t)EE_VULKAN_ADDRESSES;
+  if (!device->instance.debug_utils) device->vk.SetDebugUtilsObjectNameEXT = NULL;
+}
+
+static eerie_status_t load_functions(ee_vulkan_device_t *device, eerie_error_t *err) {
+  const char *missing = NULL;
+#define LOAD(name)                                                                                 \
+  device->vk.name = (PFN_vk##name)device->instance.GetDeviceProcAddr(device->handle, "vk" #name);  \
+  if (!device->vk.name) missing = "vk" #name;
+  EE_VULKAN_DEVICE_FUNCTIONS(LOAD)
+#undef LOAD
+  if (missing) {
+    return EE_FAIL(err, EERIE_INCOMPATIBLE, "device %s has no %s",
+                   device->physical.properties.deviceName, missing);
+  }
+  load_optional(device);
+  return EERIE_OK;
+}
+
+void ee_vulkan_name(const ee_vulkan_device_t *device, VkObjectType type, uint64_t handle,
+                    const char *name) {
+  if (!device->vk.SetDebugUtilsObjectNameEXT) return;
+  const VkDebugUtilsObjectNameInfoEXT info = {
+      .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
+      .objectType = type,
+      .objectHandle = handle,
+      .pObjectName = name,
+  };
+  (void)device->vk.SetDebugUtilsObjectNameEXT(device->handle, &info);
+}
+
+static eerie_status_t open_logical(ee_vulkan_device_t *device, ee_str_t which,
+                                   uint32_t *out_ordinal, eerie_error_t *err) {
+  EE_TRY(ee_vulkan_instance_open(&device->instance, err));
+  EE_TRY(ee_vulkan_choose(&device->instance, which, &device->physical, out_ordinal, err));
+  EE_TRY(ee_vulkan_physical_create(&device->instance, &device->physical, &device->handle, err));
+  EE_TRY(load_functions(device, err));
+  device->vk.GetDeviceQueue(device->handle, device->physical.queue_family, 0, &device->queue);
+  return EERIE_OK;
+}
+
+// In the reverse order of opening; parts that were not made are skipped.
+static void close_logical(ee_vulkan_device_t *device) {
+  if (device->handle && device->vk.DestroyDevice) {
+    ee_vulkan_queue_destroy(device);
+    ee_vulkan_cache_destroy(device);
+    ee_vulkan_memory_destroy(device);
+    device->vk.DestroyDevice(device->handle, NULL);
+  }
+  if (device->instance.get) ee_vulkan_instance_close(&device->instance);
+}
+
+static void vulkan_close(ee_hal_device_t *base) {
+  ee_vulkan_device_t *device = ee_vulkan_device(base);
+  close_logical(device);
+  ee_port_monitor_destroy(&device->lock);
+  ee_hal_device_deinitialize(base);
+  ee_heap_free(base->heap, device, base->allocation_size);
+}
+
+static eerie_status_t vulkan_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
+                                  eerie_error_t *err) {
+  ee_str_t which;
+  if (!parse_spec(spec, &which)) {
+    return EE_FAIL(err, EERIE_NOT_FOUND, "'%.*s' names no Vulkan device", EE_STR_ARG(spec));
+  }
+  ee_vulkan_device_t *device = ee_heap_allocate_zeroed(heap, sizeof *device);
+  if (!device) return EE_NO_MEMORY(err, sizeof *device);
+  ee_hal_device_initialize(&device->base, &ee_vulkan_driver, heap, EE_STR("vulkan"),
+                           sizeof *device);
+  ee_port_monitor_initialize(&device->lock);
+  uint32_t ordinal = 0;
+  eerie_status_t status = open_logical(device, which, &ordinal, err);
+  if (status == EERIE_OK) status = ee_vulkan_memory_create(device, err);
+  if (status == EERIE_OK) status = ee_vulkan_cache_create(device, err);
+  if (status == EERIE_OK) status = ee_vulkan_queue_create(device, err);
+  if (status != EERIE_OK) {
+    // To the registry NOT_FOUND says that another driver may know the name; none does.
+    EE_ANNOTATE(err, "device %.*s", EE_STR_ARG(spec));
+    ee_hal_device_release(&device->base);
+    return status == EERIE_NOT_FOUND ? EERIE_UNAVAILABLE : status;
+  }
+  ee_format(device->base.name, sizeof device->base.name, "%s:%u", kind_name, ordinal);
+  ee_vulkan_name(device, VK_OBJECT_TYPE_QUEUE, (uint64_t)(uintptr_t)device->queue, "eerie queue");
+  *out_device = &device->base;
+  return EERIE_OK;
+}
+
+// The questions that compiled modules ask. Source: query_i64 of IREE's vulkan devices, 3.11, 3.13.
+static bool vulkan_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key,
+                         int64_t *out_value) {
+  (void)base;
+  if (ee_str_equal(category, EE_STR("hal.executable.format"))) {
+    *out_value = ee_str_equal(key, EE_STR("vulkan-spirv-fb"));
+    return true;
+  }
+  if (ee_str_equal(category, EE_STR("hal.device")) ||
+      ee_str_equal(category, EE_STR("hal.dispatch"))) {
+    *out_value = 1;
+    return ee_str_equal(key, EE_STR("concurrency"));
+  }
+  return false;
+}
+
+// Operations go to `submit`.
+static eerie_status_t vulkan_run(ee_hal_device_t *device, const ee_hal_operation_t *operation,
+                                 eerie_error_t *err) {
+  return ee_vulkan_submit(device, 0, NULL, operation, err);
+}
+
+static const ee_hal_async_driver_t async_driver = {
+    .id = kind_name,
+    .submit = ee_vulkan_submit,
+    .wait = ee_vulkan_queue_wait,
+    .watch = ee_vulkan_queue_watch,
+    .transfer = ee_vulkan_buffer_transfer,
+    .forget = ee_vulkan_list_forget,
+};
+
+const ee_hal_driver_t ee_vulkan_driver = {
+    .size = sizeof(ee_hal_driver_t),
+    .name = kind_name,
+    .device_info = ee_vulkan_device_info,
+    .device_open = vulkan_open,
+    .device_close = vulkan_close,
+    .query = vulkan_query,
+    .buffer_allocate = ee_vulkan_buffer_allocate,
+    .buffer_free = ee_vulkan_buffer_free,
+    .executable_create = ee_vulkan_executable_create,
+    .executable_destroy = ee_vulkan_executable_destroy,
+    .executable_lookup = ee_vulkan_executable_lookup,
+    .dispatch_check = ee_vulkan_dispatch_check,
+    .run = vulkan_run,
+    .async = &async_driver,
+};

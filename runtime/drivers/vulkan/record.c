@@ -1,0 +1,527 @@
+// record.c: recorded commands of the front end to command buffers of Vulkan.
+//
+// A command buffer begins with a barrier against all work before it and ends with one towards the
+// host, so that what comes later, on either side, sees what it wrote. Between, barriers stand where
+// the command list has them.
+#include "drivers/vulkan/vulkan.h"
+
+// Updates up to this size lie in the command buffer. Source: vkCmdUpdateBuffer takes 65536 bytes.
+#define INLINE_UPDATE 4096u
+
+#define WORK_STAGES                                                                                \
+  (VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT |                         \
+   VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT)
+#define WORK_WRITES (VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT)
+#define WORK_ACCESS                                                                                \
+  (WORK_WRITES | VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT |                         \
+   VK_ACCESS_UNIFORM_READ_BIT | VK_ACCESS_INDIRECT_COMMAND_READ_BIT)
+
+// ---- Recordings --------------------------------------------------------------------------------
+
+typedef struct ee_vulkan_descriptors {
+  struct ee_vulkan_descriptors *next;
+  VkDescriptorPool pool;
+} descriptors_t;
+
+// Sets and descriptors of one pool; dispatches with more bindings than the average take more pools.
+#define POOL_SETS        64u
+#define POOL_DESCRIPTORS 512u
+
+static eerie_status_t create_pool(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                  eerie_error_t *err) {
+  const VkCommandPoolCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+      .queueFamilyIndex = device->physical.queue_family,
+  };
+  VkResult result = device->vk.CreateCommandPool(device->handle, &info, NULL, &recording->pool);
+  if (result != VK_SUCCESS) {
+    recording->pool = VK_NULL_HANDLE;
+    return ee_vulkan_failed(err, "vkCreateCommandPool", result);
+  }
+  const VkCommandBufferAllocateInfo allocate = {
+      .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+      .commandPool = recording->pool,
+      .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+      .commandBufferCount = 1,
+  };
+  result = device->vk.AllocateCommandBuffers(device->handle, &allocate, &recording->commands);
+  return result == VK_SUCCESS ? EERIE_OK
+                              : ee_vulkan_failed(err, "vkAllocateCommandBuffers", result);
+}
+
+eerie_status_t ee_vulkan_recording_take(ee_vulkan_device_t *device,
+                                        ee_vulkan_recording_t **out_recording, eerie_error_t *err) {
+  ee_vulkan_lock(device);
+  ee_vulkan_recording_t *recording = device->recordings;
+  if (recording) device->recordings = recording->next;
+  ee_vulkan_unlock(device);
+  if (!recording) {
+    recording = ee_heap_allocate_zeroed(device->base.heap, sizeof *recording);
+    if (!recording) return EE_NO_MEMORY(err, sizeof *recording);
+    const eerie_status_t status = create_pool(device, recording, err);
+    if (status != EERIE_OK) {
+      ee_vulkan_recording_destroy(device, recording);
+      return status;
+    }
+  }
+  recording->next = NULL;
+  *out_recording = recording;
+  return EERIE_OK;
+}
+
+static void drop_staging(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
+  ee_vulkan_span_free(device, recording->staging);
+  recording->staging = NULL;
+  recording->staging_used = 0;
+}
+
+void ee_vulkan_recording_give(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
+  if (!recording) return;
+  drop_staging(device, recording);
+  ee_vulkan_lock(device);
+  recording->next = device->recordings;
+  device->recordings = recording;
+  ee_vulkan_unlock(device);
+}
+
+void ee_vulkan_recording_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
+  if (!recording) return;
+  drop_staging(device, recording);
+  while (recording->descriptors) {
+    descriptors_t *next = recording->descriptors->next;
+    device->vk.DestroyDescriptorPool(device->handle, recording->descriptors->pool, NULL);
+    ee_heap_free(device->base.heap, recording->descriptors, sizeof *recording->descriptors);
+    recording->descriptors = next;
+  }
+  if (recording->pool) device->vk.DestroyCommandPool(device->handle, recording->pool, NULL);
+  ee_heap_free(device->base.heap, recording->key, recording->key_words * sizeof *recording->key);
+  ee_heap_free(device->base.heap, recording, sizeof *recording);
+}
+
+static void barrier(const ee_vulkan_device_t *device, VkCommandBuffer commands) {
+  const VkMemoryBarrier memory = {
+      .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+      .srcAccessMask = WORK_WRITES,
+      .dstAccessMask = WORK_ACCESS,
+  };
+  device->vk.CmdPipelineBarrier(commands, WORK_STAGES, WORK_STAGES, 0, 1, &memory, 0, NULL, 0,
+                                NULL);
+}
+
+static eerie_status_t begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                            bool again, eerie_error_t *err) {
+  drop_staging(device, recording);
+  VkResult result = device->vk.ResetCommandPool(device->handle, recording->pool, 0);
+  if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkResetCommandPool", result);
+  for (const descriptors_t *pool = recording->descriptors; pool; pool = pool->next)
+    (void)device->vk.ResetDescriptorPool(device->handle, pool->pool, 0); // never fails
+  recording->descriptors_used = NULL;
+  const VkCommandBufferBeginInfo info = {
+      .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+      .flags = again ? VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT
+                     : VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
+  };
+  result = device->vk.BeginCommandBuffer(recording->commands, &info);
+  if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkBeginCommandBuffer", result);
+  barrier(device, recording->commands);
+  return EERIE_OK;
+}
+
+static eerie_status_t end(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                          eerie_error_t *err) {
+  const VkMemoryBarrier memory = {
+      .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+      .srcAccessMask = WORK_WRITES,
+      .dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT,
+  };
+  device->vk.CmdPipelineBarrier(recording->commands, WORK_STAGES, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+                                &memory, 0, NULL, 0, NULL);
+  const VkResult result = device->vk.EndCommandBuffer(recording->commands);
+  return result == VK_SUCCESS ? EERIE_OK : ee_vulkan_failed(err, "vkEndCommandBuffer", result);
+}
+
+// ---- Transfers ---------------------------------------------------------------------------------
+
+static void copy_bytes(const ee_vulkan_device_t *device, VkCommandBuffer commands, VkBuffer from,
+                       uint64_t from_offset, VkBuffer to, uint64_t to_offset, uint64_t size) {
+  const VkBufferCopy region = {.srcOffset = from_offset, .dstOffset = to_offset, .size = size};
+  device->vk.CmdCopyBuffer(commands, from, to, 1, &region);
+}
+
+// Takes bytes from the recording's staging span, which was sized for all that it holds.
+static uint8_t *stage_bytes(ee_vulkan_recording_t *recording, uint64_t size, uint64_t *out_offset) {
+  const ee_vulkan_span_t *span = recording->staging;
+  *out_offset = span->offset + recording->staging_used;
+  recording->staging_used += (size + 3) & ~UINT64_C(3);
+  return span->chunk->data + *out_offset;
+}
+
+static void copy_staged(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                        const uint8_t *bytes, uint64_t size, VkBuffer to, uint64_t to_offset) {
+  uint64_t offset;
+  memcpy(stage_bytes(recording, size, &offset), bytes, (size_t)size);
+  copy_bytes(device, recording->commands, recording->staging->chunk->buffer, offset, to, to_offset,
+             size);
+}
+
+// The pattern's bytes from `phase` on, repeated.
+static uint32_t pattern_word(uint64_t pattern, uint32_t width, uint64_t phase) {
+  uint8_t bytes[4];
+  for (uint32_t i = 0; i < 4; ++i)
+    bytes[i] = (uint8_t)(pattern >> 8 * ((phase + i) % width));
+  return ee_load_u32(bytes);
+}
+
+// Fills of Vulkan write words. What stands out on both sides is copied, and a pattern of two
+// different words is written once and then copied onto what follows, twice as much each time.
+static void fill_words(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                       const ee_vulkan_range_t *target, uint64_t pattern, uint32_t width) {
+  const uint64_t end_offset = target->offset + target->size;
+  const uint64_t first = (target->offset + 3) & ~UINT64_C(3), last = end_offset & ~UINT64_C(3);
+  const VkBuffer buffer = target->chunk->buffer;
+  uint8_t edge[4];
+  for (uint32_t i = 0; i < 4; ++i)
+    edge[i] = (uint8_t)(pattern >> 8 * (i % width));
+  if (first >= last) {
+    // Within two words, of a pattern of one byte or two.
+    uint8_t all[8];
+    for (uint32_t i = 0; i < 8; ++i)
+      all[i] = (uint8_t)(pattern >> 8 * (i % width));
+    copy_staged(device, recording, all, target->size, buffer, target->offset);
+    return;
+  }
+  if (first > target->offset)
+    copy_staged(device, recording, edge, first - target->offset, buffer, target->offset);
+  const uint32_t word = pattern_word(pattern, width, first - target->offset);
+  device->vk.CmdFillBuffer(recording->commands, buffer, first, last - first, word);
+  if (end_offset > last) {
+    const uint32_t tail = pattern_word(pattern, width, last - target->offset);
+    memcpy(edge, &tail, sizeof edge);
+    copy_staged(device, recording, edge, end_offset - last, buffer, last);
+  }
+}
+
+static void fill_pairs(const ee_vulkan_device_t *device, VkCommandBuffer commands,
+                       const ee_vulkan_range_t *target, uint64_t pattern) {
+  const VkBuffer buffer = target->chunk->buffer;
+  device->vk.CmdUpdateBuffer(commands, buffer, target->offset, sizeof pattern, &pattern);
+  for (uint64_t done = sizeof pattern; done < target->size;) {
+    const uint64_t rest = target->size - done, next = done < rest ? done : rest;
+    barrier(device, commands);
+    copy_bytes(device, commands, buffer, target->offset, buffer, target->offset + done, next);
+    done += next;
+  }
+}
+
+static eerie_status_t check_fill(const ee_vulkan_range_t *target, uint32_t width,
+                                 eerie_error_t *err) {
+  if ((width == 1 || width == 2 || width == 4 || width == 8) && target->size % width == 0)
+    return EERIE_OK;
+  return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                 "a fill of %llu bytes is not made of whole patterns of %u bytes",
+                 (unsigned long long)target->size, width);
+}
+
+static eerie_status_t record_fill(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                  const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                  eerie_error_t *err) {
+  ee_vulkan_range_t target;
+  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
+  EE_TRY(check_fill(&target, command->pattern_size, err));
+  if (target.size == 0) return EERIE_OK;
+  const uint64_t pattern = command->pattern;
+  const bool pairs = command->pattern_size == 8 && (uint32_t)pattern != (uint32_t)(pattern >> 32);
+  if (pairs && target.offset % 4 == 0) {
+    fill_pairs(device, recording->commands, &target, pattern);
+    return EERIE_OK;
+  }
+  if (command->pattern_size >= 4 && target.offset % 4) {
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                   "a fill with patterns of %u bytes at byte %llu of memory: not a multiple of 4",
+                   command->pattern_size, (unsigned long long)target.offset);
+  }
+  fill_words(device, recording, &target, pattern,
+             command->pattern_size == 8 ? 4 : command->pattern_size);
+  return EERIE_OK;
+}
+
+static eerie_status_t record_update(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                    const ee_hal_command_t *command,
+                                    const ee_hal_operation_t *table, eerie_error_t *err) {
+  ee_vulkan_range_t target;
+  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
+  if (target.size != command->target.size) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "an update of %llu bytes onto %llu",
+                   (unsigned long long)command->target.size, (unsigned long long)target.size);
+  }
+  if (target.size == 0) return EERIE_OK;
+  if (target.size <= INLINE_UPDATE && target.size % 4 == 0 && target.offset % 4 == 0) {
+    device->vk.CmdUpdateBuffer(recording->commands, target.chunk->buffer, target.offset,
+                               target.size, command->update_data);
+  } else {
+    copy_staged(device, recording, command->update_data, target.size, target.chunk->buffer,
+                target.offset);
+  }
+  return EERIE_OK;
+}
+
+static bool overlap(const ee_vulkan_range_t *a, const ee_vulkan_range_t *b) {
+  return a->chunk == b->chunk && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+}
+
+static eerie_status_t record_copy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                  const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                  eerie_error_t *err) {
+  ee_vulkan_range_t source, target;
+  EE_TRY(ee_vulkan_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, &source, err));
+  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
+  if (source.size != target.size) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
+                   (unsigned long long)source.size, (unsigned long long)target.size);
+  }
+  if (source.size == 0) return EERIE_OK;
+  if (overlap(&source, &target)) {
+    if (source.offset == target.offset) return EERIE_OK;
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                   "a copy of %llu bytes onto a range that overlaps with them",
+                   (unsigned long long)source.size);
+  }
+  copy_bytes(device, recording->commands, source.chunk->buffer, source.offset, target.chunk->buffer,
+             target.offset, source.size);
+  return EERIE_OK;
+}
+
+// Bytes of staging that a command may take.
+static uint64_t staging_size(const ee_hal_command_t *command) {
+  if (command->kind == EE_HAL_COMMAND_FILL) return 16;
+  return command->kind == EE_HAL_COMMAND_UPDATE ? command->target.size + 3 : 0;
+}
+
+static eerie_status_t reserve_staging(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                      uint64_t size, eerie_error_t *err) {
+  if (size == 0) return EERIE_OK;
+  return ee_vulkan_span_allocate(device, EE_VULKAN_MEMORY_HOST, size, &recording->staging, err);
+}
+
+// ---- Dispatches --------------------------------------------------------------------------------
+
+static VkResult new_pool(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
+  descriptors_t *descriptors = ee_heap_allocate(device->base.heap, sizeof *descriptors);
+  if (!descriptors) return VK_ERROR_OUT_OF_HOST_MEMORY;
+  const VkDescriptorPoolSize sizes[2] = {
+      {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, POOL_DESCRIPTORS},
+      {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, EE_VULKAN_MAX_BINDINGS},
+  };
+  const VkDescriptorPoolCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+      .maxSets = POOL_SETS,
+      .poolSizeCount = 2,
+      .pPoolSizes = sizes,
+  };
+  const VkResult result =
+      device->vk.CreateDescriptorPool(device->handle, &info, NULL, &descriptors->pool);
+  if (result != VK_SUCCESS) {
+    ee_heap_free(device->base.heap, descriptors, sizeof *descriptors);
+    return result;
+  }
+  // Behind the one in use, so that the order of use stays.
+  descriptors_t **link = &recording->descriptors;
+  while (*link)
+    link = &(*link)->next;
+  descriptors->next = NULL;
+  *link = descriptors;
+  return VK_SUCCESS;
+}
+
+static VkResult allocate_sets(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                              const ee_vulkan_layout_t *layout, VkDescriptorSet *out_sets) {
+  descriptors_t *pool = recording->descriptors_used;
+  for (;;) {
+    if (!pool) pool = recording->descriptors;
+    if (!pool) {
+      const VkResult result = new_pool(device, recording);
+      if (result != VK_SUCCESS) return result;
+      pool = recording->descriptors;
+    }
+    recording->descriptors_used = pool;
+    const VkDescriptorSetAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+        .descriptorPool = pool->pool,
+        .descriptorSetCount = layout->set_count,
+        .pSetLayouts = layout->sets,
+    };
+    const VkResult result = device->vk.AllocateDescriptorSets(device->handle, &info, out_sets);
+    if (result != VK_ERROR_OUT_OF_POOL_MEMORY && result != VK_ERROR_FRAGMENTED_POOL) return result;
+    if (!pool->next) {
+      const VkResult grown = new_pool(device, recording);
+      if (grown != VK_SUCCESS) return grown;
+    }
+    pool = pool->next;
+  }
+}
+
+static eerie_status_t check_binding(const ee_vulkan_device_t *device,
+                                    const ee_vulkan_pipeline_t *pipeline, uint32_t i,
+                                    const ee_vulkan_range_t *range, eerie_error_t *err) {
+  const VkPhysicalDeviceLimits *limits = &device->physical.properties.limits;
+  const bool uniform = pipeline->layout->types[i] == VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
+  const uint64_t alignment =
+      uniform ? limits->minUniformBufferOffsetAlignment : limits->minStorageBufferOffsetAlignment;
+  const uint64_t most = uniform ? limits->maxUniformBufferRange : limits->maxStorageBufferRange;
+  if (range->offset % alignment) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "%s: binding %u begins at byte %llu of memory; device %s wants multiples of "
+                   "%llu",
+                   pipeline->name, i, (unsigned long long)range->offset, device->base.name,
+                   (unsigned long long)alignment);
+  }
+  if (range->size > most) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "%s: binding %u of %llu bytes; device %s allows %llu",
+                   pipeline->name, i, (unsigned long long)range->size, device->base.name,
+                   (unsigned long long)most);
+  }
+  return EERIE_OK;
+}
+
+// Kernels read and write words: the last one may reach past the binding's end, into bytes that
+// belong to the same memory.
+static VkDescriptorBufferInfo descriptor_of(const ee_vulkan_range_t *range) {
+  uint64_t size = (range->size + 3) & ~UINT64_C(3);
+  if (size > range->room) size = range->room;
+  if (size == 0) return (VkDescriptorBufferInfo){range->chunk->buffer, 0, 4}; // of an empty tensor
+  return (VkDescriptorBufferInfo){range->chunk->buffer, range->offset, size};
+}
+
+static eerie_status_t bind_buffers(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                   const ee_vulkan_pipeline_t *pipeline,
+                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                   eerie_error_t *err) {
+  const ee_vulkan_layout_t *layout = pipeline->layout;
+  if (layout->set_count == 0) return EERIE_OK;
+  VkDescriptorSet sets[EE_VULKAN_MAX_SETS];
+  VkDescriptorBufferInfo buffers[EE_VULKAN_MAX_BINDINGS];
+  VkWriteDescriptorSet writes[EE_VULKAN_MAX_BINDINGS];
+  const VkResult result = allocate_sets(device, recording, layout, sets);
+  if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkAllocateDescriptorSets", result);
+  for (uint32_t i = 0; i < command->binding_count; ++i) {
+    ee_vulkan_range_t range;
+    EE_TRY(ee_vulkan_range_resolve(&command->bindings[i], table, 0, &range, err));
+    EE_TRY(check_binding(device, pipeline, i, &range, err));
+    buffers[i] = descriptor_of(&range);
+    writes[i] = (VkWriteDescriptorSet){
+        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+        .dstSet = sets[layout->slots[i].set],
+        .dstBinding = layout->slots[i].binding,
+        .descriptorCount = 1,
+        .descriptorType = layout->types[i],
+        .pBufferInfo = &buffers[i],
+    };
+  }
+  device->vk.UpdateDescriptorSets(device->handle, command->binding_count, writes, 0, NULL);
+  device->vk.CmdBindDescriptorSets(recording->commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+                                   layout->handle, 0, layout->set_count, sets, 0, NULL);
+  return EERIE_OK;
+}
+
+static eerie_status_t check_counts(const ee_vulkan_device_t *device, const char *name,
+                                   const uint32_t counts[3], eerie_error_t *err) {
+  const uint32_t *most = device->physical.properties.limits.maxComputeWorkGroupCount;
+  (void)name; // unused in builds without texts
+  if (counts[0] <= most[0] && counts[1] <= most[1] && counts[2] <= most[2]) return EERIE_OK;
+  return EE_FAIL(err, EERIE_OUT_OF_RANGE,
+                 "%s: %ux%ux%u workgroups; device %s runs at most %ux%ux%u in a dispatch", name,
+                 counts[0], counts[1], counts[2], device->base.name, most[0], most[1], most[2]);
+}
+
+static eerie_status_t record_dispatch(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                      const ee_hal_command_t *command,
+                                      const ee_hal_operation_t *table, eerie_error_t *err) {
+  const ee_vulkan_executable_t *executable = (const ee_vulkan_executable_t *)command->executable;
+  const ee_vulkan_pipeline_t *pipeline = &executable->pipelines[command->function];
+  const VkCommandBuffer commands = recording->commands;
+  const uint32_t *counts = command->workgroup_count;
+  const bool indirect = command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
+  if (!indirect) {
+    EE_TRY(check_counts(device, pipeline->name, counts, err));
+    if (!counts[0] || !counts[1] || !counts[2]) return EERIE_OK;
+  }
+  device->vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
+  EE_TRY(bind_buffers(device, recording, pipeline, command, table, err));
+  if (command->constant_count) {
+    device->vk.CmdPushConstants(commands, pipeline->layout->handle, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                command->constant_count * (uint32_t)sizeof(uint32_t),
+                                command->constants);
+  }
+  if (!indirect) {
+    device->vk.CmdDispatch(commands, counts[0], counts[1], counts[2]);
+    return EERIE_OK;
+  }
+  ee_hal_binding_t source = command->source;
+  ee_vulkan_range_t range;
+  source.size = 3 * sizeof(uint32_t);
+  EE_TRY(ee_vulkan_range_resolve(&source, table, EE_HAL_ACCESS_READ, &range, err));
+  if (range.offset % 4) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "%s: workgroup counts at byte %llu of memory: not a multiple of 4",
+                   pipeline->name, (unsigned long long)range.offset);
+  }
+  device->vk.CmdDispatchIndirect(commands, range.chunk->buffer, range.offset);
+  return EERIE_OK;
+}
+
+// ---- Lists -------------------------------------------------------------------------------------
+
+static eerie_status_t record_command(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                     const ee_hal_command_t *command,
+                                     const ee_hal_operation_t *table, eerie_error_t *err) {
+  if (command->after_barrier) barrier(device, recording->commands);
+  switch (command->kind) {
+  case EE_HAL_COMMAND_DISPATCH:
+  case EE_HAL_COMMAND_DISPATCH_INDIRECT:
+    return record_dispatch(device, recording, command, table, err);
+  case EE_HAL_COMMAND_FILL: return record_fill(device, recording, command, table, err);
+  case EE_HAL_COMMAND_UPDATE: return record_update(device, recording, command, table, err);
+  case EE_HAL_COMMAND_COPY: return record_copy(device, recording, command, table, err);
+  }
+  return EERIE_OK;
+}
+
+eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                     const ee_hal_operation_t *operation, bool again,
+                                     eerie_error_t *err) {
+  uint64_t staging = 0;
+  for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
+    // Bytes that the list holds in memory, so the sum fits.
+    staging += staging_size(c);
+  }
+  EE_TRY(begin(device, recording, again, err));
+  EE_TRY(reserve_staging(device, recording, staging, err));
+  for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
+    EE_TRY(record_command(device, recording, c, operation, err));
+  }
+  return end(device, recording, err);
+}
+
+eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
+                                         ee_vulkan_recording_t *recording,
+                                         const ee_hal_command_t *command, eerie_error_t *err) {
+  EE_TRY(begin(device, recording, false, err));
+  EE_TRY(reserve_staging(device, recording, staging_size(command), err));
+  EE_TRY(record_command(device, recording, command, NULL, err));
+  return end(device, recording, err);
+}
+
+eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                       const ee_vulkan_span_t *span, const ee_vulkan_range_t *range,
+                                       bool to_buffer, eerie_error_t *err) {
+  EE_TRY(begin(device, recording, false, err));
+  const VkBuffer staged = span->chunk->buffer, buffer = range->chunk->buffer;
+  if (to_buffer) {
+    copy_bytes(device, recording->commands, staged, span->offset, buffer, range->offset,
+               range->size);
+  } else {
+    copy_bytes(device, recording->commands, buffer, range->offset, staged, span->offset,
+               range->size);
+  }
+  return end(device, recording, err);
+}

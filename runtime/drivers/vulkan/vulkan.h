@@ -1,0 +1,483 @@
+// vulkan.h: what the files of the vulkan driver share.
+//
+//   loader.c      the system's loader, instances       device.c   opening, closing, the driver's
+//   table physical.c    devices: limits, features, names     list.c     what can be opened memory.c
+//   chunks of device memory, spans       buffer.c   buffers, copies for the host spirv.c       what
+//   a shader needs, before it runs  layout.c   descriptor set and pipeline layouts executable.c
+//   executables to pipelines             cache.c    the pipeline cache's file record.c commands to
+//   a command buffer         replay.c   those that are recorded once queue.c       submission,
+//   completion               operation.c  operations to submissions
+//
+// A device has one queue. Work is numbered in the order of submission, and all of it is done in
+// that order: each command buffer begins with a barrier against everything before it. The driver's
+// lock is the device's `lock`; nothing of the front end is called while it is held, as signaling a
+// fence may submit more work.
+#ifndef EE_DRIVERS_VULKAN_VULKAN_H_
+#define EE_DRIVERS_VULKAN_VULKAN_H_
+
+#define VK_NO_PROTOTYPES
+#include <vulkan/vulkan_core.h>
+
+#include "hal/driver.h"
+
+// Constants and bindings of one dispatch, as the bridge bounds them.
+#define EE_VULKAN_MAX_CONSTANTS 64u
+#define EE_VULKAN_MAX_BINDINGS  64u
+#define EE_VULKAN_MAX_SETS      4u
+#define EE_VULKAN_MAX_DEVICES   16u
+
+// ---- Entry points ------------------------------------------------------------------------------
+
+// Functions that every implementation of 1.1 has; a loader or driver without one is refused.
+#define EE_VULKAN_INSTANCE_FUNCTIONS(X)                                                            \
+  X(DestroyInstance)                                                                               \
+  X(EnumeratePhysicalDevices)                                                                      \
+  X(EnumerateDeviceExtensionProperties)                                                            \
+  X(GetPhysicalDeviceProperties)                                                                   \
+  X(GetPhysicalDeviceProperties2)                                                                  \
+  X(GetPhysicalDeviceFeatures2)                                                                    \
+  X(GetPhysicalDeviceMemoryProperties)                                                             \
+  X(GetPhysicalDeviceQueueFamilyProperties)                                                        \
+  X(CreateDevice)                                                                                  \
+  X(GetDeviceProcAddr)
+#define EE_VULKAN_DEVICE_FUNCTIONS(X)                                                              \
+  X(DestroyDevice)                                                                                 \
+  X(GetDeviceQueue)                                                                                \
+  X(DeviceWaitIdle)                                                                                \
+  X(QueueSubmit)                                                                                   \
+  X(AllocateMemory)                                                                                \
+  X(FreeMemory)                                                                                    \
+  X(MapMemory)                                                                                     \
+  X(CreateBuffer)                                                                                  \
+  X(DestroyBuffer)                                                                                 \
+  X(GetBufferMemoryRequirements)                                                                   \
+  X(BindBufferMemory)                                                                              \
+  X(CreateShaderModule)                                                                            \
+  X(DestroyShaderModule)                                                                           \
+  X(CreatePipelineCache)                                                                           \
+  X(DestroyPipelineCache)                                                                          \
+  X(GetPipelineCacheData)                                                                          \
+  X(CreateComputePipelines)                                                                        \
+  X(DestroyPipeline)                                                                               \
+  X(CreatePipelineLayout)                                                                          \
+  X(DestroyPipelineLayout)                                                                         \
+  X(CreateDescriptorSetLayout)                                                                     \
+  X(DestroyDescriptorSetLayout)                                                                    \
+  X(CreateDescriptorPool)                                                                          \
+  X(DestroyDescriptorPool)                                                                         \
+  X(ResetDescriptorPool)                                                                           \
+  X(AllocateDescriptorSets)                                                                        \
+  X(UpdateDescriptorSets)                                                                          \
+  X(CreateCommandPool)                                                                             \
+  X(DestroyCommandPool)                                                                            \
+  X(ResetCommandPool)                                                                              \
+  X(AllocateCommandBuffers)                                                                        \
+  X(BeginCommandBuffer)                                                                            \
+  X(EndCommandBuffer)                                                                              \
+  X(CmdBindPipeline)                                                                               \
+  X(CmdBindDescriptorSets)                                                                         \
+  X(CmdPushConstants)                                                                              \
+  X(CmdDispatch)                                                                                   \
+  X(CmdDispatchIndirect)                                                                           \
+  X(CmdFillBuffer)                                                                                 \
+  X(CmdUpdateBuffer)                                                                               \
+  X(CmdCopyBuffer)                                                                                 \
+  X(CmdPipelineBarrier)                                                                            \
+  X(CreateSemaphore)                                                                               \
+  X(DestroySemaphore)                                                                              \
+  X(CreateFence)                                                                                   \
+  X(DestroyFence)                                                                                  \
+  X(ResetFences)                                                                                   \
+  X(GetFenceStatus)                                                                                \
+  X(WaitForFences)
+// What newer versions or extensions have; NULL where it is missing.
+#define EE_VULKAN_OPTIONAL_FUNCTIONS(X)                                                            \
+  X(WaitSemaphores)                                                                                \
+  X(GetSemaphoreCounterValue)                                                                      \
+  X(GetBufferDeviceAddress)                                                                        \
+  X(SetDebugUtilsObjectNameEXT)
+
+#define EE_VULKAN_POINTER(name) PFN_vk##name name;
+
+typedef struct ee_vulkan_instance {
+  ee_port_library_t library;
+  PFN_vkGetInstanceProcAddr get;
+  VkInstance handle;
+  uint32_t version; // of the interface, that both sides know
+  bool debug_utils;
+  EE_VULKAN_INSTANCE_FUNCTIONS(EE_VULKAN_POINTER)
+} ee_vulkan_instance_t;
+
+typedef struct ee_vulkan_functions {
+  EE_VULKAN_DEVICE_FUNCTIONS(EE_VULKAN_POINTER)
+  EE_VULKAN_OPTIONAL_FUNCTIONS(EE_VULKAN_POINTER)
+} ee_vulkan_functions_t;
+
+// Opens the loader and makes an instance. NOT_FOUND: there is no loader; INCOMPATIBLE: Vulkan 1.0.
+eerie_status_t ee_vulkan_instance_open(ee_vulkan_instance_t *out_instance, eerie_error_t *err);
+void ee_vulkan_instance_close(ee_vulkan_instance_t *instance);
+
+// The status that stands for a failed call of `function`, "vkAllocateMemory".
+EE_COLD eerie_status_t ee_vulkan_failed(eerie_error_t *err, const char *function, VkResult result);
+
+// ---- Physical devices --------------------------------------------------------------------------
+
+// What shaders may use and what the driver itself does. Bits of ee_vulkan_physical_t.features.
+typedef enum ee_vulkan_feature {
+  EE_VULKAN_FLOAT16 = 1u << 0,
+  EE_VULKAN_FLOAT64 = 1u << 1,
+  EE_VULKAN_INT8 = 1u << 2,
+  EE_VULKAN_INT16 = 1u << 3,
+  EE_VULKAN_INT64 = 1u << 4,
+  EE_VULKAN_INT64_ATOMICS = 1u << 5,
+  EE_VULKAN_STORAGE8 = 1u << 6,
+  EE_VULKAN_UNIFORM_STORAGE8 = 1u << 7,
+  EE_VULKAN_PUSH8 = 1u << 8,
+  EE_VULKAN_STORAGE16 = 1u << 9,
+  EE_VULKAN_UNIFORM_STORAGE16 = 1u << 10,
+  EE_VULKAN_PUSH16 = 1u << 11,
+  EE_VULKAN_VARIABLE_POINTERS = 1u << 12,
+  EE_VULKAN_VARIABLE_POINTERS_STORAGE = 1u << 13,
+  EE_VULKAN_MEMORY_MODEL = 1u << 14,
+  EE_VULKAN_MEMORY_MODEL_DEVICE = 1u << 15,
+  EE_VULKAN_DOT_PRODUCT = 1u << 16,
+  EE_VULKAN_SUBGROUP_BASIC =
+      1u << 17, // this and the next in the order of VkSubgroupFeatureFlagBits
+  EE_VULKAN_SUBGROUP_VOTE = 1u << 18,
+  EE_VULKAN_SUBGROUP_ARITHMETIC = 1u << 19,
+  EE_VULKAN_SUBGROUP_BALLOT = 1u << 20,
+  EE_VULKAN_SUBGROUP_SHUFFLE = 1u << 21,
+  EE_VULKAN_SUBGROUP_SHUFFLE_RELATIVE = 1u << 22,
+  EE_VULKAN_SUBGROUP_CLUSTERED = 1u << 23,
+  EE_VULKAN_SUBGROUP_QUAD = 1u << 24,
+  EE_VULKAN_SUBGROUP_SIZES = 1u << 25, // a pipeline may ask for a size
+  EE_VULKAN_FULL_SUBGROUPS = 1u << 26,
+  EE_VULKAN_TIMELINE = 1u << 27,
+  EE_VULKAN_ADDRESSES = 1u << 28,
+  EE_VULKAN_PORTABILITY = 1u << 29, // lacks something of 1.1; must be asked for
+} ee_vulkan_feature_t;
+
+typedef struct ee_vulkan_physical {
+  VkPhysicalDevice handle;
+  VkPhysicalDeviceProperties properties;
+  VkPhysicalDeviceMemoryProperties memory;
+  uint8_t uuid[VK_UUID_SIZE];
+  uint32_t features; // EE_VULKAN_*
+  uint32_t subgroup_size;
+  uint32_t min_subgroup_size, max_subgroup_size;
+  uint64_t max_allocation;
+  uint32_t queue_family; // UINT32_MAX: it computes nothing
+  bool unified;          // memory of the device is the host's too
+} ee_vulkan_physical_t;
+
+// Looks at a device; false: nothing that modules run on.
+bool ee_vulkan_physical_read(const ee_vulkan_instance_t *instance, VkPhysicalDevice handle,
+                             ee_vulkan_physical_t *out_physical);
+// The handles of all, at most EE_VULKAN_MAX_DEVICES.
+eerie_status_t ee_vulkan_physical_list(const ee_vulkan_instance_t *instance,
+                                       VkPhysicalDevice out_handles[EE_VULKAN_MAX_DEVICES],
+                                       uint32_t *out_count, eerie_error_t *err);
+// Makes the logical device with all features that the driver knows and the device has.
+eerie_status_t ee_vulkan_physical_create(const ee_vulkan_instance_t *instance,
+                                         const ee_vulkan_physical_t *physical, VkDevice *out_device,
+                                         eerie_error_t *err);
+// What `eerie compile --target` takes for it: "vulkan:ampere".
+const char *ee_vulkan_physical_target(const ee_vulkan_physical_t *physical);
+// "6d657361-3232-..." with its NUL.
+#define EE_VULKAN_UUID_TEXT 37u
+void ee_vulkan_uuid_format(const uint8_t uuid[VK_UUID_SIZE], char out_text[EE_VULKAN_UUID_TEXT]);
+
+// ---- Devices -----------------------------------------------------------------------------------
+
+typedef struct ee_vulkan_device {
+  ee_hal_device_t base;
+  ee_vulkan_instance_t instance;
+  ee_vulkan_physical_t physical;
+  ee_vulkan_functions_t vk;
+  VkDevice handle;
+  VkQueue queue;
+  ee_port_monitor_t lock; // guards what follows
+  struct ee_vulkan_memory *memory;
+  // Numbered work.
+  VkSemaphore timeline; // NULL: fences instead
+  uint64_t submitted;
+  uint64_t done;
+  bool lost;
+  struct ee_vulkan_submission *first, *last; // in flight, in order
+  struct ee_vulkan_recording *recordings;    // free
+  VkFence *fences;                           // free ones; only without a timeline
+  uint32_t fence_count, fence_capacity;
+  struct ee_vulkan_watcher *watcher; // a thread, from when somebody needs it
+  // Pipelines.
+  VkPipelineCache cache;
+  size_t cache_size; // of its data when it was read
+  char *cache_path;  // NULL: not kept
+} ee_vulkan_device_t;
+
+static inline ee_vulkan_device_t *ee_vulkan_device(ee_hal_device_t *base) {
+  return (ee_vulkan_device_t *)base;
+}
+static inline void ee_vulkan_lock(ee_vulkan_device_t *device) {
+  ee_port_monitor_lock(&device->lock);
+}
+static inline void ee_vulkan_unlock(ee_vulkan_device_t *device) {
+  ee_port_monitor_unlock(&device->lock);
+}
+
+extern const ee_hal_driver_t ee_vulkan_driver;
+bool ee_vulkan_device_info(uint32_t index, ee_hal_device_info_t *out_info);
+// Finds the device that `which` names: "" (the first), an ordinal, a UUID.
+eerie_status_t ee_vulkan_choose(const ee_vulkan_instance_t *instance, ee_str_t which,
+                                ee_vulkan_physical_t *out_physical, uint32_t *out_ordinal,
+                                eerie_error_t *err);
+// Names an object for debuggers and validation layers, where they ask for it.
+void ee_vulkan_name(const ee_vulkan_device_t *device, VkObjectType type, uint64_t handle,
+                    const char *name);
+
+// ---- Memory ------------------------------------------------------------------------------------
+
+typedef enum ee_vulkan_memory_kind {
+  EE_VULKAN_MEMORY_DEVICE, // where kernels are fast; the host sees it where memory is unified
+  EE_VULKAN_MEMORY_HOST,   // that the host sees and reads fast
+} ee_vulkan_memory_kind_t;
+
+// A VkBuffer with its memory, cut into spans.
+typedef struct ee_vulkan_chunk {
+  struct ee_vulkan_chunk *next;
+  VkDeviceMemory memory;
+  VkBuffer buffer;
+  uint8_t *data;           // NULL: the host does not see it
+  VkDeviceAddress address; // 0: none
+  uint64_t size;
+  uint64_t serial; // never used again by another chunk
+  uint64_t live;   // bytes in use
+  ee_vulkan_memory_kind_t kind;
+  struct ee_vulkan_span *spans; // all, by address
+} ee_vulkan_chunk_t;
+
+typedef struct ee_vulkan_span {
+  ee_vulkan_chunk_t *chunk;
+  struct ee_vulkan_span *before, *after; // in the chunk
+  uint64_t offset;
+  uint64_t size;
+  size_t block_size; // of the device's pool
+  bool used;
+} ee_vulkan_span_t;
+
+eerie_status_t ee_vulkan_memory_create(ee_vulkan_device_t *device, eerie_error_t *err);
+void ee_vulkan_memory_destroy(ee_vulkan_device_t *device);
+eerie_status_t ee_vulkan_span_allocate(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t kind,
+                                       uint64_t size, ee_vulkan_span_t **out_span,
+                                       eerie_error_t *err);
+void ee_vulkan_span_free(ee_vulkan_device_t *device, ee_vulkan_span_t *span);
+
+static inline ee_vulkan_span_t *ee_vulkan_span_of(const ee_hal_buffer_t *buffer) {
+  return (ee_vulkan_span_t *)(uintptr_t)buffer->driver_handle;
+}
+
+eerie_status_t ee_vulkan_buffer_allocate(ee_hal_device_t *device, ee_hal_buffer_t *buffer,
+                                         eerie_error_t *err);
+void ee_vulkan_buffer_free(ee_hal_device_t *device, ee_hal_buffer_t *buffer);
+eerie_status_t ee_vulkan_buffer_transfer(ee_hal_buffer_t *buffer, uint64_t offset, uint8_t *host,
+                                         size_t size, bool write, eerie_error_t *err);
+
+// Where a binding lies.
+typedef struct ee_vulkan_range {
+  const ee_hal_buffer_t *buffer;
+  ee_vulkan_chunk_t *chunk;
+  uint64_t offset; // in the chunk
+  uint64_t size;
+  uint64_t room; // bytes from the offset on that belong to the same storage
+} ee_vulkan_range_t;
+eerie_status_t ee_vulkan_range_resolve(const ee_hal_binding_t *binding,
+                                       const ee_hal_operation_t *table, uint32_t access,
+                                       ee_vulkan_range_t *out_range, eerie_error_t *err);
+
+// ---- Executables -------------------------------------------------------------------------------
+
+// One descriptor: of a shader's, or that a layout offers.
+typedef struct ee_vulkan_slot {
+  uint32_t set;
+  uint32_t binding;
+} ee_vulkan_slot_t;
+
+// Variables with a descriptor; several may share one.
+#define EE_VULKAN_MAX_DECORATED 128u
+typedef struct ee_vulkan_decorated {
+  uint32_t id;
+  ee_vulkan_slot_t slot;
+} ee_vulkan_decorated_t;
+
+// A shader module and what it says about itself (spirv.c).
+typedef struct ee_vulkan_shader {
+  const uint32_t *words;
+  uint32_t word_count;
+  uint32_t bound; // of ids
+  uint32_t entry_count;
+  uint64_t shared_size; // bytes of workgroup memory
+  uint64_t push_size;   // bytes of constants
+  uint32_t decorated_count;
+  ee_vulkan_decorated_t decorated[EE_VULKAN_MAX_DECORATED];
+} ee_vulkan_shader_t;
+
+// What an entry point says of itself.
+typedef struct ee_vulkan_entry {
+  uint32_t workgroup_size[3]; // 0: it does not say
+} ee_vulkan_entry_t;
+
+// A descriptor set layout; in the order of the file.
+typedef struct ee_vulkan_set {
+  VkDescriptorSetLayout handle;
+  uint32_t count;
+  uint32_t numbers[EE_VULKAN_MAX_BINDINGS];
+  VkDescriptorType types[EE_VULKAN_MAX_BINDINGS];
+} ee_vulkan_set_t;
+
+typedef struct ee_vulkan_layout {
+  VkPipelineLayout handle;
+  VkDescriptorSetLayout sets[EE_VULKAN_MAX_SETS]; // borrowed from the executable
+  uint32_t set_count;
+  uint32_t push_size; // bytes
+  uint32_t slot_count;
+  ee_vulkan_slot_t slots[EE_VULKAN_MAX_BINDINGS]; // of binding i of a dispatch
+  VkDescriptorType types[EE_VULKAN_MAX_BINDINGS];
+} ee_vulkan_layout_t;
+
+typedef struct ee_vulkan_pipeline {
+  VkPipeline handle;
+  const ee_vulkan_layout_t *layout;
+  char *name;
+  uint32_t workgroup_size[3];
+  char *source_file; // NULL: the file does not tell
+  uint32_t source_line;
+} ee_vulkan_pipeline_t;
+
+typedef struct ee_vulkan_executable {
+  ee_hal_executable_t base;
+  ee_vulkan_pipeline_t *pipelines; // base.function_count
+  ee_vulkan_layout_t *layouts;
+  uint32_t layout_count;
+  ee_vulkan_set_t *sets;
+  uint32_t set_count;
+} ee_vulkan_executable_t;
+
+eerie_status_t ee_vulkan_executable_create(ee_hal_device_t *device, ee_str_t format,
+                                           ee_bytes_t data, ee_object_t *data_owner,
+                                           const uint32_t *constants, size_t constant_count,
+                                           ee_hal_executable_t **out_executable,
+                                           eerie_error_t *err);
+void ee_vulkan_executable_destroy(ee_hal_executable_t *executable);
+eerie_status_t ee_vulkan_executable_lookup(ee_hal_executable_t *executable, ee_str_t name,
+                                           uint32_t *out_function, eerie_error_t *err);
+eerie_status_t ee_vulkan_dispatch_check(ee_hal_executable_t *executable, uint32_t function,
+                                        size_t constant_count, size_t binding_count,
+                                        eerie_error_t *err);
+
+// Checks the form of a shader and what it needs of the device.
+eerie_status_t ee_vulkan_shader_check(ee_heap_t *heap, const ee_vulkan_physical_t *physical,
+                                      ee_vulkan_shader_t *shader, eerie_error_t *err);
+// Checks entry point `name` of a checked shader against the layout of its pipeline.
+eerie_status_t ee_vulkan_entry_check(const ee_vulkan_physical_t *physical,
+                                     const ee_vulkan_shader_t *shader,
+                                     const ee_vulkan_layout_t *layout, ee_str_t name,
+                                     ee_vulkan_entry_t *out_entry, eerie_error_t *err);
+
+// ---- The pipeline cache ------------------------------------------------------------------------
+
+// Makes the device's cache from its file where there is a sound one.
+eerie_status_t ee_vulkan_cache_create(ee_vulkan_device_t *device, eerie_error_t *err);
+// Writes it where it has grown, and destroys it.
+void ee_vulkan_cache_destroy(ee_vulkan_device_t *device);
+
+// ---- Command buffers ---------------------------------------------------------------------------
+
+// A command buffer and all that it needs. It waits among the device's free ones, or belongs to a
+// command list that is used again (replay.c), or is in flight.
+typedef struct ee_vulkan_recording {
+  struct ee_vulkan_recording *next;
+  VkCommandPool pool;
+  VkCommandBuffer commands;
+  struct ee_vulkan_descriptors *descriptors;      // pools
+  struct ee_vulkan_descriptors *descriptors_used; // the one in use; NULL: the first
+  ee_vulkan_span_t *staging;                      // bytes of updates and of fills' edges, or NULL
+  uint64_t staging_used;
+  uint32_t in_flight;
+  bool kept; // by a list
+  // Of a kept one: what it was recorded for.
+  uint64_t last_used;
+  uint64_t *key;
+  uint32_t key_words;
+  bool sound;
+} ee_vulkan_recording_t;
+
+eerie_status_t ee_vulkan_recording_take(ee_vulkan_device_t *device,
+                                        ee_vulkan_recording_t **out_recording, eerie_error_t *err);
+// Nothing of it is in flight.
+void ee_vulkan_recording_give(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
+void ee_vulkan_recording_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
+// Records the commands of an EXECUTE. `again`: it may be submitted more than once.
+eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                     const ee_hal_operation_t *operation, bool again,
+                                     eerie_error_t *err);
+// Records one fill, update or copy.
+eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
+                                         ee_vulkan_recording_t *recording,
+                                         const ee_hal_command_t *command, eerie_error_t *err);
+// Between a span that the host sees and a buffer.
+eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                       const ee_vulkan_span_t *span, const ee_vulkan_range_t *range,
+                                       bool to_buffer, eerie_error_t *err);
+
+// A recording of `operation`'s list for the buffers that it brings: one from before where it has
+// one. Its `in_flight` counts the caller.
+eerie_status_t ee_vulkan_replay_take(ee_vulkan_device_t *device,
+                                     const ee_hal_operation_t *operation,
+                                     ee_vulkan_recording_t **out_recording, eerie_error_t *err);
+// One use of a recording is over; with the lock held.
+void ee_vulkan_recording_over(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
+void ee_vulkan_list_forget(ee_hal_command_list_t *list);
+
+// ---- The queue ---------------------------------------------------------------------------------
+
+// Work that was handed over. Made with ee_vulkan_submission_new, filled in, given away.
+typedef struct ee_vulkan_submission {
+  struct ee_vulkan_submission *next;
+  size_t block_size;
+  uint64_t value;         // done when the queue has come so far
+  bool on_queue;          // false: nothing but a fence that is signaled then
+  VkFence fence;          // where there is no timeline
+  uint32_t waiters;       // threads that wait for `fence`
+  bool retired;           // who waits last frees it
+  ee_hal_fence_t *signal; // retained; NULL: nobody
+  ee_vulkan_recording_t *recording;
+  // Read back: bytes that go from a span to a file when it is done.
+  ee_vulkan_span_t *span;
+  uint8_t *host;
+  uint64_t host_size;
+  uint32_t object_count; // retained
+  ee_object_t *objects[];
+} ee_vulkan_submission_t;
+
+// With room for `objects` and no more.
+ee_vulkan_submission_t *ee_vulkan_submission_new(ee_vulkan_device_t *device, size_t objects);
+// Retains an object until the submission is done; NULL is harmless.
+void ee_vulkan_submission_keep(ee_vulkan_submission_t *submission, void *object);
+// One that was never handed over.
+void ee_vulkan_submission_drop(ee_vulkan_device_t *device, ee_vulkan_submission_t *submission);
+// Hands it to the queue, and marks `signal` ahead. Takes over the submission, also when it fails.
+eerie_status_t ee_vulkan_queue_submit(ee_vulkan_device_t *device,
+                                      ee_vulkan_submission_t *submission, eerie_error_t *err);
+// Signals `signal` when number `after` is done; at once when it is.
+eerie_status_t ee_vulkan_queue_note(ee_vulkan_device_t *device, uint64_t after,
+                                    ee_hal_fence_t *signal, eerie_error_t *err);
+void ee_vulkan_queue_wait(ee_hal_device_t *device, uint64_t value, int64_t deadline_ns);
+void ee_vulkan_queue_watch(ee_hal_device_t *device, uint64_t value);
+eerie_status_t ee_vulkan_queue_create(ee_vulkan_device_t *device, eerie_error_t *err);
+void ee_vulkan_queue_destroy(ee_vulkan_device_t *device);
+// ABORTED: the device is lost.
+eerie_status_t ee_vulkan_check_lost(ee_vulkan_device_t *device, eerie_error_t *err);
+
+eerie_status_t ee_vulkan_submit(ee_hal_device_t *device, uint64_t after, ee_hal_fence_t *signal,
+                                const ee_hal_operation_t *operation, eerie_error_t *err);
+
+#endif // EE_DRIVERS_VULKAN_VULKAN_H_

@@ -1,0 +1,56 @@
+// async.c: what devices with memory and a queue of their own need of the front end; hosts only.
+#include "hal/driver.h"
+
+#if EERIE_ASYNC_DEVICES
+
+// ---- Bytes of buffers --------------------------------------------------------------------------
+
+eerie_status_t ee_hal_buffer_read(const ee_hal_buffer_t *buffer, uint64_t offset, void *target,
+                                  size_t size, eerie_error_t *err) {
+  if (size == 0) return EERIE_OK;
+  if (buffer->data) {
+    memcpy(target, buffer->data + (size_t)offset, size);
+    return EERIE_OK;
+  }
+  return buffer->device->driver->async->transfer((ee_hal_buffer_t *)(uintptr_t)buffer, offset,
+                                                 target, size, false, err);
+}
+
+eerie_status_t ee_hal_buffer_write(ee_hal_buffer_t *buffer, uint64_t offset, const void *source,
+                                   size_t size, eerie_error_t *err) {
+  if (size == 0) return EERIE_OK;
+  if (!buffer->data) {
+    return buffer->device->driver->async->transfer(buffer, offset, (uint8_t *)(uintptr_t)source,
+                                                   size, true, err);
+  }
+  if (source) {
+    memcpy(buffer->data + (size_t)offset, source, size);
+  } else {
+    memset(buffer->data + (size_t)offset, 0, size);
+  }
+  return EERIE_OK;
+}
+
+// ---- Whose buffers -----------------------------------------------------------------------------
+
+eerie_status_t ee_hal_device_check_buffer(const ee_hal_device_t *device,
+                                          const ee_hal_buffer_t *buffer, eerie_error_t *err) {
+  if (EE_LIKELY(!buffer || buffer->device == device ||
+                (!buffer->device->driver->async && !device->driver->async))) {
+    return EERIE_OK;
+  }
+  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "a buffer of device %s in work for device %s",
+                 buffer->device->name, device->name);
+}
+
+eerie_status_t ee_hal_device_check_operation(const ee_hal_device_t *device,
+                                             const ee_hal_operation_t *operation,
+                                             eerie_error_t *err) {
+  EE_TRY(ee_hal_device_check_buffer(device, operation->source.buffer, err));
+  EE_TRY(ee_hal_device_check_buffer(device, operation->target.buffer, err));
+  for (size_t i = 0; i < operation->binding_count; ++i)
+    EE_TRY(ee_hal_device_check_buffer(device, operation->bindings[i].buffer, err));
+  return EERIE_OK;
+}
+
+#endif
