@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-iree bench bench-import bench-sustained install size lint soak clean
+.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-boards test-iree bench bench-import bench-sustained install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -52,6 +52,9 @@ test-onnx-import: setup-test build ## ONNX's tests that only our importer gets t
 	@$(VENV)/bin/python tests/conformance/onnx_import.py --results build/conformance \
 	  --runner build/release/tests/behaviour/golden_run --package build/release/python
 	@$(VENV)/bin/python tests/conformance/report.py
+
+test-boards: setup-test setup-frameworks build ## firmware: all models on all boards in QEMU
+	@PYTHONPATH=build/release/python $(VENV)/bin/python tests/boards/boards_test.py build/release/eerie
 
 test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOURCE=/path/to/iree
 	@$(VENV)/bin/python tests/conformance/iree_tests.py --source "$(IREE_SOURCE)"

@@ -119,10 +119,12 @@ static bool has_flag(const embed_options_t *options, const char *flag) {
   return false;
 }
 
-// A core has one thread, for which sharing out the work is a cost; kernels are found by number, so
-// names of variables and lines in them are of no use.
+// A core has one thread, for which sharing out the work is a cost. A binding for each tensor,
+// instead of one for all that lie in one allocation, tells what is used when, and makes kernels
+// smaller.
 static const char *const compiler_defaults[] = {
     "--quiet",
+    "--iree-scheduling-optimize-bindings=false",
     "--iree-llvmcpu-disable-distribution",
     "--iree-llvmcpu-debug-symbols=false",
 };

@@ -24,6 +24,7 @@ for group in "$@"; do
       packages="$packages g++ binutils git ccache clang clang-tidy valgrind gcc-arm-none-eabi"
       packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
       packages="$packages libopenblas-dev python3-dev"
+      packages="$packages gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc"
       commands="$commands c++ clang clang-tidy arm-none-eabi-gcc"
       requirements="$requirements requirements-test.txt"
       ;;

@@ -293,13 +293,25 @@ static eerie_status_t prepare_globals(ee_plan_t *plan, eerie_error_t *err) {
   return EERIE_OK;
 }
 
+// Beside "f" compilers export "f$async", the same for callers with fences, where a model comes from
+// PyTorch or ONNX.
+static bool is_twin(const eerie_program_t *program, const eerie_function_t *function) {
+  const ee_str_t name = ee_str_from(function->name), ending = EE_STR("$async");
+  if (name.size <= ending.size) return false;
+  const ee_str_t stem = {name.data, name.size - ending.size};
+  if (memcmp(stem.data + stem.size, ending.data, ending.size) != 0) return false;
+  for (size_t i = 0; i < program->function_count; ++i)
+    if (ee_str_equal(ee_str_from(program->functions[i].name), stem)) return true;
+  return false;
+}
+
 static eerie_status_t prepare_calls(ee_plan_t *plan, eerie_error_t *err) {
   const size_t count = plan->program->function_count;
   plan->calls = ee_plan_allocate(plan, count, sizeof *plan->calls);
   if (!plan->calls) return EE_NO_MEMORY(err, count * sizeof *plan->calls);
-  plan->call_count = count;
   for (size_t i = 0; i < count; ++i) {
-    ee_plan_call_t *call = &plan->calls[i];
+    if (is_twin(plan->program, &plan->program->functions[i])) continue;
+    ee_plan_call_t *call = &plan->calls[plan->call_count++];
     call->function = &plan->program->functions[i];
     EE_TRY(check_function(call->function, err));
     call->inputs = ee_plan_allocate(plan, call->function->input_count, sizeof *call->inputs);

@@ -15,35 +15,49 @@ static void copy(const eerie_micro_step_t *step, const eerie_micro_memory_t *mem
     to[i] = to[i - step->period];
 }
 
+/* Of the workgroup's fields those that a kernel of a plan may look at are set, one by one: what
+ * compilers make of `= {0}` is a call of memset, which is slower than some kernels. */
 static int dispatch(const eerie_micro_plan_t *plan, eerie_micro_kernel_t kernel,
                     const eerie_micro_step_t *step, const eerie_micro_memory_t *memory) {
   void *bindings[EERIE_MICRO_MAX_BINDINGS];
   eerie_micro_dispatch_t state = *step->dispatch;
-  for (size_t i = 0; i < state.binding_count; ++i)
-    bindings[i] = address(memory, &step->ranges[i]);
+  const eerie_micro_range_t *range = step->ranges;
+  void **binding = bindings;
+  for (size_t left = state.binding_count; left; --left)
+    *binding++ = address(memory, range++);
   state.bindings = bindings;
-  eerie_micro_workgroup_t workgroup = {0};
-  for (; workgroup.id_z < state.workgroup_count_z; ++workgroup.id_z) {
-    for (workgroup.id_y = 0; workgroup.id_y < state.workgroup_count_y; ++workgroup.id_y) {
-      for (workgroup.id_x = 0; workgroup.id_x < state.workgroup_count_x; ++workgroup.id_x) {
+  eerie_micro_workgroup_t workgroup;
+  workgroup.processor_id = 0;
+  workgroup.local_memory = NULL;
+  workgroup.local_memory_size = 0;
+  uint32_t x, y, z = 0;
+  do {
+    workgroup.id_z = (uint16_t)z;
+    y = 0;
+    do {
+      workgroup.id_y = y;
+      x = 0;
+      do {
+        workgroup.id_x = x;
         if (kernel(plan->environment, &state, &workgroup)) return EERIE_MICRO_INTERNAL;
-      }
-    }
-  }
+      } while (++x < state.workgroup_count_x);
+    } while (++y < state.workgroup_count_y);
+  } while (++z < state.workgroup_count_z);
   return EERIE_MICRO_OK;
 }
 
 static int check_memory(const eerie_micro_plan_t *plan, const eerie_micro_memory_t *memory,
                         size_t memory_count) {
   if (memory_count != plan->memory_count) return EERIE_MICRO_INVALID_ARGUMENT;
-  for (size_t i = 1; i < memory_count; ++i) {
-    const size_t size = plan->sizes[i - 1];
-    if (memory[i].size != size) {
+  const size_t *size = plan->sizes;
+  for (size_t i = 1; i < memory_count; ++i, ++size) {
+    const eerie_micro_memory_t *have = &memory[i];
+    if (have->size != *size) {
       if (i > EERIE_MICRO_STATE) return EERIE_MICRO_INVALID_ARGUMENT;
-      if (memory[i].size < size) return EERIE_MICRO_RESOURCE_EXHAUSTED;
+      if (have->size < *size) return EERIE_MICRO_RESOURCE_EXHAUSTED;
     }
     /* NULL is as good as any where no bytes are used. */
-    if (size && (!memory[i].data || (uintptr_t)memory[i].data % EERIE_MICRO_ALIGNMENT))
+    if ((uintptr_t)have->data % EERIE_MICRO_ALIGNMENT || (!have->data && *size))
       return EERIE_MICRO_INVALID_ARGUMENT;
   }
   return EERIE_MICRO_OK;

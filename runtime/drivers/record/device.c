@@ -237,6 +237,24 @@ static eerie_status_t record_bytes(ee_record_t *record, const ee_hal_binding_t *
   return ee_record_copy(record, &to, &from, err);
 }
 
+// Constants that could not be imported are read into a buffer for immutable use: nobody writes to
+// it again, and the buffer may as well be the constant.
+static bool is_constant_load(const ee_record_t *record, const ee_hal_operation_t *operation,
+                             const ee_record_range_t *to) {
+  const ee_record_storage_t *storage = &record->storages[to->storage];
+  return operation->target.buffer->usage & EE_HAL_USAGE_SHARING_IMMUTABLE && !storage->data &&
+         to->offset == 0 && to->size == storage->size && to->size;
+}
+
+static eerie_status_t keep_constant(ee_record_t *record, const ee_record_range_t *to,
+                                    const uint8_t *bytes, eerie_error_t *err) {
+  if (to->size > SIZE_MAX / 2) return EE_NO_MEMORY(err, SIZE_MAX);
+  void *copy;
+  EE_TRY(ee_record_keep(record, bytes, (size_t)to->size, 0, &copy, err));
+  record->storages[to->storage].data = copy;
+  return EERIE_OK;
+}
+
 static eerie_status_t record_read(ee_record_t *record, const ee_hal_operation_t *operation,
                                   eerie_error_t *err) {
   const ee_hal_file_t *file = operation->file;
@@ -247,8 +265,10 @@ static eerie_status_t record_read(ee_record_t *record, const ee_hal_operation_t 
                    (unsigned long long)to.size, (unsigned long long)operation->file_offset,
                    (unsigned long long)file->size);
   }
-  return record_bytes(record, &operation->target, file->data + (size_t)operation->file_offset,
-                      operation, err);
+  const uint8_t *bytes = file->data + (size_t)operation->file_offset;
+  return is_constant_load(record, operation, &to)
+             ? keep_constant(record, &to, bytes, err)
+             : record_bytes(record, &operation->target, bytes, operation, err);
 }
 
 static eerie_status_t record_command(ee_record_t *record, const ee_hal_command_t *command,

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Every held-out digit on every board in QEMU, planned; watermarks; planted faults.
+
+    tests/boards/boards_test.py EERIE [--out DIR] [--board TARGET]... [--model NAME]... [--share]
+
+Scores must be the host's within the model's tolerance. Exits 77 where QEMU or a compiler is
+missing.
+"""
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import boards
+
+HERE = pathlib.Path(__file__).resolve().parent
+# What each planted fault must be answered with: eerie_micro.h.
+FAULTS = {"whole": 0, "small-arena": 8, "no-arena": 3, "unaligned-arena": 3, "short-input": 3,
+          "long-input": 3, "short-output": 3, "missing-memory": 3, "other-version": 18,
+          "other-kernels": 18, "no-kernels": 18}
+# Boards of a share; models that are not here have all.
+SHARE = {"cnn": ("cortex-m4f", "rv64gc"), "cnn_int8": ("cortex-m4f", "cortex-m0plus", "rv32imac")}
+# Bytes of stack that a program has, kernels included.
+STACK = 4096
+
+MODEL = """#include "{name}.h"
+typedef {name}_arena_t model_arena_t;
+typedef {name}_{input}_t model_input_t;
+typedef {name}_{output}_t model_output_t;
+#define MODEL_ARENA_SIZE {upper}_ARENA_SIZE
+#define MODEL_HAS_STATE {state}
+#define model_plan {name}_{function}_plan
+#define model_run {name}_{function}
+"""
+
+
+def embed(eerie: pathlib.Path, model, target: str, out: pathlib.Path) -> dict:
+    """Writes the firmware sources of a model; what the command says of them."""
+    text = boards.execute([eerie, "embed", model.source, f"--target={target}",
+                           f"--name={model.name}", "-o", out, "--json", *model.options])
+    facts = json.loads(text)
+    shapes = {"mlp": "1x64"}
+    (out / "model.h").write_text(MODEL.format(
+        name=model.name, upper=model.name.upper(), function=model.function, output="f32_1x10",
+        input="f32_" + shapes.get(model.name, "1x1x8x8"), state=int(facts["state_bytes"] > 0)))
+    return facts
+
+
+def build(board: boards.Board, model, firmware: pathlib.Path, images: pathlib.Path,
+          out: pathlib.Path) -> pathlib.Path:
+    made = boards.make_variables(firmware / f"{model.name}.mk")
+    link = [word for word in made["LDFLAGS"].split() if word.startswith("-Wl,--defsym")]
+    defines = [word for word in made["CFLAGS"].split() if word.startswith("-D")]
+    return boards.compile_program(board, [HERE / "planned.c", *made["SOURCES"].split()],
+                                  made["OBJECTS"].split(), out, includes=[firmware, images, HERE],
+                                  flags=defines, link=link, stack=STACK)
+
+
+def read_output(text: str):
+    """Scores by image, and the other lines by name."""
+    import numpy as np
+    scores, values = {}, {}
+    for line in text.splitlines():
+        words = line.split()
+        if words and words[0] == "scores":
+            bits = np.array([int(word, 16) for word in words[2:]], np.uint32)
+            scores[int(words[1])] = bits.view(np.float32)
+        elif len(words) == 2 and words[1].isdigit():
+            values[words[0]] = int(words[1])
+    return scores, values
+
+
+def judge_scores(model, scores) -> list[str]:
+    """What is wrong with the scores of all images."""
+    import numpy as np
+    if sorted(scores) != list(range(len(model.expected))):
+        return [f"{len(scores)} answers for {len(model.expected)} images"]
+    ours = np.stack([scores[i] for i in range(len(scores))])
+    apart = float(np.abs(ours - model.expected).max())
+    others = int((ours.argmax(1) != model.expected.argmax(1)).sum())
+    wrong = []
+    if not apart <= model.tolerance:
+        wrong.append(f"a score is {apart} from the host's, {model.tolerance} are allowed")
+    if others > model.others:
+        wrong.append(f"{others} images are read as another digit")
+    return wrong
+
+
+def judge_memory(facts: dict, values: dict) -> list[str]:
+    wrong = [f"{name}: {values.get(name)} instead of {code}" for name, code in FAULTS.items()
+             if values.get(name) != code]
+    arena = facts["arena_bytes"]
+    for name in ("arena", "arena-after"):
+        if not arena - 64 < values.get(name, -1) <= arena:
+            wrong.append(f"{name}: {values.get(name)} bytes were used of {arena}")
+    if not 0 < values.get("stack", 0) <= STACK:
+        wrong.append(f"{values.get('stack')} bytes of stack were used, {STACK} are declared")
+    return wrong
+
+
+def check(options, board: boards.Board, model) -> list[str]:
+    place = options.out / f"{model.name}-{board.target}"
+    facts = embed(options.eerie, model, board.target, place / "firmware")
+    image = build(board, model, place / "firmware", options.out, place)
+    code, text = boards.run(board, image)
+    scores, values = read_output(text)
+    wrong = judge_scores(model, scores) + judge_memory(facts, values)
+    if code or wrong:
+        wrong.append(f"exit code {code}; the end of the output: {text[-300:]!r}")
+    total, kernels = (boards.instructions(board, values.get(f"ticks-{name}", 0))
+                      for name in ("total", "kernels"))
+    print(f"{model.name:10}{board.target:15}{values.get('stack', 0):8}{facts['arena_bytes']:8}"
+          f"{facts['live_bytes']:8}{total:12.0f}{kernels:12.0f}"
+          f"{100 * (total - kernels) / max(kernels, 1):8.2f} %  {'; '.join(wrong) or 'right'}",
+          flush=True)
+    return [f"{model.name} on {board.target}: {line}" for line in wrong]
+
+
+def guarded_check(options, board: boards.Board, model) -> list[str]:
+    try:
+        return check(options, board, model)
+    except (boards.Failed, subprocess.TimeoutExpired) as error:
+        print(f"{model.name:10}{board.target:15} failed", flush=True)
+        return [f"{model.name} on {board.target}: {error}"]
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("eerie", type=pathlib.Path)
+    arguments.add_argument("--out", type=pathlib.Path)
+    arguments.add_argument("--board", action="append", help="this target alone; may be repeated")
+    arguments.add_argument("--model", action="append", help="this model alone; may be repeated")
+    arguments.add_argument("--share", action="store_true",
+                           help="all boards for one model, some boards for the others")
+    options = arguments.parse_args()
+    absent = boards.missing()
+    try:
+        import models
+        import sklearn  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        absent = absent or str(error)
+    if absent:
+        print(f"skipped: {absent} is missing (tools/setup.sh test frameworks)")
+        return 77
+    with tempfile.TemporaryDirectory() as scratch:
+        options.out = (options.out or pathlib.Path(scratch)).resolve()
+        options.out.mkdir(parents=True, exist_ok=True)
+        models.write_images(options.out / "images.h")
+        made = [models.make_mlp(options.out), *models.make_networks(options.out)]
+        chosen = [model for model in made if not options.model or model.name in options.model]
+        print(f"{'':25}{'stack':>8}{'arena':>8}{'live':>8}{'instructions':>12}{'kernels':>12}"
+              f"{'outside':>8}")
+        pairs = [(board, model) for model in chosen for board in boards.ALL
+                 if not options.board or board.target in options.board]
+        if options.share:
+            pairs = [(board, model) for board, model in pairs
+                     if board.target in SHARE.get(model.name, boards.BY_TARGET)]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            wrong = sum(pool.map(lambda pair: guarded_check(options, *pair), pairs), [])
+    print("\n".join(wrong) or f"{len(pairs)} of {len(pairs)} are right")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
