@@ -19,6 +19,7 @@
 #include "compiler.h"
 #include "eerie/eerie.h"
 #include "file.h"
+#include "gpu.h"
 #include "json.h"
 #include "sha256.h"
 #include "stamp.h"
@@ -72,6 +73,7 @@ static const char compile_notes[] =
     "Examples:\n"
     "  eerie compile mul.mlir -o mul.vmfb\n"
     "  eerie compile mul.mlir -o mul.vmfb --target x86-64-v3 --target aarch64 --target vulkan\n"
+    "  eerie compile mul.mlir -o mul.vmfb --target vulkan:native\n"
     "  eerie compile model.onnx -o model.vmfb --dim batch=8\n"
     "  eerie compile mul.mlir --dump-phase flow\n"
     "  eerie compile model.mlir -o model.vmfb -O3 --input-type stablehlo \\\n"
@@ -1010,6 +1012,10 @@ static bool compile_fill(compile_options_t *options, eerie_compile_options_t *wh
     return false;
   if (options->mlir_bytecode) what->format = EERIE_COMPILER_IR_BYTECODE;
   if (!options->targets.count && !compile_add(&options->targets, "host")) return false;
+  for (size_t i = 0; i < options->targets.count; ++i) {
+    options->targets.items[i] = ee_cli_native_target(options->targets.items[i]);
+    if (!options->targets.items[i]) return false;
+  }
   eerie_error_t err = {0};
   if (eerie_compiler_target_flags(options->targets.items, options->targets.count, "x.o",
                                   compile_ignore_flag, NULL, &err)) {

@@ -1,5 +1,6 @@
 // model.c: from module files to a function that can be called.
 #include "model.h"
+#include "gpu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,12 @@ static int open_devices(const ee_cli_model_options_t *options, ee_cli_model_t *m
   if (!model->devices) return out_of_memory();
   for (size_t i = 0; i < count; ++i) {
     const char *const name = names->count ? names->items[i] : first;
+    if (name && strcmp(name, "auto") == 0) {
+      const int chosen = ee_cli_device_auto(&device_options, model, &model->devices[i]);
+      if (chosen) return chosen;
+      ++model->device_count;
+      continue;
+    }
     const eerie_status_t status =
         eerie_device_open_with(model->instance, name, &device_options, &model->devices[i], &err);
     if (status == EERIE_NOT_FOUND || status == EERIE_INVALID_ARGUMENT)

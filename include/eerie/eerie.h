@@ -129,6 +129,7 @@ typedef struct eerie_device_info {
   const char *target;      // what `eerie compile --target` takes for it, "vulkan:rdna3"; or NULL
   const char *uuid;        // the same device in every process and order; or NULL
   const char *limits;      // one line for people; or NULL
+  bool emulated;           // a GPU only by its interface: a CPU does its work
 } eerie_device_info_t;
 
 // Describes device number `index` of those that could be opened; false past the last. Strings are

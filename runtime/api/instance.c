@@ -84,6 +84,7 @@ bool eerie_device_list(eerie_instance_t *instance, size_t index, eerie_device_in
   out_info->target = info.target;
   out_info->uuid = info.uuid;
   out_info->limits = info.limits;
+  out_info->emulated = info.emulated;
 #endif
   return true;
 }

@@ -19,6 +19,7 @@ typedef struct ee_hal_device_info {
   const char *target; // what `eerie compile --target` takes for it
   const char *uuid;
   const char *limits; // one line for people
+  bool emulated;      // a CPU does the work
 #endif
 } ee_hal_device_info_t;
 

@@ -10,6 +10,7 @@ typedef struct entry {
   char uuid[EE_VULKAN_UUID_TEXT];
   char limits[320];
   const char *target;
+  bool emulated;
 } entry_t;
 
 static struct {
@@ -74,6 +75,7 @@ static void describe(const ee_vulkan_physical_t *physical, uint32_t ordinal, ent
   ee_vulkan_uuid_format(physical->uuid, out_entry->uuid);
   describe_limits(physical, out_entry->limits, sizeof out_entry->limits);
   out_entry->target = ee_vulkan_physical_target(physical);
+  out_entry->emulated = physical->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
 }
 
 // ---- The list ----------------------------------------------------------------------------------
@@ -110,6 +112,7 @@ bool ee_vulkan_device_info(uint32_t index, ee_hal_device_info_t *out_info) {
       .target = entry->target,
       .uuid = entry->uuid,
       .limits = entry->limits,
+      .emulated = entry->emulated,
   };
   return true;
 }
