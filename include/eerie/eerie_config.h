@@ -84,4 +84,10 @@
 #define EERIE_ASYNC_DEVICES EERIE_THREADS
 #endif
 
+// 1: while a program is made, pages of mapped constants that were read are given back every few
+// megabytes (docs/memory.md): about 1 KB. 0: only when it is made.
+#ifndef EERIE_EVICT
+#define EERIE_EVICT EERIE_THREADS
+#endif
+
 #endif // EERIE_CONFIG_H_

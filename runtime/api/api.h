@@ -62,6 +62,9 @@ struct eerie_program {
   size_t allocation_size;
   ee_vm_program_t *vm;
   ee_object_t *natives; // an ee_api_natives_t, or NULL
+#if EERIE_EVICT
+  struct ee_api_relief *relief; // may be NULL
+#endif
   void (*trace)(void *user, const char *line, size_t length);
   void *trace_user;
   uint32_t wait_limit_ms; // 0: none
@@ -122,6 +125,16 @@ ee_object_t *ee_api_value_object(const eerie_value_t *value);
 // Gives memory back whose constants initialisers have read and nobody uses now (evict.c, and
 // evict_bare.c where files are not mapped).
 void ee_api_evict_constants(const ee_vm_program_t *program);
+
+#if EERIE_EVICT
+// Gives pages of constants back while initialisers run. NULL: nothing to gain. `hal` is told of it;
+// the modules and sets must live until the end, the memory as long as the program.
+typedef struct ee_api_relief ee_api_relief_t;
+ee_api_relief_t *ee_api_evict_begin(ee_heap_t *heap, eerie_module_t *const *modules, size_t count,
+                                    ee_bridge_hal_options_t *hal);
+void ee_api_evict_end(ee_api_relief_t *relief);
+void ee_api_evict_free(ee_api_relief_t *relief);
+#endif
 
 // ---- Native modules ----------------------------------------------------------------------------
 

@@ -37,6 +37,9 @@ static void program_destroy(ee_object_t *object) {
   ee_vm_program_destroy(program->vm);
   ee_object_release((ee_object_t *)program->signal); // of a call that was not resumed
   ee_object_release(program->natives);               // deinitialisers may call them
+#if EERIE_EVICT
+  ee_api_evict_free(program->relief);
+#endif
   ee_heap_free(program->heap, program, program->allocation_size);
 }
 
@@ -129,7 +132,7 @@ static eerie_status_t create_natives(eerie_program_t *program, eerie_instance_t 
 static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *instance,
                                    const eerie_program_options_t *options, const inputs_t *inputs,
                                    eerie_error_t *err) {
-  const ee_bridge_hal_options_t hal = {
+  ee_bridge_hal_options_t hal = {
       .devices = (ee_hal_device_t *const *)(const void *)inputs->devices,
       .device_count = inputs->device_count,
       .trace = trace_line,
@@ -153,7 +156,7 @@ static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *i
     const ee_vm_native_module_t *native = ee_bridge_modules[i];
     // `hal` also brings the types, which modules may name without importing a function.
     if (i != 0 && !any_needs_native(inputs, ee_str_from(native->name))) continue;
-    modules[count++] = (ee_vm_module_ref_t){.native = native, .user = (void *)(uintptr_t)&hal};
+    modules[count++] = (ee_vm_module_ref_t){.native = native, .user = &hal};
   }
   for (size_t i = 0; i < native_count; ++i) {
     modules[count++] = natives->refs[i];
@@ -172,12 +175,18 @@ static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *i
       .wait = ee_api_wait,
       .wait_user = program,
   };
+#if EERIE_EVICT
+  program->relief = ee_api_evict_begin(program->heap, inputs->modules, inputs->module_count, &hal);
+#endif
 #if EERIE_PROFILE
   ee_hal_observe_loading(program->heap, true);
 #endif
   const eerie_status_t status = ee_vm_program_create(program->heap, &vm, &program->vm, err);
 #if EERIE_PROFILE
   ee_hal_observe_loading(program->heap, false);
+#endif
+#if EERIE_EVICT
+  ee_api_evict_end(program->relief);
 #endif
   ee_heap_free(program->heap, modules, size);
   return status;

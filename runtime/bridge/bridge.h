@@ -17,6 +17,12 @@ typedef struct ee_bridge_hal_options {
   struct ee_params_set *const *parameters;
   size_t parameter_count;
   bool no_native; // run no kernels but those that the bridge itself interprets
+#if EERIE_EVICT
+  // NULL: nobody looks. Called before a command list is run, and when it says so after each of its
+  // commands as well.
+  bool (*between)(void *user);
+  void *between_user;
+#endif
 } ee_bridge_hal_options_t;
 
 // `user` of every module here is the same, and none looks at more of it than it needs.

@@ -99,6 +99,10 @@ eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_st
   if (!state) return EE_NO_MEMORY(err, size);
   state->trace = options->trace;
   state->trace_user = options->trace_user;
+#if EERIE_EVICT
+  state->between = options->between;
+  state->between_user = options->between_user;
+#endif
   state->no_native = options->no_native;
   state->allocation_size = size;
   for (size_t i = 0; i < options->device_count; ++i) {

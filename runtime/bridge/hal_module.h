@@ -5,6 +5,7 @@
 //   hal_buffer.c   allocator, buffer, buffer_view  hal_queue.c    device.queue.*
 //   hal_device.c   device, executable, file        hal_fence.c    fence.*
 //   hal_target.c   what CPU a module was compiled for
+//   hal_pieces.c   lists run a command at a time
 //   hal_share.c    reads that copy nothing         hal_trace.c    buffer_view.trace
 //
 // Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.11 to 3.13. Arguments lie flat, a slot
@@ -25,6 +26,10 @@ typedef struct ee_bridge_hal_device {
 typedef struct ee_bridge_hal_state {
   void (*trace)(void *user, ee_str_t line);
   void *trace_user;
+#if EERIE_EVICT
+  bool (*between)(void *user); // ee_bridge_hal_options_t
+  void *between_user;
+#endif
   bool target_checked;
   bool no_native;
   // The fence.await that is under way with a deadline; see hal_fence.c.
@@ -39,6 +44,12 @@ typedef struct ee_bridge_hal_state {
 eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_state,
                                       eerie_error_t *err);
 void ee_bridge_state_destroy(void *user, ee_heap_t *heap, void *state);
+
+#if EERIE_EVICT
+// Submits a command list; a command at a time where somebody looks in between (hal_pieces.c).
+eerie_status_t ee_bridge_execute(ee_vm_call_t *call, ee_hal_device_t *device, ee_hal_fence_t *wait,
+                                 ee_hal_fence_t *signal, const ee_hal_operation_t *operation);
+#endif
 
 // The device of modules that know of one only. FAILED_PRECONDITION: the program has none.
 eerie_status_t ee_bridge_first_device(ee_vm_call_t *call, ee_hal_device_t **out_device);

@@ -25,6 +25,15 @@ static inline eerie_status_t submit(ee_vm_call_t *call, const queue_t *queue,
   return ee_hal_device_submit(queue->device, queue->wait, queue->signal, operation, call->err);
 }
 
+#if EERIE_EVICT
+static inline eerie_status_t execute(ee_vm_call_t *call, const queue_t *queue,
+                                     const ee_hal_operation_t *operation) {
+  return ee_bridge_execute(call, queue->device, queue->wait, queue->signal, operation);
+}
+#else
+#define execute submit
+#endif
+
 static const ee_hal_operation_t barrier = {.kind = EE_HAL_QUEUE_BARRIER};
 
 // A binding to a buffer that must be there.
@@ -135,7 +144,7 @@ eerie_status_t ee_bridge_hal_queue_execute(ee_vm_call_t *call) {
   EE_TRY(queue_arguments(call, &queue));
   ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_EXECUTE};
   EE_TRY(ee_bridge_commands(call, 4, &operation.commands));
-  return submit(call, &queue, &operation);
+  return execute(call, &queue, &operation);
 }
 
 // Reads (buffer, offset, length)... from slot 7 on and submits.
@@ -148,7 +157,7 @@ static eerie_status_t execute_with_table(ee_vm_call_t *call, const queue_t *queu
   }
   operation->bindings = bindings;
   operation->binding_count = count;
-  return submit(call, queue, operation);
+  return execute(call, queue, operation);
 }
 
 // ..., list, flags, count, (buffer, offset, length)...

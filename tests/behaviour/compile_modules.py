@@ -3,8 +3,8 @@
     compile_modules.py --compiler .venv/bin/iree-compile --out build/modules
 
 A source may begin with `// FLAGS: ...`, options for the compiler. Some modules are written here
-instead of by hand: `constants`, whose weights are a megabyte, `resident` and `resident_read`, which
-have 24 of them, `chain`, 64 submissions in a row, and `dispatches`, one submission of 64 kernels.
+instead of by hand: `constants`, whose weights are a megabyte, `resident`, `resident_packed` and
+`resident_read`, which have 24 of them, `chain`, 64 submissions in a row, and `dispatches`, one submission of 64 kernels.
 Besides the CPU at hand some modules are compiled for others, to be refused by name:
 `mul_aarch64.vmfb`, `mul_vulkan.vmfb`. The kernels of `mul` are also put out alone, as elf/mul.elf.
 """
@@ -164,6 +164,8 @@ def jobs(sources):
         yield path.stem, text, flags if any("=vm" in f for f in flags) else HOST + flags
     yield "constants", constants(), HOST
     yield "resident", resident(), HOST
+    # The weights are brought into tiles when a program is made.
+    yield "resident_packed", resident(), HOST + ["--iree-opt-data-tiling"]
     yield "resident_read", resident_read(), ["--compile-mode=vm"]
     yield "chain", chain(), HOST
     yield "dispatches", dispatches(), HOST
