@@ -21,12 +21,17 @@ CHANNELS_LAST = ("--iree-preprocessing-pass-pipeline=builtin.module(util.func("
                  "iree-preprocessing-convert-conv-to-channels-last))")
 TILING, UKERNELS = "--iree-opt-data-tiling", "--iree-llvmcpu-enable-ukernels=all"
 STILL = "--iree-global-opt-propagate-transposes=false"
+PACKED = "--iree-global-opt-data-tiling"
+PEELED = "--iree-llvmcpu-vector-pproc-strategy=peel"
 FUSED = "--iree-dispatch-creation-enable-fuse-padding-into-linalg-consumer-ops"
 IM2COL = "--iree-global-opt-use-im2col-for-convs"
 SETS = {
     "defaults": [],
     "level O3": ["--iree-opt-level=O3"],
     "tiling": [TILING],
+    "packed": [PACKED],
+    "peeled": [PEELED],
+    "packed, peeled": [PACKED, PEELED],
     "tiling, ukernels": [TILING, UKERNELS],
     "O3, tiling, ukernels": ["--iree-opt-level=O3", TILING, UKERNELS],
 }
@@ -34,6 +39,8 @@ OF_CONVOLUTIONS = {
     "defaults": [],
     "O3, tiling, ukernels": ["--iree-opt-level=O3", TILING, UKERNELS],
     "im2col, tiling": [TILING, IM2COL],
+    "im2col, packed": [PACKED, IM2COL],
+    "im2col, packed, peeled": [PACKED, IM2COL, PEELED],
     "im2col, O3, tiling, ukernels": ["--iree-opt-level=O3", TILING, UKERNELS, IM2COL],
     "channels last": [CHANNELS_LAST, STILL],
     "channels last, tiling": [TILING, STILL, CHANNELS_LAST],

@@ -62,7 +62,7 @@ def chosen(eerie, mlir: pathlib.Path) -> list[str]:
 def compiled(eerie, mlir: pathlib.Path, flags: list[str]) -> pathlib.Path | None:
     """The module with these flags and none that the model would get; None: it does not compile."""
     release = importlib.metadata.version("iree-base-compiler")
-    module = mlir.with_name("%s-%s.vmfb" % (mlir.stem, digest(release, *flags)))
+    module = mlir.with_name("%s-%s.vmfb" % (mlir.stem, digest(release, *sorted(flags))))
     failure = module.with_suffix(".failed")
     if module.exists():
         return module

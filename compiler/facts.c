@@ -156,6 +156,7 @@ static void facts_add_product(facts_span_t name, const facts_operands_t *ins,
   const double rows = left->elements / batch / inner, columns = right->elements / batch / inner;
   const bool narrow = !left->dynamic && !right->dynamic && (rows < 4 || columns < 4);
   if (narrow) facts->narrow_product_macs += macs;
+  if (narrow && facts_starts(name, "batch_")) facts->narrow_batch_macs += macs;
 }
 
 static bool facts_is_product(facts_span_t name) {

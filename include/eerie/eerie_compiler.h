@@ -333,6 +333,7 @@ typedef struct eerie_compiler_facts {
   bool imports;               // functions of other modules are called
   bool assertions;            // checks of sizes when the model runs
   bool devices;               // the source names devices or brings kernels
+  double narrow_batch_macs;   // part of narrow_product_macs: in a batch, be it of one
 } eerie_compiler_facts_t;
 
 // Receives a chosen flag and, in words, why. `flag` NULL: something that was not chosen, and why.

@@ -54,6 +54,39 @@ static void products_are_tiled(void) {
   CHECK(!strstr(chosen, "inline")); // not asked for
 }
 
+static const char vector[] =
+    "func.func @f(%a: tensor<1x128xf32>, %b: tensor<128x32xf32>) -> tensor<1x32xf32> {\n"
+    "  %e = tensor.empty() : tensor<1x32xf32>\n"
+    "  %r = linalg.matmul ins(%a, %b : tensor<1x128xf32>, tensor<128x32xf32>)\n"
+    "      outs(%e : tensor<1x32xf32>) -> tensor<1x32xf32>\n"
+    "  return %r : tensor<1x32xf32>\n"
+    "}\n";
+
+static void vectors_times_matrices_are_peeled(void) {
+  static const char *const flags[] = {"--iree-llvmcpu-vector-pproc-strategy=none"};
+  const eerie_compiler_facts_t facts =
+      choose(vector, (eerie_compile_options_t){.target = "x86-64-v3"});
+  CHECK(facts.narrow_product_macs == 128.0 * 32 && facts.narrow_batch_macs == 0);
+  CHECK(strcmp(chosen, "--iree-llvmcpu-vector-pproc-strategy=peel\n") == 0);
+  choose(vector, (eerie_compile_options_t){.target = "x86-64", .flags = flags, .flag_count = 1});
+  CHECK(!*chosen);
+  choose(vector, (eerie_compile_options_t){.target = "aarch64"});
+  CHECK(!*chosen);
+}
+
+static void batches_of_vectors_are_tiled(void) {
+  static const char batch[] =
+      "func.func @f(%a: tensor<1x1x128xf32>, %b: tensor<1x128x32xf32>) -> tensor<1x1x32xf32> {\n"
+      "  %e = tensor.empty() : tensor<1x1x32xf32>\n"
+      "  %r = linalg.batch_matmul ins(%a, %b : tensor<1x1x128xf32>, tensor<1x128x32xf32>)\n"
+      "      outs(%e : tensor<1x1x32xf32>) -> tensor<1x1x32xf32>\n"
+      "  return %r : tensor<1x1x32xf32>\n"
+      "}\n";
+  const eerie_compiler_facts_t facts = choose(batch, (eerie_compile_options_t){0});
+  CHECK(facts.narrow_batch_macs == 128.0 * 32);
+  CHECK(strcmp(chosen, "--iree-global-opt-data-tiling\n") == 0);
+}
+
 // One target's tiles are not another's.
 static void several_targets_pack_weights_later(void) {
   static const char *const targets[] = {"x86-64-v3", "aarch64"};
@@ -129,6 +162,8 @@ static void levels_and_targets(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {RUN(products_are_tiled),
+                                       RUN(vectors_times_matrices_are_peeled),
+                                       RUN(batches_of_vectors_are_tiled),
                                        RUN(several_targets_pack_weights_later),
                                        RUN(what_was_given_stays),
                                        RUN(convolutions_are_counted),
