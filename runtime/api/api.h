@@ -69,6 +69,9 @@ struct eerie_program {
   void *trace_user;
   uint32_t wait_limit_ms; // 0: none
   int64_t wait_end_ns;    // when the limit of the call that runs is reached; INT64_MAX: never
+#if EERIE_THREADS
+  bool later; // the call under way is asynchronous
+#endif
   ee_hal_fence_t *signal; // of the asynchronous call under way; retained, may be NULL
   size_t function_count;
   eerie_function_t functions[];

@@ -393,6 +393,15 @@ static eerie_status_t settle_async(const eerie_function_t *function, slots_t *sl
   return status;
 }
 
+// What an asynchronous call has to do may go on after it has returned.
+static inline void set_later(eerie_program_t *program, bool later) {
+#if EERIE_THREADS
+  program->later = later;
+#else
+  (void)program, (void)later;
+#endif
+}
+
 // The module gets a fence of its own in the place of the caller's.
 static eerie_status_t call_fenced(const eerie_function_t *function, slots_t *slots,
                                   ee_hal_fence_t *wait, ee_hal_fence_t *signal,
@@ -404,8 +413,10 @@ static eerie_status_t call_fenced(const eerie_function_t *function, slots_t *slo
   slots->arguments[function->input_count + 1].ref = (ee_object_t *)before;
   eerie_error_t cause = {.code = EERIE_OK};
   const int64_t begin_ns = ee_hal_observe_begin(program->heap);
+  set_later(program, true);
   const eerie_status_t status =
       ee_vm_invoke(program->vm, function->vm, slots->arguments, slots->results, &cause);
+  set_later(program, false);
   if (begin_ns) {
     ee_hal_observe_span(program->heap, EE_HAL_EVENT_CALL, function->name, 0, begin_ns);
   }
@@ -449,7 +460,9 @@ eerie_status_t eerie_call_resume(eerie_function_t *function, eerie_value_t *outp
   slots_t slots;
   EE_TRY(take_slots(function, storage, &slots, err));
   eerie_error_t cause = {.code = EERIE_OK};
+  set_later(function->program, true);
   eerie_status_t status = ee_vm_resume(function->program->vm, slots.results, &cause);
+  set_later(function->program, false);
   if (status != EERIE_DEFERRED) {
     ee_hal_fence_t *signal = function->program->signal;
     function->program->signal = NULL;

@@ -141,6 +141,9 @@ static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *i
       .parameter_count = options->parameters_count,
       .no_native = options->no_native,
   };
+#if EERIE_THREADS
+  hal.later = &program->later;
+#endif
   ee_api_natives_t *natives = NULL;
   EE_TRY(create_natives(program, instance, options, inputs, &natives, err));
   const size_t native_count = natives ? natives->count : 0;

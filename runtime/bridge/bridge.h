@@ -16,6 +16,10 @@ typedef struct ee_bridge_hal_options {
   // Weights outside of the modules, in the order in which they are looked at.
   struct ee_params_set *const *parameters;
   size_t parameter_count;
+#if EERIE_THREADS
+  // Not NULL, and true: the call that runs now is waited for by nobody. Outlives the program.
+  const bool *later;
+#endif
   bool no_native; // run no kernels but those that the bridge itself interprets
 #if EERIE_EVICT
   // NULL: nobody looks. Called before a command list is run, and when it says so after each of its

@@ -104,6 +104,9 @@ eerie_status_t ee_bridge_state_create(void *user, ee_heap_t *heap, void **out_st
   state->between_user = options->between_user;
 #endif
   state->no_native = options->no_native;
+#if EERIE_THREADS
+  state->later = options->later;
+#endif
   state->allocation_size = size;
   for (size_t i = 0; i < options->device_count; ++i) {
     ee_bridge_hal_device_t *entry = &state->devices[state->device_count];

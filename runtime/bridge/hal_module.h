@@ -32,6 +32,9 @@ typedef struct ee_bridge_hal_state {
 #endif
   bool target_checked;
   bool no_native;
+#if EERIE_THREADS
+  const bool *later; // may be NULL
+#endif
   // The fence.await that is under way with a deadline; see hal_fence.c.
   const void *await_fence;
   int64_t await_deadline_ns;

@@ -34,6 +34,18 @@ static inline eerie_status_t execute(ee_vm_call_t *call, const queue_t *queue,
 #define execute submit
 #endif
 
+// An operation that kernels run in.
+static ee_hal_operation_t execution(const ee_vm_call_t *call) {
+  ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_EXECUTE};
+#if EERIE_THREADS
+  const ee_bridge_hal_state_t *state = call->state;
+  operation.later = state->later && *state->later;
+#else
+  (void)call;
+#endif
+  return operation;
+}
+
 static const ee_hal_operation_t barrier = {.kind = EE_HAL_QUEUE_BARRIER};
 
 // A binding to a buffer that must be there.
@@ -142,7 +154,7 @@ eerie_status_t ee_bridge_hal_queue_barrier(ee_vm_call_t *call) {
 eerie_status_t ee_bridge_hal_queue_execute(ee_vm_call_t *call) {
   queue_t queue;
   EE_TRY(queue_arguments(call, &queue));
-  ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_EXECUTE};
+  ee_hal_operation_t operation = execution(call);
   EE_TRY(ee_bridge_commands(call, 4, &operation.commands));
   return execute(call, &queue, &operation);
 }
@@ -164,7 +176,7 @@ static eerie_status_t execute_with_table(ee_vm_call_t *call, const queue_t *queu
 eerie_status_t ee_bridge_hal_queue_execute_indirect(ee_vm_call_t *call) {
   queue_t queue;
   EE_TRY(queue_arguments(call, &queue));
-  ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_EXECUTE};
+  ee_hal_operation_t operation = execution(call);
   EE_TRY(ee_bridge_commands(call, 4, &operation.commands));
   const uint32_t count = (uint32_t)call->arguments[6].i32;
   if (EE_LIKELY(count <= STACK_BINDINGS)) {

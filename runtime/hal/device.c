@@ -17,6 +17,9 @@ typedef struct ee_hal_pending {
   size_t block_size;
   eerie_status_t wait_status;
   eerie_error_t *wait_error; // of a failed wait; NULL: no text
+#if EERIE_THREADS
+  ee_hal_task_t task;
+#endif
   ee_hal_operation_t operation;
   // bindings and update bytes follow
 } pending_t;
@@ -25,6 +28,9 @@ typedef struct ee_hal_pending {
 
 static void device_destroy(ee_object_t *object) {
   ee_hal_device_t *device = (ee_hal_device_t *)object;
+#if EERIE_THREADS
+  if (device->driver->settle) device->driver->settle(device);
+#endif
   if (ee_hal_pool_close(&device->pool)) device->driver->device_close(device);
 }
 const ee_object_type_t ee_hal_device_type = {"hal.device", device_destroy};
@@ -97,14 +103,14 @@ static void executable_destroy(ee_object_t *object) {
   } else {
     device->driver->executable_destroy(executable);
   }
-  ee_hal_device_release(device);
+  ee_hal_device_drop(device);
 }
 const ee_object_type_t ee_hal_executable_type = {"hal.executable", executable_destroy};
 
 void ee_hal_executable_initialize(ee_hal_executable_t *executable, ee_hal_device_t *device,
                                   uint32_t function_count) {
   ee_object_initialize(&executable->object, &ee_hal_executable_type);
-  ee_hal_device_retain(device);
+  ee_hal_device_keep(device);
   executable->device = device;
   executable->function_count = function_count;
   executable->kernels = NULL;
@@ -282,10 +288,40 @@ static void device_drain(ee_hal_device_t *device) {
   ee_hal_device_drop(device);
 }
 
+#if EERIE_THREADS
+// On another thread. Whoever waits for the signal may let all go after it, and expects that it
+// goes: what the operation holds is released before.
+static void task_run(ee_hal_task_t *task) {
+  pending_t *pending = (pending_t *)((uint8_t *)task - offsetof(pending_t, task));
+  ee_hal_device_t *device = pending->device;
+  const ee_hal_operation_t *operation = &pending->operation;
+  eerie_error_t err;
+  err.message[0] = 0;
+  const int64_t begin_ns = ee_hal_observe_operation(device->heap, operation->kind);
+  const eerie_status_t status = device->driver->run(device, operation, &err);
+  if (begin_ns) ee_hal_observe_submit(device->heap, operation->kind, begin_ns);
+  release_operation(operation);
+  ee_hal_fence_signal(pending->signal, status, &err);
+  ee_object_release((ee_object_t *)pending->signal);
+  ee_hal_device_free(device, pending, pending->block_size);
+}
+
+// Hands it to another thread; false: it has to be run here.
+static bool run_later(pending_t *pending) {
+  const ee_hal_driver_t *driver = pending->device->driver;
+  if (!pending->operation.later || !driver->later) return false;
+  pending->task.run = task_run;
+  return driver->later(pending->device, &pending->operation, &pending->task);
+}
+#endif
+
 static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
   pending_t *pending = (pending_t *)waiter;
   ee_hal_device_t *device = pending->device;
   pending->wait_status = status;
+#if EERIE_THREADS
+  if (status == EERIE_OK && run_later(pending)) return;
+#endif
   if (status != EERIE_OK) {
     pending->wait_error = ee_heap_allocate_zeroed(device->heap, sizeof *pending->wait_error);
     (void)ee_hal_fence_query(pending->wait, pending->wait_error);
@@ -304,9 +340,10 @@ static void wait_over(ee_hal_fence_waiter_t *waiter, eerie_status_t status) {
   ee_hal_device_drop(device);
 }
 
-static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wait,
+// A copy of an operation with all that it needs.
+static eerie_status_t pending_create(ee_hal_device_t *device, ee_hal_fence_t *wait,
                                      ee_hal_fence_t *signal, const ee_hal_operation_t *operation,
-                                     eerie_error_t *err) {
+                                     pending_t **out_pending, eerie_error_t *err) {
   size_t bindings_size, total, block_size;
   if (operation->update_size > SIZE_MAX ||
       !ee_mul_size(operation->binding_count, sizeof(ee_hal_binding_t), &bindings_size) ||
@@ -334,9 +371,35 @@ static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wa
   }
   ee_object_retain((ee_object_t *)signal);
   retain_operation(&pending->operation);
+  *out_pending = pending;
+  return EERIE_OK;
+}
+
+static eerie_status_t submit_pending(ee_hal_device_t *device, ee_hal_fence_t *wait,
+                                     ee_hal_fence_t *signal, const ee_hal_operation_t *operation,
+                                     eerie_error_t *err) {
+  pending_t *pending;
+  EE_TRY(pending_create(device, wait, signal, operation, &pending, err));
   ee_hal_fence_notify(wait, &pending->waiter);
   return EERIE_OK;
 }
+
+#if EERIE_THREADS
+// An operation whose wait is over and that nobody waits for.
+static eerie_status_t submit_later(ee_hal_device_t *device, ee_hal_fence_t *wait,
+                                   ee_hal_fence_t *signal, const ee_hal_operation_t *operation,
+                                   eerie_error_t *err) {
+  EE_TRY(ee_hal_fence_promise(wait, signal, err));
+  pending_t *pending;
+  const eerie_status_t status = pending_create(device, wait, signal, operation, &pending, err);
+  if (status != EERIE_OK) {
+    ee_hal_fence_signal(signal, status, err);
+    return status;
+  }
+  if (!run_later(pending)) pending_run(pending);
+  return EERIE_OK;
+}
+#endif
 
 // ---- Submission --------------------------------------------------------------------------------
 
@@ -371,5 +434,10 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
     ee_hal_fence_signal(signal, status, err);
     return signal ? EERIE_OK : status;
   }
+#if EERIE_THREADS
+  if (EE_UNLIKELY(operation->later) && signal && device->driver->later) {
+    return submit_later(device, wait, signal, operation, err);
+  }
+#endif
   return run_operation(device, 0, signal, operation, err);
 }

@@ -76,6 +76,13 @@ typedef struct ee_hal_async_driver {
 } ee_hal_async_driver_t;
 #endif
 
+// Work that a device does on a thread of its own.
+typedef struct ee_hal_task {
+  struct ee_hal_task *next;
+  void (*run)(struct ee_hal_task *task);
+  uint64_t float_mode; // of the thread that it comes from
+} ee_hal_task_t;
+
 typedef struct ee_hal_driver {
   uint32_t size; // sizeof(ee_hal_driver_t): tables grow at the end only
   const char *name;
@@ -137,6 +144,12 @@ typedef struct ee_hal_driver {
   // without the host between them.
   const ee_hal_async_driver_t *async;
 #endif
+
+  // Optional: has `task`, which does `operation`, run on another thread; tasks begin in the order
+  // in which they come. false: it is not worth it, or there is no thread; the front end runs it.
+  bool (*later)(ee_hal_device_t *device, const ee_hal_operation_t *operation, ee_hal_task_t *task);
+  // With `later`: waits for the tasks that came so far; not on a thread that runs them.
+  void (*settle)(ee_hal_device_t *device);
 } ee_hal_driver_t;
 
 // The front end's part of a device; a driver's own struct starts with it.
@@ -179,7 +192,7 @@ static inline void ee_hal_device_keep(ee_hal_device_t *device) {
 static inline void ee_hal_device_drop(ee_hal_device_t *device) {
   if (EE_UNLIKELY(ee_hal_pool_drop(&device->pool))) device->driver->device_close(device);
 }
-// Fills the front end's part of an executable; retains the device.
+// Fills the front end's part of an executable; keeps the device.
 void ee_hal_executable_initialize(ee_hal_executable_t *executable, ee_hal_device_t *device,
                                   uint32_t function_count);
 

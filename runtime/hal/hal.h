@@ -404,6 +404,9 @@ typedef enum ee_hal_operation_kind {
 typedef struct ee_hal_operation {
   ee_hal_operation_kind_t kind;
   ee_hal_command_list_t *commands;
+#if EERIE_THREADS
+  bool later; // nobody waits for it at once: it may go on after submit has returned
+#endif
   const ee_hal_binding_t *bindings; // binding table of EXECUTE, fixed buffers only
   size_t binding_count;
   ee_hal_binding_t source;

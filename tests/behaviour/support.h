@@ -48,13 +48,22 @@ CHECK_HELPER void close_setup(setup_t *s) {
   memset(s, 0, sizeof *s);
 }
 
+// "local-sync"; with EERIE_TEST_THREADS set "local-task" with so many threads.
+CHECK_HELPER eerie_status_t open_device(eerie_instance_t *instance, eerie_device_t **out_device,
+                                        eerie_error_t *err) {
+  const char *threads = getenv("EERIE_TEST_THREADS");
+  if (!threads) return eerie_device_open(instance, "local-sync", out_device, err);
+  const eerie_device_options_t options = {.threads = strtoul(threads, NULL, 10)};
+  return eerie_device_open_with(instance, "local-task", &options, out_device, err);
+}
+
 CHECK_HELPER bool open_setup_with(setup_t *s, const char *name,
                                   const eerie_instance_options_t *options,
                                   eerie_program_options_t program_options) {
   eerie_error_t err = {0};
   memset(s, 0, sizeof *s);
   if (fine(eerie_instance_create(options, &s->instance, &err), &err) &&
-      fine(eerie_device_open(s->instance, "local-sync", &s->device, &err), &err) &&
+      fine(open_device(s->instance, &s->device, &err), &err) &&
       fine(eerie_module_load_file(s->instance, module_path(name), NULL, &s->module, &err), &err)) {
     program_options.module = s->module;
     program_options.device = s->device;

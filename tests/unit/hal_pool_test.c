@@ -122,7 +122,7 @@ enum { LARGEST = 64 << 9, HELD = 3, THREADS = 4 };
 
 static void *hammer(void *user) {
   ee_hal_pool_t *pool = user;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 4000; ++i) {
     size_t sizes[HELD];
     char *blocks[HELD];
     for (int j = 0; j < HELD; ++j) {

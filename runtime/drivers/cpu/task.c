@@ -29,6 +29,8 @@ typedef struct task_device {
 #define UNIT_NS 1500u
 // Units of a dispatch for each thread at most, so that all end together.
 #define UNITS_PER_THREAD 64u
+// Less is done at once though nobody waits for it.
+#define LATER_NS 20000u
 // Taken for the cost of what nobody has measured.
 #define UNKNOWN_NS   1000u
 #define BYTES_PER_NS 8u // of a transfer
@@ -296,6 +298,13 @@ static uint64_t command_ns(const ee_hal_command_t *command) {
   return ns ? ns : UNKNOWN_NS;
 }
 
+// Is command_ns more than a guess?
+static bool is_known(const ee_hal_command_t *command) {
+  if (!is_dispatch(command)) return true;
+  return command->kind == EE_HAL_COMMAND_DISPATCH &&
+         ee_cpu_cost_estimate(cost_of(command->executable, command->function), 1) != 0;
+}
+
 static inline eerie_status_t run_here(submission_t *submission, const ee_hal_command_t *command,
                                       eerie_error_t *err) {
   ee_hal_device_t *device = &submission->device->base.base;
@@ -445,7 +454,10 @@ static eerie_status_t run_alone(submission_t *submission, const ee_hal_command_t
   memcpy(counts, command->workgroup_count, sizeof counts);
   if (indirect) EE_TRY(ee_cpu_dispatch_counts(command, submission->table, counts, err));
   const uint64_t workgroups = product(counts);
-  if (EE_LIKELY(workgroups <= 1)) return run_here(submission, command, err);
+  if (EE_LIKELY(workgroups <= 1 && !submission->table->later)) {
+    return run_here(submission, command, err);
+  }
+  if (workgroups <= 1) return run_measured(submission, command, 0, err); // see task_later
   const uint64_t ns = ee_cpu_cost_estimate(cost, workgroups);
   if (!ns && cost) return run_unknown(submission, command, err);
   return run_either(submission, command, command->next, ns, err);
@@ -505,6 +517,23 @@ static eerie_status_t task_run(ee_hal_device_t *base, const ee_hal_operation_t *
   }
   submission_end(&submission);
   return status;
+}
+
+// Of an asynchronous call. What takes less than to wake a thread is done at once.
+static bool task_later(ee_hal_device_t *base, const ee_hal_operation_t *operation,
+                       ee_hal_task_t *task) {
+  const task_device_t *device = (const task_device_t *)base;
+  if (!device->workers || operation->kind != EE_HAL_QUEUE_EXECUTE) return false;
+  uint64_t ns = 0;
+  const ee_hal_command_t *command = operation->commands->first;
+  for (; command && ns < LATER_NS; command = command->next)
+    ns += is_known(command) ? command_ns(command) : LATER_NS;
+  return ns >= LATER_NS && ee_later_post(ee_workers_later(device->workers), task);
+}
+
+static void task_settle(ee_hal_device_t *base) {
+  const task_device_t *device = (const task_device_t *)base;
+  if (device->workers) ee_later_settle(ee_workers_later(device->workers));
 }
 
 // A dispatch that no list holds: modules that were compiled to run inline. The mode of the caller's
@@ -665,6 +694,8 @@ const ee_hal_driver_t ee_cpu_task_driver = {
     .dispatch = task_dispatch,
     .host_kernels = &ee_cpu_host_kernels,
     .device_open_with = task_open_with,
+    .later = task_later,
+    .settle = task_settle,
 };
 
 #endif

@@ -74,6 +74,7 @@ struct ee_workers {
   _Atomic int64_t pause_end; // 0: none
   _Atomic uint32_t references;
   ee_heap_t *heap;
+  ee_later_t *later;
   void *block;
   size_t block_size;
   uint64_t process;
@@ -193,6 +194,7 @@ eerie_status_t ee_participant_reserve(ee_participant_t *participant, size_t size
 // ---- Life --------------------------------------------------------------------------------------
 
 static void stop_workers(ee_workers_t *workers, uint32_t started) {
+  ee_later_destroy(workers->later);
   atomic_store(&workers->stop, 1u);
   (void)atomic_fetch_add(&workers->alarm, 1u);
   ee_port_word_wake(&workers->alarm, UINT32_MAX);
@@ -242,6 +244,11 @@ eerie_status_t ee_workers_create(ee_heap_t *heap, const ee_workers_plan_t *plan,
   atomic_init(&workers->pause_ns, PAUSE_NS_MIN / 2);
   for (uint32_t i = 0; i < MAX_JOBS; ++i)
     workers->jobs[i].workers = workers;
+  workers->later = ee_later_create(heap, plan->threads);
+  if (!workers->later) {
+    ee_heap_free(heap, block, size);
+    return EE_NO_MEMORY(err, size);
+  }
   EE_TRY(start_workers(workers, plan, err));
   *out_workers = workers;
   return EERIE_OK;
@@ -259,6 +266,10 @@ void ee_workers_release(ee_workers_t *workers) {
 
 uint32_t ee_workers_threads(const ee_workers_t *workers) {
   return workers->threads;
+}
+
+ee_later_t *ee_workers_later(const ee_workers_t *workers) {
+  return workers->later;
 }
 
 // ---- Callers -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #define EE_DRIVERS_CPU_WORKERS_H_
 
 #include "drivers/cpu/cpu.h"
+#include "drivers/cpu/later.h"
 
 typedef struct ee_workers ee_workers_t;
 typedef struct ee_job ee_job_t;
@@ -54,6 +55,8 @@ void ee_workers_retain(ee_workers_t *workers);
 // The last one ends the threads and waits for them.
 void ee_workers_release(ee_workers_t *workers);
 uint32_t ee_workers_threads(const ee_workers_t *workers);
+// For what nobody waits for.
+ee_later_t *ee_workers_later(const ee_workers_t *workers);
 
 // Is it worth to share work that takes one thread `ns`? Workers that are awake take part for next
 // to nothing, those that sleep are woken when what was not shared so far adds up to what it costs.
