@@ -57,14 +57,15 @@ def steps_of(builder: Builder, node: onnx.NodeProto) -> Steps | None:
         kind, zero = builder.element(node.input[0]), numpy.zeros(scale.shape)
         if node.op_type == "QuantizeLinear":
             kind = given.get("output_dtype", 0) or TensorProto.UINT8
-    if kind not in BYTES or zero is None or zero.shape != scale.shape:
+    if kind not in BYTES or zero is None or zero.size != scale.size:
         return None
     if scale.size == 1:
         return Steps(scale.reshape(()), zero.astype(numpy.int64).reshape(()), kind)
     shape = builder.shape(node.input[0])
     if shape is None:
         return None
-    return Steps(scale, zero.astype(numpy.int64), kind, given.get("axis", 1) % len(shape))
+    return Steps(scale, zero.astype(numpy.int64).reshape(scale.shape), kind,
+                 given.get("axis", 1) % len(shape))
 
 
 def to_bytes(builder: Builder, x: str, to: Steps, rank: int, least: float = -numpy.inf,
