@@ -508,7 +508,7 @@ static char *function_name(const binder_t *binder, const char *name) {
       return NULL;
     }
     result = longer;
-    strcpy(result + length, "_");
+    memcpy(result + length, "_", 2);
   }
   return result;
 }

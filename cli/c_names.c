@@ -29,7 +29,7 @@ char *ee_cli_c_identifier(const char *name, bool whole) {
   for (size_t i = 0; i < length; ++i)
     result[at++] = isalnum((unsigned char)name[i]) ? name[i] : '_';
   result[at] = 0;
-  if (whole && is_reserved(result)) strcpy(result + at, "_");
+  if (whole && is_reserved(result)) memcpy(result + at, "_", 2);
   return result;
 }
 

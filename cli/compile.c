@@ -252,7 +252,7 @@ static int compile_list_plugins(compile_run_t *run) {
 static void compile_keep_flag(void *user, const char *flag) {
   char *copy = strdup(flag);
   if (copy && !compile_add(user, copy)) free(copy);
-}
+} // NOLINT(clang-analyzer-unix.Malloc): the list has it
 
 static void compile_free_flags(ee_cli_strings_t *flags) {
   for (size_t i = 0; i < flags->count; ++i)

@@ -222,8 +222,8 @@ static eerie_status_t read_undefined(const elf_t *elf, const section_t *symbols,
 static eerie_status_t read_elf(elf_t *elf, const char *path, const ee_cli_embed_target_t *target,
                                ee_cli_embed_object_t *object) {
   eerie_status_t status = open_elf(elf, path, target);
-  section_t symbols;
-  symbol_t query;
+  section_t symbols = {0};
+  symbol_t query = {0};
   if (!status && !find_symbols(elf, &symbols))
     status = ee_cli_error(elf->err, EERIE_DATA_LOSS, "%s has no symbols", path);
   if (!status) status = read_kernels(elf, &symbols, path, object);

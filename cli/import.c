@@ -688,6 +688,7 @@ static int import_command(import_command_t *command) {
                                                                .json = command->json,
                                                                .quiet = command->quiet,
                                                                .options = &command->options});
+  if (command->options.parameters == archive) command->options.parameters = NULL;
   if (ee_cli_import_signal()) raise(ee_cli_import_signal());
   return exit_code;
 }

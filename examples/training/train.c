@@ -144,7 +144,7 @@ static eerie_status_t train(trainer_t *trainer, const float *images, const int32
                             size_t rows, int steps, eerie_error_t *err) {
   const eerie_type_t *type = eerie_function_input(trainer->step, trainer->state_count);
   const size_t batch = (size_t)type->shape[0], pixels = (size_t)type->shape[1];
-  if (rows < batch) return complain(err, "fewer images than a batch has");
+  if (batch == 0 || rows < batch) return complain(err, "fewer images than a batch has");
   struct timespec start, end;
   timespec_get(&start, TIME_UTC);
   for (int i = 0; i < steps; ++i) {
@@ -164,7 +164,7 @@ static eerie_status_t train(trainer_t *trainer, const float *images, const int32
 
 // ---- The program -------------------------------------------------------------------------------
 
-static eerie_status_t open(trainer_t *trainer, const char *module, eerie_error_t *err) {
+static eerie_status_t open_trainer(trainer_t *trainer, const char *module, eerie_error_t *err) {
   eerie_status_t status = eerie_instance_create(NULL, &trainer->instance, err);
   if (status == EERIE_OK)
     status = eerie_device_open(trainer->instance, NULL, &trainer->device, err);
@@ -207,7 +207,7 @@ int main(int argc, char **argv) {
   float *images = NULL;
   int32_t *labels = NULL;
   size_t rows = 0, label_rows = 0;
-  eerie_status_t status = open(&trainer, argv[1], &err);
+  eerie_status_t status = open_trainer(&trainer, argv[1], &err);
   if (status == EERIE_OK) status = begin(&trainer, argv[2], &err);
   if (status == EERIE_OK) {
     const eerie_type_t *type = eerie_function_input(trainer.step, trainer.state_count);
