@@ -41,6 +41,8 @@ if(NOT CMAKE_CROSSCOMPILING AND NOT EERIE_SANITIZE AND NOT APPLE AND NOT WIN32)
     EERIE_RELOCATIONS_CAN_BE_PACKED)
   unset(CMAKE_REQUIRED_LINK_OPTIONS)
 endif()
+include(CheckLinkerFlag)
+check_linker_flag(C LINKER:-Bsymbolic-functions EERIE_LINKER_BINDS_FUNCTIONS)
 function(eerie_pack_relocations target)
   if(EERIE_RELOCATIONS_CAN_BE_PACKED)
     target_link_options(${target} PRIVATE LINKER:-z,pack-relative-relocs)
@@ -70,7 +72,8 @@ function(eerie_add_library name)
   if(NOT APPLE AND NOT WIN32 AND NOT EERIE_SANITIZE)
     # Calls inside the library stay inside: nobody replaces one of its functions by a name.
     target_link_options(${name} PRIVATE
-      LINKER:--no-undefined LINKER:--as-needed LINKER:-Bsymbolic-functions)
+      LINKER:--no-undefined LINKER:--as-needed
+      $<$<BOOL:${EERIE_LINKER_BINDS_FUNCTIONS}>:LINKER:-Bsymbolic-functions>)
     # One segment for code and constants, and no page of padding between them.
     target_link_options(${name} PRIVATE $<$<CONFIG:Release,MinSizeRel>:LINKER:-z,noseparate-code>)
   endif()

@@ -4,6 +4,14 @@
 // compiler takes a list of devices, of which the program picks at run time the first that is there
 // and can run a kernel format that the module carries. The first CPU is described by flags, which
 // know "host"; further CPUs as attributes, for there is only one set of CPU flags.
+//
+// Several levels of one CPU are kernels of one format to the compiler, which takes any name for a
+// format and has the program look at them in the order of their names. So each level but the least
+// gets a name that comes before the least's and says what it asks of a CPU:
+//
+//   embedded-elf+1-x86_64+avx512f, embedded-elf+2-x86_64+avx2+fma, embedded-elf-x86_64
+//
+// Runtimes that do not know such names run the least.
 #define _GNU_SOURCE
 
 #include <stdio.h>
@@ -24,6 +32,8 @@ typedef struct target_row {
   const char *triple;   // CPU, STATIC
   const char *cpu;      // CPU, STATIC; default of the argument
   const char *features; // CPU, STATIC
+  const char *variant;  // CPU: what tells it from the least of its format, "avx2+fma"
+  int rank;             // CPU: place among the variants of its format, from 1 on, the best first
   const char *abi;      // CPU, STATIC
   const char *float_abi;
   const char *argument_flag; // GPU: flag that takes what follows the colon
@@ -44,11 +54,11 @@ typedef struct target_row {
 #define TARGET_HOST_FORMAT "embedded-elf"
 #endif
 
-#define TARGET_X86(level, feature_list, vector_bytes)                                              \
+#define TARGET_X86(level, feature_list, vector_bytes, ask, place)                                  \
   {                                                                                                \
     .name = level, .usage = level, .description = "64-bit PCs of this level", .kind = TARGET_CPU,  \
     .format = "embedded-elf-x86_64", .triple = "x86_64-unknown-linux-gnu", .cpu = level,           \
-    .features = feature_list, .vector_size = vector_bytes                                          \
+    .features = feature_list, .vector_size = vector_bytes, .variant = ask, .rank = place           \
   }
 #define TARGET_X86_V1 "+cmov,+cx8,+fxsr,+mmx,+sse,+sse2,+x87"
 #define TARGET_X86_V2 TARGET_X86_V1 ",+crc32,+cx16,+popcnt,+sahf,+sse3,+sse4.1,+sse4.2,+ssse3"
@@ -77,10 +87,11 @@ static const target_row_t target_rows[] = {
      .kind = TARGET_CPU,
      .format = TARGET_HOST_FORMAT,
      .cpu = "host"},
-    TARGET_X86("x86-64", TARGET_X86_V1, 16),
-    TARGET_X86("x86-64-v2", TARGET_X86_V2, 16),
-    TARGET_X86("x86-64-v3", TARGET_X86_V3, 32),
-    TARGET_X86("x86-64-v4", TARGET_X86_V4, 64),
+    TARGET_X86("x86-64", TARGET_X86_V1, 16, NULL, 4),
+    TARGET_X86("x86-64-v2", TARGET_X86_V2, 16, "ssse3+sse4.2", 3),
+    TARGET_X86("x86-64-v3", TARGET_X86_V3, 32, "avx2+fma+f16c", 2),
+    TARGET_X86("x86-64-v4", TARGET_X86_V4, 64,
+               "avx2+fma+f16c+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", 1),
     {.name = "aarch64",
      .alias = "arm64",
      .usage = "aarch64[:CPU]",
@@ -90,6 +101,18 @@ static const target_row_t target_rows[] = {
      .triple = "aarch64-unknown-linux-gnu",
      .cpu = "generic",
      .features = "+reserve-x18",
+     .vector_size = 16},
+    {.name = "aarch64-dotprod",
+     .usage = "aarch64-dotprod",
+     .description = "64-bit ARM with 8-bit dot products, most since 2018",
+     .kind = TARGET_CPU,
+     .format = "embedded-elf-arm_64",
+     .triple = "aarch64-unknown-linux-gnu",
+     .cpu = "generic",
+     .features = "+dotprod,+fp-armv8,+neon,+reserve-x18",
+     .explicit_features = true,
+     .variant = "dotprod",
+     .rank = 1,
      .vector_size = 16},
     {.name = "armv7",
      .alias = "armhf",
@@ -229,14 +252,24 @@ static eerie_status_t target_look_up(const char *text, target_choice_t *out_choi
                           names);
 }
 
+static const char *target_variant(const target_choice_t *choice) {
+  return choice->row->variant ? choice->row->variant : "";
+}
+
+static bool target_same_format(const target_choice_t *a, const target_choice_t *b) {
+  return a->row->format && b->row->format && strcmp(a->row->format, b->row->format) == 0;
+}
+
 // Two targets that one module cannot tell apart, or that come out as different files.
 static const char *target_conflict(const target_choice_t *a, const target_choice_t *b) {
   if (a->row->kind == TARGET_STATIC || b->row->kind == TARGET_STATIC)
     return "static kernels go alone";
   if (a->row->kind == TARGET_GPU && a->row == b->row)
     return "a module carries one architecture of that device";
-  if (a->row->format && b->row->format && strcmp(a->row->format, b->row->format) == 0)
-    return "both have the same kernel format, and a module carries one of each";
+  if (!target_same_format(a, b)) return NULL;
+  if (!a->row->triple || !b->row->triple || a->argument || b->argument ||
+      strcmp(target_variant(a), target_variant(b)) == 0)
+    return "both have the same kernel format, and nothing that a program could choose by";
   return NULL;
 }
 
@@ -296,9 +329,15 @@ static void target_cpu_flags(target_writer_t *writer, const target_choice_t *cho
 }
 
 // A CPU as the compiler's IR describes it (`iree-compile --compile-to=flow` shows such).
-static int target_cpu_attribute(const target_choice_t *choice, char *out_text, size_t capacity) {
+static int target_cpu_attribute(const target_choice_t *choice, bool variants, char *out_text,
+                                size_t capacity) {
   const target_row_t *row = choice->row;
-  char abi[64] = "", features[512] = "";
+  char abi[64] = "", features[512] = "", format[128];
+  if (variants && row->variant)
+    snprintf(format, sizeof format, "embedded-elf+%d%s+%s", row->rank,
+             row->format + strlen("embedded-elf"), row->variant);
+  else
+    snprintf(format, sizeof format, "%s", row->format);
   if (row->abi) snprintf(abi, sizeof abi, ", target_abi=\"%s\"", row->abi);
   if (row->features && (row->explicit_features || !choice->argument))
     snprintf(features, sizeof features, ", cpu_features=\"%s\"", row->features);
@@ -306,7 +345,7 @@ static int target_cpu_attribute(const target_choice_t *choice, char *out_text, s
                   "#hal.executable.target<\"llvm-cpu\", \"%s\", {target_triple=\"%.*s%s\", "
                   "cpu=\"%s\"%s%s, native_vector_size=%d : i64, max_stack_allocation_size=32768 : "
                   "i64, iree.encoding.resolver=#iree_cpu.cpu_encoding_resolver<>}>",
-                  row->format, (int)strcspn(row->triple, "-"), row->triple,
+                  format, (int)strcspn(row->triple, "-"), row->triple,
                   row->float_abi ? "-unknown-unknown-eabihf-elf" : "-unknown-unknown-eabi-elf",
                   choice->argument ? choice->argument : row->cpu, features, abi, row->vector_size);
 }
@@ -334,6 +373,40 @@ static const target_choice_t *target_lead_cpu(const target_set_t *set) {
   return lead;
 }
 
+static bool target_has_variants(const target_set_t *set) {
+  for (size_t i = 1; i < set->count; ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (target_same_format(&set->items[i], &set->items[j])) return true;
+  return false;
+}
+
+// Levels of a CPU are one device.
+static void target_variant_flags(target_writer_t *writer, const target_set_t *set) {
+  const bool cpu_first = set->items[0].row->kind != TARGET_GPU;
+  target_text_t devices = {.data = ""}, levels = {.data = ""};
+  for (size_t i = 0; i < set->count; ++i) {
+    const target_choice_t *choice = &set->items[i];
+    if (choice->row->kind == TARGET_GPU) {
+      target_append(&devices, ",", choice->row->device);
+      const char *argument = choice->argument ? choice->argument : choice->row->argument;
+      if (argument) target_flag(writer, "%s%s", choice->row->argument_flag, argument);
+    } else if (choice->row->kind == TARGET_CPU) {
+      char text[TARGET_TEXT / 2];
+      const int length = target_cpu_attribute(choice, true, text, sizeof text);
+      writer->overflow = writer->overflow || length < 0 || (size_t)length >= sizeof text;
+      target_append(&levels, ", ", text);
+    }
+  }
+  for (size_t i = 0; i < set->count; ++i)
+    if (set->items[i].row->kind == TARGET_VMVX)
+      target_append(&levels, ", ", "#hal.executable.target<\"vmvx\", \"vmvx-bytecode-fb\">");
+  writer->overflow = writer->overflow || devices.size + levels.size + 64 >= sizeof devices.data;
+  const char *comma = devices.size ? "," : "";
+  target_flag(writer, "--iree-hal-target-device=%s%s#hal.device.target<\"local\", [%s]>%s%s",
+              cpu_first ? "" : devices.data, cpu_first ? "" : comma, levels.data,
+              cpu_first ? comma : "", cpu_first ? devices.data : "");
+}
+
 static void target_module_flags(target_writer_t *writer, const target_set_t *set) {
   const target_choice_t *lead = target_lead_cpu(set);
   target_text_t devices = {.size = 0}, others = {.size = 0};
@@ -346,7 +419,7 @@ static void target_module_flags(target_writer_t *writer, const target_set_t *set
       if (argument) target_flag(writer, "%s%s", choice->row->argument_flag, argument);
     } else if (choice->row->kind == TARGET_CPU && choice != lead) {
       char text[TARGET_TEXT / 2];
-      const int length = target_cpu_attribute(choice, text, sizeof text);
+      const int length = target_cpu_attribute(choice, false, text, sizeof text);
       writer->overflow = writer->overflow || length < 0 || (size_t)length >= sizeof text;
       target_append(&others, ", ", text);
     } else {
@@ -391,6 +464,8 @@ eerie_status_t eerie_compiler_target_flags(const char *const *targets, size_t ta
     target_flag(&writer, "--iree-llvmcpu-link-static");
     target_flag(&writer, "--iree-llvmcpu-static-library-output-path=%s", static_library_path);
     target_cpu_flags(&writer, &set.items[0]);
+  } else if (target_has_variants(&set)) {
+    target_variant_flags(&writer, &set);
   } else if (set.count) {
     target_module_flags(&writer, &set);
   }

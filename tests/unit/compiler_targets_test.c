@@ -69,6 +69,21 @@ static void joins_targets_in_one_module(void) {
   CHECK_CONTAINS(flags, "backends=llvm-cpu\n--iree-hal-local-target-device-backends=vmvx\n");
 }
 
+static void levels_of_a_cpu_go_into_one_device(void) {
+  const char *targets[] = {"vulkan", "x86-64", "x86-64-v3", "aarch64", "vmvx"};
+  const char *flags = flags_of(targets, 5, NULL);
+  CHECK_CONTAINS(flags, "--iree-hal-target-device=vulkan,#hal.device.target<\"local\", [");
+  CHECK(strstr(flags, "target-cpu=") == NULL);
+  CHECK_CONTAINS(flags, "\"embedded-elf+2-x86_64+avx2+fma+f16c\"");
+  CHECK_CONTAINS(flags, "\"embedded-elf-x86_64\"");
+  CHECK_CONTAINS(flags, "\"vmvx-bytecode-fb\"");
+  CHECK_CONTAINS(flags, "\"embedded-elf-arm_64\"");
+  const char *local_first[] = {"aarch64", "aarch64-dotprod", "vulkan"};
+  CHECK_CONTAINS(flags_of(local_first, 3, NULL), "]>,vulkan\n");
+  const char *alone[] = {"x86-64-v3", "aarch64"};
+  CHECK_CONTAINS(flags_of(alone, 2, NULL), "--iree-llvmcpu-target-cpu=x86-64-v3\n");
+}
+
 static void refuses_what_cannot_be(void) {
   CHECK_CONTAINS(flags_of_one("toaster"), "no target is called toaster");
   CHECK_CONTAINS(flags_of_one("toaster"), "x86-64-v3");
@@ -76,8 +91,14 @@ static void refuses_what_cannot_be(void) {
   CHECK_CONTAINS(flags_of_one("cuda:"), "incomplete");
   CHECK_CONTAINS(flags_of_one("metal:m1"), "nothing after a colon");
   CHECK_CONTAINS(flags_of_one(""), "no target is called");
-  const char *levels[] = {"x86-64-v2", "x86-64-v3"};
+  const char *levels[] = {"host", "x86-64"};
+#if defined(__x86_64__)
   CHECK_CONTAINS(flags_of(levels, 2, NULL), "same kernel format");
+#else
+  (void)levels;
+#endif
+  const char *named[] = {"aarch64:cortex-a72", "aarch64:cortex-a53"};
+  CHECK_CONTAINS(flags_of(named, 2, NULL), "same kernel format");
   const char *architectures[] = {"cuda:sm_75", "cuda:sm_80"};
   CHECK_CONTAINS(flags_of(architectures, 2, NULL), "one architecture");
   const char *mixed[] = {"cortex-m4", "vulkan"};
@@ -148,9 +169,9 @@ static void compares_flags_by_name(void) {
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(knows_each_target_it_lists),  RUN(maps_names_to_flags),
-      RUN(joins_targets_in_one_module), RUN(refuses_what_cannot_be),
-      RUN(names_the_phases_in_order),   RUN(takes_diagnostics_apart),
-      RUN(compares_flags_by_name),
+      RUN(joins_targets_in_one_module), RUN(levels_of_a_cpu_go_into_one_device),
+      RUN(refuses_what_cannot_be),      RUN(names_the_phases_in_order),
+      RUN(takes_diagnostics_apart),     RUN(compares_flags_by_name),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }

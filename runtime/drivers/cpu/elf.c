@@ -380,9 +380,30 @@ static eerie_status_t protect(const elf_t *elf, eerie_error_t *err) {
 
 // ---- The loader --------------------------------------------------------------------------------
 
+// Formats of modules for several levels of a CPU say what their kernels use,
+// "embedded-elf+2-x86_64+avx2+fma", and where they stand among each other (compiler/targets.c).
+static ee_str_t arch_name(ee_str_t arch) {
+  const char *plus = arch.size ? memchr(arch.data, '+', arch.size) : NULL;
+  return plus ? (ee_str_t){arch.data, (size_t)(plus - arch.data)} : arch;
+}
+
+// The first feature that this CPU lacks or that nobody knows, with its plus; empty: none.
+static ee_str_t missing_feature(ee_str_t arch) {
+  uint64_t features[8];
+  ee_str_t at = arch_name(arch);
+  const char *end = arch.data + arch.size;
+  if (at.size < arch.size) ee_port_cpu_data(features);
+  for (const char *name = at.data + at.size; name < end; name = at.data + at.size) {
+    int64_t has = 0;
+    at = arch_name((ee_str_t){name + 1, (size_t)(end - name) - 1});
+    if (!ee_cpu_feature(features, at, &has) || !has) return (ee_str_t){name, at.size + 1};
+  }
+  return (ee_str_t){NULL, 0};
+}
+
 static bool elf_supports(ee_str_t arch) {
-  const ee_elf_machine_t *machine = ee_elf_machine_by_arch(arch);
-  return machine && machine->native;
+  const ee_elf_machine_t *machine = ee_elf_machine_by_arch(arch_name(arch));
+  return machine && machine->native && missing_feature(arch).size == 0;
 }
 
 static eerie_status_t load_into(elf_t *elf, ee_str_t export, uint8_t **out_entry,
@@ -415,7 +436,12 @@ eerie_status_t ee_elf_check_machine(ee_bytes_t data, eerie_error_t *err) {
 }
 
 eerie_status_t ee_elf_check_arch(ee_str_t arch, eerie_error_t *err) {
-  return elf_supports(arch) ? EERIE_OK : wrong_machine(ee_elf_machine_by_arch(arch), err);
+  const ee_elf_machine_t *machine = ee_elf_machine_by_arch(arch_name(arch));
+  if (!machine || !machine->native) return wrong_machine(machine, err);
+  const ee_str_t feature = missing_feature(arch);
+  if (feature.size == 0) return EERIE_OK;
+  return EE_FAIL(err, EERIE_INCOMPATIBLE, "kernels that use %.*s, which this CPU does not have",
+                 EE_STR_ARG(feature));
 }
 
 static eerie_status_t elf_load(ee_cpu_device_t *device, ee_str_t arch, ee_bytes_t data,
@@ -442,4 +468,23 @@ static void elf_unload(ee_cpu_device_t *device, ee_cpu_image_t *image) {
   }
 }
 
+// What stands behind the rank.
+static ee_str_t level_arch(ee_str_t rest) {
+  const char *dash = rest.size ? memchr(rest.data, '-', rest.size) : NULL;
+  if (!dash) return (ee_str_t){NULL, 0};
+  return (ee_str_t){dash + 1, rest.size - (size_t)(dash - rest.data) - 1};
+}
+
+static bool level_supports(ee_str_t rest) {
+  return elf_supports(level_arch(rest));
+}
+
+static eerie_status_t level_load(ee_cpu_device_t *device, ee_str_t rest, ee_bytes_t data,
+                                 ee_object_t *data_owner, ee_cpu_image_t *out_image,
+                                 eerie_error_t *err) {
+  return elf_load(device, level_arch(rest), data, data_owner, out_image, err);
+}
+
+const ee_cpu_loader_t ee_cpu_elf_level_loader = {"embedded-elf+", level_supports, level_load,
+                                                 elf_unload};
 const ee_cpu_loader_t ee_cpu_elf_loader = {"embedded-elf-", elf_supports, elf_load, elf_unload};

@@ -2,12 +2,14 @@
 // line.
 #include "drivers/cpu/cpu.h"
 
+extern const ee_cpu_loader_t ee_cpu_elf_level_loader;
 extern const ee_cpu_loader_t ee_cpu_elf_loader;
 extern const ee_cpu_loader_t ee_cpu_static_loader;
 extern const ee_cpu_loader_t ee_cpu_system_loader;
 
 const ee_cpu_loader_t *const ee_cpu_loaders[] = {
     &ee_cpu_elf_loader,
+    &ee_cpu_elf_level_loader,
     &ee_cpu_static_loader,
     &ee_cpu_system_loader,
     NULL,
