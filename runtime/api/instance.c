@@ -122,6 +122,9 @@ void eerie_device_retain(eerie_device_t *device) {
 }
 
 void eerie_device_release(eerie_device_t *device) {
+#if EERIE_ASYNC_DEVICES
+  ee_hal_device_settle(ee_api_device(device));
+#endif
   ee_hal_device_release(ee_api_device(device));
 }
 

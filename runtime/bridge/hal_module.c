@@ -81,6 +81,9 @@ void ee_bridge_state_destroy(void *user, ee_heap_t *heap, void *memory) {
   (void)user;
   ee_bridge_hal_state_t *state = memory;
   for (size_t i = 0; i < state->device_count; ++i) {
+#if EERIE_ASYNC_DEVICES
+    ee_hal_device_settle(state->devices[i].device);
+#endif
     ee_object_release((ee_object_t *)state->devices[i].allocator);
     ee_hal_device_release(state->devices[i].device);
   }

@@ -31,6 +31,10 @@ eerie_status_t ee_hal_buffer_write(ee_hal_buffer_t *buffer, uint64_t offset, con
   return EERIE_OK;
 }
 
+void ee_hal_device_settle(ee_hal_device_t *device) {
+  if (device && device->driver->async) device->driver->async->watch(device, UINT64_MAX);
+}
+
 // ---- Whose buffers -----------------------------------------------------------------------------
 
 eerie_status_t ee_hal_device_check_buffer(const ee_hal_device_t *device,

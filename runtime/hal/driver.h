@@ -212,6 +212,9 @@ eerie_status_t ee_hal_device_check_buffer(const ee_hal_device_t *device,
 eerie_status_t ee_hal_device_check_operation(const ee_hal_device_t *device,
                                              const ee_hal_operation_t *operation,
                                              eerie_error_t *err);
+// Somebody lets go of the device who may have left work in flight that nobody waits for: a thread
+// sees to its end, as what is in flight holds the device.
+void ee_hal_device_settle(ee_hal_device_t *device);
 #endif
 
 // The drivers in this build, NULL-terminated (drivers/registry.c).

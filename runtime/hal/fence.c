@@ -27,7 +27,7 @@ struct ee_hal_fence {
   ee_hal_fence_t *target;       // retained: ends as this fence does; may be NULL
 #if EERIE_ASYNC_DEVICES
   EE_ATOMIC(uint32_t) ahead_claimed;
-  ee_hal_device_t *ahead_device;   // retained, written before the value
+  ee_hal_device_t *ahead_device;   // kept, written before the value
   EE_ATOMIC(uint64_t) ahead_value; // 0: not ahead
 #endif
   // Joins only.
@@ -261,7 +261,7 @@ static void fence_destroy(ee_object_t *object) {
     ee_heap_free(fence->heap, fence, fence->block_size);
   }
 #if EERIE_ASYNC_DEVICES
-  if (ahead_device) ee_hal_device_release(ahead_device);
+  if (ahead_device) ee_hal_device_drop(ahead_device);
 #endif
 }
 
@@ -280,7 +280,7 @@ void ee_hal_fence_set_ahead(ee_hal_fence_t *fence, ee_hal_device_t *device, uint
     uint32_t unclaimed = 0;
     if (!ee_compare_exchange(&fence->ahead_claimed, &unclaimed, 1u)) return;
     ee_store_release(&fence->promised, 1u);
-    ee_hal_device_retain(device);
+    ee_hal_device_keep(device);
     fence->ahead_device = device;
     ee_store_release(&fence->ahead_value, value);
     // Who comes to wait looks at the value after it is in the list: one of the two sees the other.

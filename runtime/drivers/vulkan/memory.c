@@ -14,7 +14,8 @@
 
 typedef struct ee_vulkan_memory {
   ee_vulkan_chunk_t *chunks;
-  uint32_t types[2]; // of memory, by kind; the same where memory is unified
+  ee_vulkan_span_t *unused; // by `after`
+  uint32_t types[2];        // of memory, by kind; the same where memory is unified
   uint64_t alignment;
   uint64_t serial;
   uint64_t total; // of all chunks
@@ -109,16 +110,18 @@ eerie_status_t ee_vulkan_memory_create(ee_vulkan_device_t *device, eerie_error_t
   return choose_types(device, memory, err);
 }
 
-// Spans come and go with every call: blocks of the device's pool.
+// Spans come and go with every call: those that went wait for the next.
 static ee_vulkan_span_t *span_new(ee_vulkan_device_t *device) {
-  size_t size;
-  ee_vulkan_span_t *span = ee_hal_pool_allocate(&device->base.pool, sizeof *span, &size);
-  if (span) span->block_size = size;
+  ee_vulkan_span_t *span = device->memory->unused;
+  if (!span) return ee_heap_allocate(device->base.heap, sizeof *span);
+  device->memory->unused = span->after;
   return span;
 }
 
 static void span_delete(ee_vulkan_device_t *device, ee_vulkan_span_t *span) {
-  if (span) ee_hal_pool_free(&device->base.pool, span, span->block_size);
+  if (!span) return;
+  span->after = device->memory->unused;
+  device->memory->unused = span;
 }
 
 // ---- Chunks ------------------------------------------------------------------------------------
@@ -179,7 +182,7 @@ static VkResult chunk_create(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t
     span_delete(device, span);
     return VK_ERROR_OUT_OF_HOST_MEMORY;
   }
-  *span = (ee_vulkan_span_t){.chunk = chunk, .size = size, .block_size = span->block_size};
+  *span = (ee_vulkan_span_t){.chunk = chunk, .size = size};
   chunk->size = size;
   chunk->serial = ++memory->serial;
   chunk->kind = kind;
@@ -220,6 +223,11 @@ static bool drop_idle(ee_vulkan_device_t *device) {
 void ee_vulkan_memory_destroy(ee_vulkan_device_t *device) {
   if (!device->memory) return;
   (void)drop_idle(device); // a device goes after all its buffers
+  while (device->memory->unused) {
+    ee_vulkan_span_t *next = device->memory->unused->after;
+    ee_heap_free(device->base.heap, device->memory->unused, sizeof *next);
+    device->memory->unused = next;
+  }
   ee_heap_free(device->base.heap, device->memory, sizeof *device->memory);
   device->memory = NULL;
 }
@@ -252,7 +260,6 @@ static bool split(ee_vulkan_device_t *device, ee_vulkan_span_t *span, uint64_t s
       .after = span->after,
       .offset = span->offset + size,
       .size = span->size - size,
-      .block_size = rest->block_size,
   };
   if (rest->after) rest->after->before = rest;
   span->after = rest;

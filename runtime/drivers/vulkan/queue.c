@@ -11,7 +11,7 @@ typedef struct ee_vulkan_watcher {
   ee_port_thread_t thread;
   ee_port_monitor_t monitor;
   ee_heap_t *heap;
-  ee_vulkan_device_t *device; // retained while `active`
+  ee_vulkan_device_t *device; // kept while `active`
   uint64_t wanted;
   bool active;
   bool stop;
@@ -26,10 +26,10 @@ ee_vulkan_submission_t *ee_vulkan_submission_new(ee_vulkan_device_t *device, siz
       !ee_add_size(size, sizeof(ee_vulkan_submission_t), &size)) {
     return NULL;
   }
-  ee_vulkan_submission_t *submission = ee_hal_pool_allocate(&device->base.pool, size, &block_size);
+  // The block keeps the device until the submission is done.
+  ee_vulkan_submission_t *submission = ee_hal_device_allocate(&device->base, size, &block_size);
   if (!submission) return NULL;
   *submission = (ee_vulkan_submission_t){.block_size = block_size, .on_queue = true};
-  ee_hal_device_retain(&device->base);
   return submission;
 }
 
@@ -40,8 +40,7 @@ void ee_vulkan_submission_keep(ee_vulkan_submission_t *submission, void *object)
 }
 
 static void submission_free(ee_vulkan_device_t *device, ee_vulkan_submission_t *submission) {
-  ee_hal_pool_free(&device->base.pool, submission, submission->block_size);
-  ee_hal_device_release(&device->base);
+  ee_hal_device_free(&device->base, submission, submission->block_size);
 }
 
 // Gives back what it held; the fences stay.
@@ -235,8 +234,8 @@ void ee_vulkan_queue_wait(ee_hal_device_t *base, uint64_t value, int64_t deadlin
   if (value > device->submitted) value = device->submitted;
   const bool pending = value > device->done && !device->lost;
   ee_vulkan_unlock(device);
-  // The last submission may hold the last reference to the device.
-  ee_hal_device_retain(base);
+  // The last submission may be all that keeps the device.
+  ee_hal_device_keep(base);
   const uint64_t timeout_ns = pending && deadline_ns ? timeout_until(deadline_ns) : 0;
   if (pending && timeout_ns) {
     const VkResult result = device->timeline ? wait_timeline(device, value, timeout_ns)
@@ -244,7 +243,7 @@ void ee_vulkan_queue_wait(ee_hal_device_t *base, uint64_t value, int64_t deadlin
     if (result != VK_SUCCESS && result != VK_TIMEOUT) lose(device);
   }
   retire(device);
-  ee_hal_device_release(base);
+  ee_hal_device_drop(base);
 }
 
 // ---- Submitting --------------------------------------------------------------------------------
@@ -368,7 +367,7 @@ static bool watch_round(watcher_t *watcher) {
   const bool over = watcher->wanted == wanted;
   if (over) watcher->active = false;
   ee_port_monitor_unlock(&watcher->monitor);
-  if (over) ee_hal_device_release(&device->base);
+  if (over) ee_hal_device_drop(&device->base);
   return !watcher->gone;
 }
 
@@ -396,9 +395,12 @@ static watcher_t *watcher_start(ee_vulkan_device_t *device) {
 void ee_vulkan_queue_watch(ee_hal_device_t *base, uint64_t value) {
   ee_vulkan_device_t *device = ee_vulkan_device(base);
   ee_vulkan_lock(device);
-  if (!device->watcher) device->watcher = watcher_start(device);
+  if (value > device->submitted) value = device->submitted;
+  const bool pending = value > device->done;
+  if (pending && !device->watcher) device->watcher = watcher_start(device);
   watcher_t *watcher = device->watcher;
   ee_vulkan_unlock(device);
+  if (!pending) return;
   if (!watcher) {
     // Without a thread this one does its work.
     ee_vulkan_queue_wait(base, value, INT64_MAX);
@@ -408,7 +410,7 @@ void ee_vulkan_queue_watch(ee_hal_device_t *base, uint64_t value) {
   if (value > watcher->wanted) watcher->wanted = value;
   if (!watcher->active) {
     watcher->active = true;
-    ee_hal_device_retain(base);
+    ee_hal_device_keep(base);
   }
   ee_port_monitor_notify_all(&watcher->monitor);
   ee_port_monitor_unlock(&watcher->monitor);

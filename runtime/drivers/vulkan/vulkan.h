@@ -260,7 +260,6 @@ typedef struct ee_vulkan_span {
   struct ee_vulkan_span *before, *after; // in the chunk
   uint64_t offset;
   uint64_t size;
-  size_t block_size; // of the device's pool
   bool used;
 } ee_vulkan_span_t;
 

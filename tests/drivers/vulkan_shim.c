@@ -1,0 +1,345 @@
+// vulkan_shim.c: a Vulkan loader in front of the real one, which fails when it is told to.
+//
+// It is found in the place of the system's (LD_LIBRARY_PATH), opens that by its path
+// (EERIE_TEST_VULKAN_LIBRARY), and hands on every entry point but those below.
+#define _GNU_SOURCE
+#define VK_NO_PROTOTYPES
+#include <vulkan/vulkan_core.h>
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulkan_shim.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT vulkan_shim_t vulkan_shim;
+
+// Instances and devices of one process have the same entry points here.
+static PFN_vkGetInstanceProcAddr real_instance_entry;
+static PFN_vkGetDeviceProcAddr real_device_entry;
+static VkInstance any_instance;
+static VkDevice any_device;
+
+static PFN_vkVoidFunction real(const char *name) {
+  PFN_vkVoidFunction found = NULL;
+  if (any_device && real_device_entry) found = real_device_entry(any_device, name);
+  return found ? found : real_instance_entry(any_instance, name);
+}
+#define REAL(name) ((PFN_vk##name)real("vk" #name))
+
+static bool fails(void) {
+  ++vulkan_shim.calls;
+  return vulkan_shim.fail_at && --vulkan_shim.fail_at == 0;
+}
+
+// ---- Things that are made ----------------------------------------------------------------------
+
+#define CREATE(name, info_type, handle_type)                                                       \
+  static VKAPI_ATTR VkResult VKAPI_CALL shim_Create##name(VkDevice device, const info_type *info,  \
+                                                          const VkAllocationCallbacks *callbacks,  \
+                                                          handle_type *out_handle) {               \
+    if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;                                             \
+    const VkResult result = REAL(Create##name)(device, info, callbacks, out_handle);               \
+    vulkan_shim.live += result == VK_SUCCESS;                                                      \
+    return result;                                                                                 \
+  }                                                                                                \
+  static VKAPI_ATTR void VKAPI_CALL shim_Destroy##name(VkDevice device, handle_type handle,        \
+                                                       const VkAllocationCallbacks *callbacks) {   \
+    vulkan_shim.live -= handle != VK_NULL_HANDLE;                                                  \
+    REAL(Destroy##name)(device, handle, callbacks);                                                \
+  }
+CREATE(Buffer, VkBufferCreateInfo, VkBuffer)
+CREATE(PipelineCache, VkPipelineCacheCreateInfo, VkPipelineCache)
+CREATE(PipelineLayout, VkPipelineLayoutCreateInfo, VkPipelineLayout)
+CREATE(DescriptorSetLayout, VkDescriptorSetLayoutCreateInfo, VkDescriptorSetLayout)
+CREATE(DescriptorPool, VkDescriptorPoolCreateInfo, VkDescriptorPool)
+CREATE(CommandPool, VkCommandPoolCreateInfo, VkCommandPool)
+CREATE(Semaphore, VkSemaphoreCreateInfo, VkSemaphore)
+CREATE(Fence, VkFenceCreateInfo, VkFence)
+
+static VKAPI_ATTR VkResult VKAPI_CALL
+shim_CreateShaderModule(VkDevice device, const VkShaderModuleCreateInfo *info,
+                        const VkAllocationCallbacks *callbacks, VkShaderModule *out_module) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  VkResult result = VK_SUCCESS;
+  if (vulkan_shim.compile_nothing) {
+    *out_module = (VkShaderModule)(uintptr_t)1;
+  } else {
+    result = REAL(CreateShaderModule)(device, info, callbacks, out_module);
+  }
+  vulkan_shim.live += result == VK_SUCCESS;
+  return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_DestroyShaderModule(VkDevice device, VkShaderModule module,
+                                                           const VkAllocationCallbacks *callbacks) {
+  vulkan_shim.live -= module != VK_NULL_HANDLE;
+  if (!vulkan_shim.compile_nothing) REAL(DestroyShaderModule)(device, module, callbacks);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateComputePipelines(
+    VkDevice device, VkPipelineCache cache, uint32_t count, const VkComputePipelineCreateInfo *info,
+    const VkAllocationCallbacks *callbacks, VkPipeline *out_pipelines) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  VkResult result = VK_SUCCESS;
+  if (vulkan_shim.compile_nothing) {
+    for (uint32_t i = 0; i < count; ++i)
+      out_pipelines[i] = (VkPipeline)(uintptr_t)1;
+  } else {
+    result = REAL(CreateComputePipelines)(device, cache, count, info, callbacks, out_pipelines);
+  }
+  if (result == VK_SUCCESS) vulkan_shim.live += count;
+  return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_DestroyPipeline(VkDevice device, VkPipeline pipeline,
+                                                       const VkAllocationCallbacks *callbacks) {
+  vulkan_shim.live -= pipeline != VK_NULL_HANDLE;
+  if (!vulkan_shim.compile_nothing) REAL(DestroyPipeline)(device, pipeline, callbacks);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateMemory(VkDevice device,
+                                                          const VkMemoryAllocateInfo *info,
+                                                          const VkAllocationCallbacks *callbacks,
+                                                          VkDeviceMemory *out_memory) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  VkMemoryAllocateInfo changed = *info;
+  if (vulkan_shim.own_memory) changed.memoryTypeIndex = 0; // the only one of software devices
+  const VkResult result = REAL(AllocateMemory)(device, &changed, callbacks, out_memory);
+  vulkan_shim.live += result == VK_SUCCESS;
+  return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_FreeMemory(VkDevice device, VkDeviceMemory memory,
+                                                  const VkAllocationCallbacks *callbacks) {
+  vulkan_shim.live -= memory != VK_NULL_HANDLE;
+  REAL(FreeMemory)(device, memory, callbacks);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_MapMemory(VkDevice device, VkDeviceMemory memory,
+                                                     VkDeviceSize offset, VkDeviceSize size,
+                                                     VkMemoryMapFlags flags, void **out_data) {
+  if (fails()) return VK_ERROR_MEMORY_MAP_FAILED;
+  return REAL(MapMemory)(device, memory, offset, size, flags, out_data);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_BindBufferMemory(VkDevice device, VkBuffer buffer,
+                                                            VkDeviceMemory memory,
+                                                            VkDeviceSize offset) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return REAL(BindBufferMemory)(device, buffer, memory, offset);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateDescriptorSets(
+    VkDevice device, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out_sets) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return REAL(AllocateDescriptorSets)(device, info, out_sets);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateCommandBuffers(
+    VkDevice device, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out_commands) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return REAL(AllocateCommandBuffers)(device, info, out_commands);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL
+shim_BeginCommandBuffer(VkCommandBuffer commands, const VkCommandBufferBeginInfo *info) {
+  ++vulkan_shim.recordings;
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return REAL(BeginCommandBuffer)(commands, info);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_EndCommandBuffer(VkCommandBuffer commands) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return REAL(EndCommandBuffer)(commands);
+}
+
+// ---- The queue ---------------------------------------------------------------------------------
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_QueueSubmit(VkQueue queue, uint32_t count,
+                                                       const VkSubmitInfo *infos, VkFence fence) {
+  ++vulkan_shim.submits;
+  if (vulkan_shim.lose_at_submit && --vulkan_shim.lose_at_submit == 0) vulkan_shim.lost = true;
+  if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return REAL(QueueSubmit)(queue, count, infos, fence);
+}
+
+static bool lost_now(void) {
+  if (vulkan_shim.lose_at_wait) vulkan_shim.lost = true;
+  vulkan_shim.lose_at_wait = false;
+  return vulkan_shim.lost;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitSemaphores(VkDevice device,
+                                                          const VkSemaphoreWaitInfo *info,
+                                                          uint64_t timeout) {
+  if (lost_now()) return VK_ERROR_DEVICE_LOST;
+  return REAL(WaitSemaphores)(device, info, timeout);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_GetSemaphoreCounterValue(VkDevice device,
+                                                                    VkSemaphore semaphore,
+                                                                    uint64_t *out_value) {
+  if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
+  return REAL(GetSemaphoreCounterValue)(device, semaphore, out_value);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitForFences(VkDevice device, uint32_t count,
+                                                         const VkFence *fences, VkBool32 all,
+                                                         uint64_t timeout) {
+  if (lost_now()) return VK_ERROR_DEVICE_LOST;
+  return REAL(WaitForFences)(device, count, fences, all, timeout);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_GetFenceStatus(VkDevice device, VkFence fence) {
+  if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
+  return REAL(GetFenceStatus)(device, fence);
+}
+
+// ---- What devices are --------------------------------------------------------------------------
+
+static VKAPI_ATTR void VKAPI_CALL
+shim_GetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *features) {
+  REAL(GetPhysicalDeviceFeatures2)(device, features);
+  for (VkBaseOutStructure *next = features->pNext; next; next = next->pNext) {
+    if (vulkan_shim.no_timeline &&
+        next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES)
+      ((VkPhysicalDeviceTimelineSemaphoreFeatures *)next)->timelineSemaphore = VK_FALSE;
+    if (vulkan_shim.no_float16 &&
+        next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES)
+      ((VkPhysicalDeviceShaderFloat16Int8Features *)next)->shaderFloat16 = VK_FALSE;
+  }
+}
+
+static VKAPI_ATTR void VKAPI_CALL
+shim_GetPhysicalDeviceProperties(VkPhysicalDevice device, VkPhysicalDeviceProperties *properties) {
+  REAL(GetPhysicalDeviceProperties)(device, properties);
+  if (vulkan_shim.own_memory) properties->deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_GetPhysicalDeviceMemoryProperties(
+    VkPhysicalDevice device, VkPhysicalDeviceMemoryProperties *memory) {
+  REAL(GetPhysicalDeviceMemoryProperties)(device, memory);
+  if (!vulkan_shim.own_memory) return;
+  memory->memoryTypeCount = 2;
+  memory->memoryTypes[1] = memory->memoryTypes[0];
+  memory->memoryTypes[0].propertyFlags = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+  memory->memoryTypes[1].propertyFlags =
+      VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_GetBufferMemoryRequirements(VkDevice device, VkBuffer buffer,
+                                                                   VkMemoryRequirements *needs) {
+  REAL(GetBufferMemoryRequirements)(device, buffer, needs);
+  if (vulkan_shim.own_memory) needs->memoryTypeBits = 3;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateDevice(VkPhysicalDevice physical,
+                                                        const VkDeviceCreateInfo *info,
+                                                        const VkAllocationCallbacks *callbacks,
+                                                        VkDevice *out_device) {
+  if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  const VkResult result = REAL(CreateDevice)(physical, info, callbacks, out_device);
+  if (result == VK_SUCCESS) any_device = *out_device;
+  return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_DestroyDevice(VkDevice device,
+                                                     const VkAllocationCallbacks *callbacks) {
+  const PFN_vkDestroyDevice destroy = REAL(DestroyDevice);
+  any_device = NULL;
+  destroy(device, callbacks);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateInstance(const VkInstanceCreateInfo *info,
+                                                          const VkAllocationCallbacks *callbacks,
+                                                          VkInstance *out_instance) {
+  any_instance = NULL;
+  if (fails()) return VK_ERROR_OUT_OF_HOST_MEMORY;
+  const VkResult result = REAL(CreateInstance)(info, callbacks, out_instance);
+  if (result == VK_SUCCESS) {
+    any_instance = *out_instance;
+    real_device_entry =
+        (PFN_vkGetDeviceProcAddr)real_instance_entry(any_instance, "vkGetDeviceProcAddr");
+  }
+  return result;
+}
+
+// ---- Entry points ------------------------------------------------------------------------------
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL shim_GetDeviceProcAddr(VkDevice device,
+                                                                       const char *name);
+
+#define PAIR(name)                                                                                 \
+  {"vkCreate" #name, (PFN_vkVoidFunction)shim_Create##name}, {                                     \
+    "vkDestroy" #name, (PFN_vkVoidFunction)shim_Destroy##name                                      \
+  }
+#define ONE(name)                                                                                  \
+  { "vk" #name, (PFN_vkVoidFunction)shim_##name }
+static const struct {
+  const char *name;
+  PFN_vkVoidFunction function;
+} table[] = {
+    PAIR(Buffer),
+    PAIR(PipelineCache),
+    PAIR(PipelineLayout),
+    PAIR(DescriptorSetLayout),
+    PAIR(DescriptorPool),
+    PAIR(CommandPool),
+    PAIR(Semaphore),
+    PAIR(Fence),
+    PAIR(ShaderModule),
+    PAIR(Device),
+    ONE(CreateComputePipelines),
+    ONE(DestroyPipeline),
+    ONE(AllocateMemory),
+    ONE(FreeMemory),
+    ONE(MapMemory),
+    ONE(BindBufferMemory),
+    ONE(AllocateDescriptorSets),
+    ONE(AllocateCommandBuffers),
+    ONE(BeginCommandBuffer),
+    ONE(EndCommandBuffer),
+    ONE(QueueSubmit),
+    ONE(WaitSemaphores),
+    ONE(GetSemaphoreCounterValue),
+    ONE(WaitForFences),
+    ONE(GetFenceStatus),
+    ONE(GetPhysicalDeviceFeatures2),
+    ONE(GetPhysicalDeviceProperties),
+    ONE(GetPhysicalDeviceMemoryProperties),
+    ONE(GetBufferMemoryRequirements),
+    ONE(CreateInstance),
+    ONE(GetDeviceProcAddr),
+};
+
+static PFN_vkVoidFunction own(const char *name) {
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; ++i) {
+    if (strcmp(table[i].name, name) == 0) return table[i].function;
+  }
+  return NULL;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL shim_GetDeviceProcAddr(VkDevice device,
+                                                                       const char *name) {
+  const PFN_vkVoidFunction known = real_device_entry(device, name);
+  const PFN_vkVoidFunction mine = known ? own(name) : NULL;
+  return mine ? mine : known;
+}
+
+EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance,
+                                                                      const char *name) {
+  if (!real_instance_entry) {
+    const char *path = getenv("EERIE_TEST_VULKAN_LIBRARY");
+    void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *entry = library ? dlsym(library, "vkGetInstanceProcAddr") : NULL;
+    if (!entry) return NULL;
+    memcpy(&real_instance_entry, &entry, sizeof entry);
+  }
+  const PFN_vkVoidFunction known = real_instance_entry(instance, name);
+  const PFN_vkVoidFunction mine = known ? own(name) : NULL;
+  return mine ? mine : known;
+}

@@ -1,0 +1,26 @@
+// vulkan_shim.h: what a test asks of the Vulkan loader that stands in front of the real one.
+#ifndef EERIE_TESTS_DRIVERS_VULKAN_SHIM_H_
+#define EERIE_TESTS_DRIVERS_VULKAN_SHIM_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// One for the process; the symbol `vulkan_shim` of the library.
+typedef struct vulkan_shim {
+  // To be set by the test, before a device is opened where it is about what devices are.
+  long fail_at;         // this fallible call from now on fails, once; 0: none
+  long lose_at_submit;  // this submission from now on loses the device; 0: none
+  bool lose_at_wait;    // the next wait does
+  bool no_timeline;     // devices without timeline semaphores
+  bool no_float16;      // devices without 16-bit floats
+  bool own_memory;      // memory of the device that the host does not see
+  bool compile_nothing; // shaders do not reach the driver
+  // To be read.
+  long calls;      // fallible ones
+  long submits;    // submissions
+  long recordings; // command buffers that were begun
+  long live;       // objects that were made and not destroyed
+  bool lost;       // the device is lost until this is false again
+} vulkan_shim_t;
+
+#endif // EERIE_TESTS_DRIVERS_VULKAN_SHIM_H_
