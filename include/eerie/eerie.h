@@ -156,7 +156,7 @@ typedef enum eerie_cores {
 typedef struct eerie_device_options {
   size_t threads;      // that work on a call together, the caller among them. 0: one for each core
                        // that the process may use, and no more than its quota of time. 1: none
-                       // beside the caller
+                       // beside the caller. As many more run what asynchronous calls leave to do
   size_t max_threads;  // the most that 0 may mean; 0: no limit
   const char *cpus;    // "0-3,8": pins threads there, the first is left to callers; NULL: any
   eerie_cores_t cores; // which to count, where `cpus` is NULL
@@ -176,6 +176,8 @@ typedef struct eerie_device_options {
 EERIE_API eerie_status_t eerie_device_open_with(eerie_instance_t *instance, const char *name,
                                                 const eerie_device_options_t *options,
                                                 eerie_device_t **out_device, eerie_error_t *err);
+// The release of the last reference waits for asynchronous calls that run, not for those that wait
+// for a fence.
 EERIE_API void eerie_device_retain(eerie_device_t *device);
 EERIE_API void eerie_device_release(eerie_device_t *device);
 // Borrowed from the device.
@@ -477,8 +479,9 @@ EERIE_API void eerie_prepared_call_release(eerie_prepared_call_t *call);
 // results are there (NULL: nobody). The results are given at once, as handles; read tensors only
 // after `signal`. A failure, now or later, fails `signal`; UNAVAILABLE, of a program that is busy,
 // leaves it as it was. Calls may be made before those that signal what they wait for. Never blocks
-// for an asynchronous function. A synchronous function (eerie_function_is_async false) is run to
-// its end before this returns, after waiting for `wait`.
+// for an asynchronous function. On "local-task" longer work goes on on other threads after this has
+// returned, calls overlap, and only fences order them. A synchronous function
+// (eerie_function_is_async false) is run to its end before this returns, after waiting for `wait`.
 // DEFERRED: the function waits in its middle (shapes that depend on data); outputs are not there
 // yet: call eerie_call_resume with the same outputs later.
 EERIE_API eerie_status_t eerie_call_async(eerie_function_t *function, const eerie_value_t *inputs,

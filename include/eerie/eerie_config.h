@@ -66,7 +66,7 @@
 #endif
 
 // Bytes of freed device memory that may wait for reuse beyond what was once in use at the same
-// time.
+// time; as many again for each thread.
 #ifndef EERIE_POOL_SLACK
 #define EERIE_POOL_SLACK (64 * 1024)
 #endif
