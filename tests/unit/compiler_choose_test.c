@@ -128,6 +128,24 @@ static void convolutions_of_one_by_one_become_products(void) {
   CHECK(!strstr(chosen, "channels-last"));
 }
 
+static void convolutions_of_bytes_stay(void) {
+  static const char bytes[] =
+      "func.func @f(%a: tensor<1x64x58x58xi8>, %w: tensor<64x64x3x3xi8>)\n"
+      "    -> tensor<1x64x56x56xi32> {\n"
+      "  %z = arith.constant 0 : i32\n"
+      "  %e = tensor.empty() : tensor<1x64x56x56xi32>\n"
+      "  %i = linalg.fill ins(%z : i32) outs(%e : tensor<1x64x56x56xi32>)\n"
+      "      -> tensor<1x64x56x56xi32>\n"
+      "  %r = linalg.conv_2d_nchw_fchw_q ins(%a, %w, %z, %z : tensor<1x64x58x58xi8>,\n"
+      "      tensor<64x64x3x3xi8>, i32, i32) outs(%i : tensor<1x64x56x56xi32>)\n"
+      "      -> tensor<1x64x56x56xi32>\n"
+      "  return %r : tensor<1x64x56x56xi32>\n"
+      "}\n";
+  const eerie_compiler_facts_t facts = choose(bytes, (eerie_compile_options_t){0});
+  CHECK(facts.convolutions == 1 && facts.int8_macs == facts.convolution_macs);
+  CHECK(!*chosen);
+}
+
 static void small_models_run_inline_where_allowed(void) {
   choose(multiply_source, (eerie_compile_options_t){.device = "local-sync"});
   CHECK_CONTAINS(chosen, "--iree-execution-model=inline-dynamic\n");
@@ -168,6 +186,7 @@ int main(int argc, char **argv) {
                                        RUN(what_was_given_stays),
                                        RUN(convolutions_are_counted),
                                        RUN(convolutions_of_one_by_one_become_products),
+                                       RUN(convolutions_of_bytes_stay),
                                        RUN(small_models_run_inline_where_allowed),
                                        RUN(levels_and_targets)};
   if (!open_compiler()) return 77;
