@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-boards test-iree bench bench-import bench-sustained install size lint soak clean
+.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-boards test-iree bench bench-all bench-import bench-sustained install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -73,6 +73,10 @@ test-releases: setup-test build ## compilers 3.11, 3.12, 3.13 beside their own r
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py
+
+bench-all: setup-test build ## all measurements, ten minutes and the first time an hour of compiles; docs/performance.md
+	@$(VENV)/bin/python bench/flags.py --compile-only
+	@$(VENV)/bin/python bench/report.py --run
 
 bench-import: setup-test build ## time from ONNX to a module beside the compiler's own importer
 	@$(VENV)/bin/python bench/import.py

@@ -15,7 +15,7 @@ import pathlib
 import time
 
 from models import MODELS
-from modules import CONVOLUTIONAL, ROOT, chosen, compiled, run, source
+from modules import CONVOLUTIONAL, ROOT, chosen, compiled, made, run, source
 
 CHANNELS_LAST = ("--iree-preprocessing-pass-pipeline=builtin.module(util.func("
                  "iree-preprocessing-convert-conv-to-channels-last))")
@@ -50,9 +50,9 @@ OF_CONVOLUTIONS = {
 MARKS = ("<!-- bench/flags.py -->", "<!-- end -->")
 
 
-def compile_sets(eerie, name):
+def compile_sets(eerie, name, ready=False):
     """Modules by set, "chosen" among them, and the chosen flags' names. Sets of the same flags are
-    one module, and a set that does not compile is left out."""
+    one module, and a set that does not compile, or with `ready` has not yet, is left out."""
     _, mlir = source(eerie, name)
     flags = chosen(eerie, mlir)
     sets = OF_CONVOLUTIONS if name in CONVOLUTIONAL else SETS
@@ -60,7 +60,7 @@ def compile_sets(eerie, name):
     if not modules["chosen"]:
         raise SystemExit(f"bench: {name} does not compile with the chosen flags")
     for title, flags_of in sets.items():
-        module = compiled(eerie, mlir, flags_of)
+        module = made(mlir, flags_of) if ready else compiled(eerie, mlir, flags_of)
         if module and module != modules["chosen"]:
             modules[title] = module
     return modules, flags
@@ -114,6 +114,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.2, help="of each measurement")
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/flags.json")
+    parser.add_argument("--ready", action="store_true", help="only sets compiled before")
     parser.add_argument("--compile-only", action="store_true", help="make the modules, no more")
     parser.add_argument("--write", action="store_true", help="the table into docs/tuning.md")
     options = parser.parse_args()
@@ -122,7 +123,7 @@ def main():
     if options.out.exists():
         results = {one["model"]: one for one in json.loads(options.out.read_text())}
     for model in options.models.split(","):
-        modules, flags = compile_sets(eerie, model)
+        modules, flags = compile_sets(eerie, model, options.ready)
         if options.compile_only:
             continue
         times = measure(eerie, model, modules, options.rounds, options.seconds)

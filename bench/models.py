@@ -202,7 +202,7 @@ def product(size, integer=False):
 # What it is, how it is made, its arguments in iree-run-module's words.
 MODELS = {
     "mlp1": ("MLP 784-256-128-10, batch 1", lambda: mlp(1), ["1x784xf32=0.5"]),
-    "mlp64": ("the same, batch 64", lambda: mlp(64), ["64x784xf32=0.5"]),
+    "mlp64": ("MLP 784-256-128-10, batch 64", lambda: mlp(64), ["64x784xf32=0.5"]),
     "cnn": ("CNN on 28x28", cnn, ["1x1x28x28xf32=0.5"]),
     "resnet-half": ("ResNet-18 shape, half as wide, 112x112", lambda: resnet(112, 32, 100),
                     ["1x3x112x112xf32=0.5"]),

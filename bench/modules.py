@@ -59,10 +59,20 @@ def chosen(eerie, mlir: pathlib.Path) -> list[str]:
     return [line.split("  # ")[0] for line in lines if line.startswith("--")]
 
 
+def place(mlir: pathlib.Path, flags: list[str]) -> pathlib.Path:
+    release = importlib.metadata.version("iree-base-compiler")
+    return mlir.with_name("%s-%s.vmfb" % (mlir.stem, digest(release, *sorted(flags))))
+
+
+def made(mlir: pathlib.Path, flags: list[str]) -> pathlib.Path | None:
+    """The module, if it is there."""
+    module = place(mlir, flags)
+    return module if module.exists() else None
+
+
 def compiled(eerie, mlir: pathlib.Path, flags: list[str]) -> pathlib.Path | None:
     """The module with these flags and none that the model would get; None: it does not compile."""
-    release = importlib.metadata.version("iree-base-compiler")
-    module = mlir.with_name("%s-%s.vmfb" % (mlir.stem, digest(release, *sorted(flags))))
+    module = place(mlir, flags)
     failure = module.with_suffix(".failed")
     if module.exists():
         return module
