@@ -55,6 +55,8 @@ test-onnx-import: setup-test build ## ONNX's tests that only our importer gets t
 
 test-boards: setup-test setup-frameworks build ## firmware: all models on all boards in QEMU
 	@PYTHONPATH=build/release/python $(VENV)/bin/python tests/boards/boards_test.py build/release/eerie
+	@PYTHONPATH=build/release/python $(VENV)/bin/python tests/boards/interpreter_test.py \
+	  build/release/eerie build/release
 
 test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOURCE=/path/to/iree
 	@$(VENV)/bin/python tests/conformance/iree_tests.py --source "$(IREE_SOURCE)"

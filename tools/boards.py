@@ -21,6 +21,12 @@ FLAGS = ["-std=c11", "-Os", "-ffreestanding", "-ffunction-sections", "-fdata-sec
          "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-common",
          "-fno-tree-loop-distribute-patterns", "-Wall", "-Wextra", "-Wconversion", "-Wshadow",
          "-Werror"]
+# For Eerie's runtime in its smallest form: no texts, no threads, no float instructions in bytecode.
+CORE_FLAGS = ["-ffp-contract=off", "-DNDEBUG", "-DEERIE_THREADS=0", "-DEERIE_VM_F64=0",
+              "-DEERIE_VM_F32=0", "-DEERIE_MESSAGES=0", "-DEERIE_ERROR_MESSAGE_SIZE=16",
+              "-Wno-unused", "-Wno-unused-parameter"]
+# Smaller than libgcc's.
+DIVISION = [ROOT / "targets/cortex-m/divide.c"]
 
 
 class Failed(Exception):

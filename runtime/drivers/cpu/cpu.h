@@ -7,7 +7,8 @@
 //   executable.c  libraries of kernels         features.c    CPU features by name
 //   loaders.c     formats to loaders           elf.c         kernels that travel as ELF
 //   elf_machine.c what differs between machines
-//   extension.c   kernels linked into the program, functions that kernels import
+//   extension.c   kernels linked into the program
+//   imports.c     functions that kernels import
 //   plugin.c      such functions in shared libraries
 //   system.c      kernels that travel as a shared library
 //   shared.c      images that several executables have
@@ -119,6 +120,8 @@ eerie_status_t ee_cpu_imports_provide(ee_cpu_executable_t *executable, eerie_err
 void ee_cpu_imports_forget(ee_cpu_executable_t *executable);
 void ee_cpu_extensions_destroy(ee_cpu_device_t *device);
 
+// What hangs on a device, newest first; each links to an older one.
+ee_cpu_extension_t *ee_cpu_extension_newest(ee_cpu_device_t *device);
 // Hangs an extension on a device.
 void ee_cpu_extension_add(ee_cpu_device_t *device, ee_cpu_extension_t *extension);
 eerie_status_t ee_cpu_add_library(ee_hal_device_t *device, ee_hal_kernel_query_t query,

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Modules in flash on boards in QEMU, run by Eerie's interpreter from one pool of memory.
+
+    tests/boards/interpreter_test.py EERIE BUILD [--out DIR] [--board TARGET]... [--model NAME]...
+
+BUILD has core-micro-sources.txt, the runtime's smallest list of files. Scores of every held-out
+image must be the host's; a pool that is too small must be refused and get back all that it gave;
+calls must not make it grow. Exits 77 where QEMU or a compiler is missing.
+"""
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import pathlib
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import boards
+import boards_test as planned
+
+HERE = pathlib.Path(__file__).resolve().parent
+TARGETS = ("cortex-m4f", "cortex-m3", "rv32imac", "rv64gc")
+# Bytes of the pool; pointers are twice as large on a machine of 64 bits.
+POOL = 32 * boards.KB
+STACK = 6 * boards.KB
+SHAPES = {"mlp": "{1, 64}"}
+
+MODEL = """#define POOL_SIZE {pool}
+#define MODEL_QUERY {query}
+#define MODEL_FUNCTION "{function}"
+#define MODEL_SHAPE {shape}
+static const _Alignas(64) uint8_t model_module[] = {{{data}}};
+"""
+
+
+def core_sources(build: pathlib.Path) -> list[pathlib.Path]:
+    return [ROOT / line for line in (build / "core-micro-sources.txt").read_text().split()]
+
+
+def query_name(source: pathlib.Path) -> str:
+    """The function that leads to the kernels, as the generated source declares it."""
+    line = next(line for line in source.read_text().splitlines()
+                if line.startswith("const eerie_micro_library_t *"))
+    return line.split("*", 1)[1].split("(", 1)[0]
+
+
+def write_model(model, firmware: pathlib.Path, pool: int, out: pathlib.Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    data = (firmware / f"{model.name}.vmfb").read_bytes()
+    (out / "model.h").write_text(MODEL.format(
+        pool=pool, query=query_name(firmware / f"{model.name}.c"), function=model.function,
+        shape=SHAPES.get(model.name, "{1, 1, 8, 8}"), data=", ".join(map(str, data))))
+
+
+def build(options, board: boards.Board, model, place: pathlib.Path, optimisation=()):
+    firmware = place / "firmware"
+    planned.embed(options.eerie, model, board.target, firmware)
+    write_model(model, firmware, POOL * (2 if board.target.startswith("rv64") else 1), place)
+    made = boards.make_variables(firmware / f"{model.name}.mk")
+    link = [word for word in made["LDFLAGS"].split() if word.startswith("-Wl,--defsym")]
+    micro = ROOT / "targets/micro"
+    extra = [micro / "eerie_micro_math.c"] if "micro_math" in made["SOURCES"] else []
+    sources = [HERE / "interpreted.c", micro / "eerie_pool.c", *extra, *core_sources(options.build),
+               *boards.DIVISION]
+    return boards.compile_program(
+        board, sources, made["OBJECTS"].split(), place / "program",
+        includes=[place, options.out, HERE, micro, ROOT / "include", ROOT / "runtime"],
+        flags=boards.CORE_FLAGS, link=link, stack=STACK, optimisation=optimisation)
+
+
+def judge(values: dict) -> list[str]:
+    wanted = {"status": 0, "lost": 0, "grown": 0, "left": 0}
+    wrong = [f"{name}: {values.get(name)} instead of {value}" for name, value in wanted.items()
+             if values.get(name) != value]
+    if not values.get("refused"):
+        wrong.append("no pool was too small")
+    if not 0 < values.get("stack", 0) <= STACK:
+        wrong.append(f"{values.get('stack')} bytes of stack were used, {STACK} are declared")
+    return wrong
+
+
+def check(options, board: boards.Board, model) -> list[str]:
+    place = options.out / f"{model.name}-{board.target}-interpreted"
+    try:
+        image = build(options, board, model, place)
+        code, text = boards.run(board, image)
+    except boards.Failed as error:
+        print(f"{model.name:10}{board.target:15} failed", flush=True)
+        return [f"{model.name} on {board.target}: {error}"]
+    scores, values = planned.read_output(text)
+    wrong = planned.judge_scores(model, scores) + judge(values)
+    if code or wrong:
+        wrong.append(f"exit code {code}; the end of the output: {text[-300:]!r}")
+    total = boards.instructions(board, values.get("ticks-total", 0))
+    print(f"{model.name:10}{board.target:15}{values.get('stack', 0):8}{values.get('pool', 0):8}"
+          f"{total:12.0f}  {'; '.join(wrong) or 'right'}", flush=True)
+    return [f"{model.name} on {board.target}: {line}" for line in wrong]
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("eerie", type=pathlib.Path)
+    arguments.add_argument("build", type=pathlib.Path)
+    arguments.add_argument("--out", type=pathlib.Path)
+    arguments.add_argument("--board", action="append", help="this target alone; may be repeated")
+    arguments.add_argument("--model", action="append", help="this model alone; may be repeated")
+    options = arguments.parse_args()
+    absent = boards.missing()
+    try:
+        import models
+        import sklearn  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        absent = absent or str(error)
+    if absent:
+        print(f"skipped: {absent} is missing (tools/setup.sh test frameworks)")
+        return 77
+    with tempfile.TemporaryDirectory() as scratch:
+        options.out = (options.out or pathlib.Path(scratch)).resolve()
+        options.out.mkdir(parents=True, exist_ok=True)
+        models.write_images(options.out / "images.h")
+        made = [models.make_mlp(options.out)]
+        if options.model != ["mlp"]:
+            made += models.make_networks(options.out)
+        chosen = [model for model in made if not options.model or model.name in options.model]
+        print(f"{'':25}{'stack':>8}{'pool':>8}{'instructions':>12}")
+        pairs = [(boards.BY_TARGET[target], model) for model in chosen
+                 for target in options.board or TARGETS]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            wrong = sum(pool.map(lambda pair: check(options, *pair), pairs), [])
+    print("\n".join(wrong) or f"{len(pairs)} of {len(pairs)} are right")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
