@@ -21,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 
+from modules import chosen, compiled, source
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CALLS = [  # name, module, function, inputs as iree-benchmark-module takes them, bar
     ("mul of two 4xf32", "mul", "mul", ["4xf32=1", "4xf32=1"], 0.5),
@@ -139,13 +141,44 @@ def measure_starts(program, build, tools, modules, rounds):
             ("mul of two 4xf32", modules / "mul.vmfb", "mul", ["4xf32=1", "4xf32=1"], None)):
         arguments = ["--module=%s" % module, "--device=local-sync", "--function=" + name_of]
         arguments += ["--input=" + value for value in inputs]
-        text = run([program, 8 * rounds, "--", build / "eerie", "run"] + arguments +
-                   ["--", tools / "iree-run-module"] + arguments)
-        runs = [line.split() for line in text.splitlines()]
-        times = [[float(t) for who, t, _ in runs if who == str(i)] for i in (0, 1)]
-        memory = [[int(kb) for who, _, kb in runs if who == str(i)] for i in (0, 1)]
+        times, memory = take_turns(program, 8 * rounds, [[build / "eerie", "run"] + arguments,
+                                                         [tools / "iree-run-module"] + arguments])
         yield row("start to result: " + name, "us", *times, bar)
         yield row("most memory: " + name, "KB", *memory, None)
+
+
+def take_turns(program, rounds, commands):
+    """Microseconds and kilobytes of each command's runs."""
+    words = [word for command in commands for word in ["--", *command]]
+    runs = [line.split() for line in run([program, rounds, *words]).splitlines()]
+    of_each = [[(float(t), int(kb)) for who, t, kb in runs if who == str(i)]
+               for i in range(len(commands))]
+    return ([[t for t, _ in each] for each in of_each], [[kb for _, kb in each] for each in of_each])
+
+
+def measure_large_starts(program, build, tools, rounds):
+    """A network of 102 MB of weights, mapped by both, on both kinds of device. IREE also runs the
+    module whose weights are packed when a program starts, which its own flag for tiles makes."""
+    eerie = build / "eerie"
+    _, mlir = source(eerie, "resnet50")
+    module = compiled(eerie, mlir, chosen(eerie, mlir))
+    packing = compiled(eerie, mlir, ["--iree-global-opt-use-im2col-for-convs",
+                                     "--iree-opt-data-tiling"])
+    if not module or not packing:
+        sys.exit("bench: the ResNet-50 shape does not compile")
+    theirs = [tools / "iree-run-module", "--module_mode=mmap"]
+    for device, mine, other in (("local-sync", [], []),
+                                ("local-task", ["--threads=2"], ["--task_topology_group_count=2"])):
+        call = ["--device=" + device, "--function=main", "--input=1x3x224x224xf32=0.5", "--output="]
+        times, memory = take_turns(program, rounds, [
+            [eerie, "run", "--module=%s" % module, *call, *mine],
+            [*theirs, "--module=%s" % module, *call, *other],
+            [*theirs, "--module=%s" % packing, *call, *other]])
+        for which, name in ((1, ""), (2, ", IREE packs")):
+            yield row("start to result: ResNet-50 shape, %s%s" % (device, name), "us", times[0],
+                      times[which], 0.5)
+            yield row("most memory: ResNet-50 shape, %s%s" % (device, name), "KB", memory[0],
+                      memory[which], None)
 
 
 def demo_input(build, digits):
@@ -241,7 +274,9 @@ def main():
         rows = list(measure_calls(program, tools, modules, options.rounds, options.seconds))
         rows += measure_natives(program, modules, options.rounds, options.seconds)
         rows += measure_python(program, build, modules, options.rounds, options.seconds)
-        rows += measure_starts(compile_program("start", folder), build, tools, modules, options.rounds)
+        start = compile_program("start", folder)
+        rows += measure_starts(start, build, tools, modules, options.rounds)
+        rows += measure_large_starts(start, build, tools, options.rounds)
         rows += measure_sizes(build, folder)
     show(rows)
     options.out.parent.mkdir(parents=True, exist_ok=True)

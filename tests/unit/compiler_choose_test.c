@@ -125,6 +125,7 @@ static void convolutions_of_one_by_one_become_products(void) {
   CHECK(facts.convolution_macs == 64.0 * 56 * 56 * 256);
   CHECK(facts.pointwise_macs == facts.convolution_macs);
   CHECK_CONTAINS(chosen, "im2col");
+  CHECK_CONTAINS(chosen, "--iree-opt-const-expr-max-size-increase-threshold=131072\n");
   CHECK(!strstr(chosen, "channels-last"));
 }
 
