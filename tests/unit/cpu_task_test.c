@@ -319,6 +319,50 @@ static void workgroups_run_once_each(void) {
   }
 }
 
+static eerie_status_t append_transfer(ee_hal_command_list_t *list, ee_hal_command_kind_t kind,
+                                      ee_hal_binding_t source, ee_hal_binding_t target,
+                                      uint32_t pattern_size) {
+  const ee_hal_command_t command = {.kind = kind,
+                                    .source = source,
+                                    .target = target,
+                                    .pattern = 0x1122334455667788u,
+                                    .pattern_size = pattern_size};
+  const eerie_status_t status = ee_hal_command_list_append(list, &command, 0, NULL);
+  ee_hal_command_list_barrier(list);
+  return status;
+}
+
+// Large fills and copies in pieces, of sizes that these do not divide, and one that overlaps.
+static void large_transfers_are_whole(void) {
+  enum { ALL = 3000000, SIZE = 1234568, MOVE = 700001 };
+  fixture_t f;
+  open_task(&f, &(ee_hal_device_options_t){.threads = 3});
+  ee_hal_buffer_t *a = make_buffer(&f, ALL), *b = make_buffer(&f, ALL);
+  uint8_t *expected = calloc(2, ALL), *other = expected + ALL;
+  for (uint32_t i = 0; i < ALL; ++i)
+    a->data[i] = expected[i] = (uint8_t)(i * 7 + i / 251);
+  ee_hal_command_list_t *list = NULL;
+  CHECK_OK(ee_hal_command_list_create(f.device, 0, 0, &list, NULL));
+  const ee_hal_binding_t none = {0};
+  CHECK_OK(append_transfer(list, EE_HAL_COMMAND_FILL, none, part(b, 8, SIZE), 8));
+  CHECK_OK(append_transfer(list, EE_HAL_COMMAND_COPY, part(a, 3, SIZE), part(b, 1500001, SIZE), 0));
+  CHECK_OK(append_transfer(list, EE_HAL_COMMAND_COPY, part(a, 0, MOVE), part(a, 300007, MOVE), 0));
+  CHECK_OK(ee_hal_command_list_finalize(list, NULL));
+  for (uint32_t i = 0; i < SIZE; ++i)
+    other[8 + i] = (uint8_t)(0x1122334455667788u >> (i % 8 * 8)); // little-endian
+  memcpy(other + 1500001, expected + 3, SIZE);
+  const ee_hal_operation_t operation = {.kind = EE_HAL_QUEUE_EXECUTE, .commands = list};
+  CHECK_OK(ee_hal_device_submit(f.device, NULL, NULL, &operation, NULL));
+  memmove(expected + 300007, expected, MOVE);
+  CHECK(memcmp(a->data, expected, ALL) == 0);
+  CHECK(memcmp(b->data, other, ALL) == 0);
+  free(expected);
+  ee_object_release(&list->object);
+  ee_hal_buffer_release(a);
+  ee_hal_buffer_release(b);
+  fixture_close(&f);
+}
+
 // The failure of the lowest workgroup is told, as if they had run in order.
 static void the_first_failure_is_told(void) {
   fixture_t f;
@@ -532,6 +576,7 @@ int main(int argc, char **argv) {
       RUN(the_better_way_is_chosen),
       RUN(costs_are_those_of_one_thread),
       RUN(workgroups_run_once_each),
+      RUN(large_transfers_are_whole),
       RUN(the_first_failure_is_told),
       RUN(devices_share_threads),
       RUN(every_allocation_may_fail),

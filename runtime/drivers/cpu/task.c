@@ -34,6 +34,9 @@ typedef struct task_device {
 // Taken for the cost of what nobody has measured.
 #define UNKNOWN_NS   1000u
 #define BYTES_PER_NS 8u // of a transfer
+// Fills and copies from here on are cut, into pieces of half as much and no more than so many.
+#define CUT_BYTES  (256u * 1024u)
+#define PIECES_MAX 1024u
 
 typedef struct entry {
   const ee_hal_command_t *command; // run in whole, as one unit; NULL: a dispatch
@@ -43,8 +46,8 @@ typedef struct entry {
   ee_cpu_dispatch_state_t state;
   size_t local_size;
   uint64_t first_workgroup; // those before were done
-  uint64_t workgroup_count; // all
-  uint64_t grain;           // workgroups of a unit
+  uint64_t workgroup_count; // all; of a transfer that is cut: its bytes
+  uint64_t grain;           // workgroups of a unit, or bytes of a transfer's
   uint32_t first_unit;
   uint32_t unit_count;
   _Atomic uint64_t busy_ns; // that its units took, of all who did some
@@ -170,17 +173,34 @@ static void run_dispatch_unit(job_t *job, entry_t *entry, uint32_t unit,
   fail(job, unit, EERIE_INTERNAL, &error);
 }
 
-static void run_command_unit(job_t *job, const entry_t *entry, uint32_t worker) {
+// The part of a binding that unit `index` of a transfer is about.
+static void cut_binding(ee_hal_binding_t *binding, const entry_t *entry, uint32_t index) {
+  const uint64_t from = index * entry->grain;
+  const uint64_t rest = entry->workgroup_count - from;
+  binding->offset += from;
+  binding->size = entry->grain < rest ? entry->grain : rest;
+}
+
+static void run_command_unit(job_t *job, const entry_t *entry, uint32_t unit, uint32_t worker) {
   ee_hal_device_t *device = &job->device->base.base;
+  const ee_hal_command_t *command = entry->command;
+  ee_hal_command_t piece;
+  if (entry->unit_count > 1) {
+    piece = *command;
+    cut_binding(&piece.target, entry, unit - entry->first_unit);
+    if (piece.kind == EE_HAL_COMMAND_COPY) {
+      cut_binding(&piece.source, entry, unit - entry->first_unit);
+    }
+    command = &piece;
+  }
   ee_cpu_scratch_t scratch = {0};
   eerie_error_t error;
   error.message[0] = 0;
-  const int64_t begin_ns = ee_hal_observe_transfer(device->heap, entry->command);
-  const eerie_status_t status =
-      ee_cpu_command_run(device, entry->command, job->table, &scratch, &error);
-  if (begin_ns) ee_hal_observe_command(device->heap, entry->command, worker, begin_ns);
+  const int64_t begin_ns = ee_hal_observe_transfer(device->heap, command);
+  const eerie_status_t status = ee_cpu_command_run(device, command, job->table, &scratch, &error);
+  if (begin_ns) ee_hal_observe_command(device->heap, command, worker, begin_ns);
   ee_cpu_scratch_release(device, &scratch);
-  if (EE_UNLIKELY(status != EERIE_OK)) fail(job, entry->first_unit, status, &error);
+  if (EE_UNLIKELY(status != EERIE_OK)) fail(job, unit, status, &error);
 }
 
 static void run_unit(void *user, uint32_t unit, ee_participant_t *participant) {
@@ -190,7 +210,7 @@ static void run_unit(void *user, uint32_t unit, ee_participant_t *participant) {
   while (unit - entry->first_unit >= entry->unit_count)
     ++entry;
   if (entry->command) {
-    run_command_unit(job, entry, participant->index);
+    run_command_unit(job, entry, unit, participant->index);
   } else {
     run_dispatch_unit(job, entry, unit, participant);
   }
@@ -213,10 +233,38 @@ static void add_units(job_t *job, entry_t *entry, uint32_t count) {
   ++job->entry_count;
 }
 
+// How many bytes a transfer moves that may be cut; 0: it may not. What is wrong with one is found
+// as a whole, and what reads where it writes has an order.
+static uint64_t cuttable_bytes(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
+  const bool is_copy = command->kind == EE_HAL_COMMAND_COPY;
+  uint8_t *to, *from;
+  uint64_t size, from_size;
+  if ((!is_copy && command->kind != EE_HAL_COMMAND_FILL) ||
+      ee_hal_binding_resolve(&command->target, table->bindings, table->binding_count,
+                             EE_HAL_ACCESS_WRITE, &to, &size, NULL) != EERIE_OK ||
+      size < CUT_BYTES) {
+    return 0;
+  }
+  if (!is_copy) return command->pattern_size && size % command->pattern_size == 0 ? size : 0;
+  if (ee_hal_binding_resolve(&command->source, table->bindings, table->binding_count,
+                             EE_HAL_ACCESS_READ, &from, &from_size, NULL) != EERIE_OK ||
+      from_size != size) {
+    return 0;
+  }
+  const uintptr_t apart = (uintptr_t)to > (uintptr_t)from ? (uintptr_t)to - (uintptr_t)from
+                                                          : (uintptr_t)from - (uintptr_t)to;
+  return apart >= size ? size : 0;
+}
+
 static void add_command(job_t *job, const ee_hal_command_t *command) {
   entry_t *entry = &job->entries[job->entry_count];
   entry->command = command;
-  add_units(job, entry, 1);
+  entry->workgroup_count = cuttable_bytes(command, job->table);
+  entry->grain = entry->workgroup_count / PIECES_MAX;
+  if (entry->grain < CUT_BYTES / 2) entry->grain = CUT_BYTES / 2;
+  entry->grain = (entry->grain + 63) & ~(uint64_t)63;
+  const uint64_t pieces = (entry->workgroup_count + entry->grain - 1) / entry->grain;
+  add_units(job, entry, pieces ? (uint32_t)pieces : 1);
 }
 
 // `entry->dispatch` is filled in. Cuts it into units.
@@ -446,7 +494,9 @@ static eerie_status_t run_unknown(submission_t *submission, const ee_hal_command
 static eerie_status_t run_alone(submission_t *submission, const ee_hal_command_t *command,
                                 eerie_error_t *err) {
   if (!is_dispatch(command) || command->executable->kernels) {
-    return run_here(submission, command, err);
+    const uint64_t ns = is_dispatch(command) ? 0 : command_ns(command);
+    if (EE_LIKELY(ns < CUT_BYTES / BYTES_PER_NS)) return run_here(submission, command, err);
+    return run_either(submission, command, command->next, ns, err);
   }
   const ee_cpu_cost_t *cost = cost_of(command->executable, command->function);
   const bool indirect = command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
