@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-boards test-iree bench bench-all bench-import bench-sustained install size lint soak clean
+.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-platforms test-boards test-iree bench bench-all bench-import bench-sustained install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -72,6 +72,9 @@ test-releases: setup-test build ## compilers 3.11, 3.12, 3.13 beside their own r
 	@tests/releases/setup.sh 3.11.0 3.12.0
 	@$(VENV)/bin/python tests/releases/run.py --share $(SHARE)
 	@$(VENV)/bin/python tests/conformance/report.py
+
+test-platforms: setup-test setup-platforms build ## other systems, in emulators: ARM, RISC-V, Windows, musl, macOS linked; NAMES=... some
+	@$(VENV)/bin/python tests/platforms/run.py $(NAMES)
 
 bench: setup-demo build ## time and size against the peers
 	@$(VENV)/bin/python bench/run.py

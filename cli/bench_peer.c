@@ -135,11 +135,19 @@ static void redirect_errors(const char *path) {
   if (file) dup2(fileno(file), STDERR_FILENO);
 }
 
+// Its ends are not the other program's but as far as they are given to it.
+static bool make_pipe(int ends[2]) {
+  if (pipe(ends) != 0) return false;
+  (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  return true;
+}
+
 // Starts the program with pipes to and from it.
 static int start(ee_cli_peer_t *peer) {
   int to[2], from[2];
-  if (pipe2(to, O_CLOEXEC) != 0) return ee_cli_fail(EE_CLI_FAILED, "pipe: %s", strerror(errno));
-  if (pipe2(from, O_CLOEXEC) != 0) {
+  if (!make_pipe(to)) return ee_cli_fail(EE_CLI_FAILED, "pipe: %s", strerror(errno));
+  if (!make_pipe(from)) {
     close(to[0]);
     close(to[1]);
     return ee_cli_fail(EE_CLI_FAILED, "pipe: %s", strerror(errno));

@@ -16,6 +16,10 @@ function(eerie_compile_options target)
     $<$<CONFIG:Release,MinSizeRel>:-fno-asynchronous-unwind-tables -fno-unwind-tables>)
   # Files above 2 GB, and any number of them, where the C library has two kinds of offsets.
   target_compile_definitions(${target} PRIVATE _FILE_OFFSET_BITS=64)
+  if(APPLE)
+    # What is in no version of POSIX, beside those that files ask for.
+    target_compile_definitions(${target} PRIVATE _DARWIN_C_SOURCE)
+  endif()
   if(MINGW)
     # The formats of C99 instead of those of the system's own library; WaitOnAddress.
     target_compile_definitions(${target} PRIVATE __USE_MINGW_ANSI_STDIO=1 _WIN32_WINNT=0x0602)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what Eerie's build, tests and demo need and nothing that is already there.
 #
-#   tools/setup.sh [build] [test] [demo] [frameworks]     (build when none is named)
+#   tools/setup.sh [build] [test] [demo] [frameworks] [platforms]     (build when none is named)
 #
 # System packages come from apt on Debian (12 or newer) and Ubuntu (24.04 or newer); on other systems
 # the missing commands are named. Python packages go to .venv, pinned by requirements*.txt. When all
@@ -30,10 +30,16 @@ for group in "$@"; do
       ;;
     demo)
       requirements="$requirements requirements-demo.txt" ;;
+    platforms)
+      packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf"
+      packages="$packages libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
+      packages="$packages qemu-user-static gcc-mingw-w64-x86-64 wine wine64 clang"
+      requirements="$requirements requirements-demo.txt"
+      ;;
     frameworks)
       requirements="$requirements requirements-demo.txt requirements-frameworks.txt" ;;
     *)
-      echo "setup: no such group '$group': expected build, test, demo or frameworks" >&2
+      echo "setup: no such group '$group': expected build, test, demo, frameworks or platforms" >&2
       exit 2
       ;;
   esac
@@ -101,6 +107,19 @@ if [ ! -x "$venv/bin/pip" ]; then
   say "making $venv with $("$python" --version)"
   "$python" -m venv "$venv"
 fi
+
+# Zig brings its own C libraries, 0.2 GB, and stays apart.
+case " $* " in
+  *" platforms "*)
+    if [ ! -x .venv-zig/bin/pip ]; then "$python" -m venv .venv-zig; fi
+    if [ ! -f .venv-zig/.installed ] || ! cmp -s requirements-platforms.txt .venv-zig/.installed; then
+      say "installing into .venv-zig: $(grep -v '^#' requirements-platforms.txt)"
+      .venv-zig/bin/python -m pip install --quiet --disable-pip-version-check \
+        -r requirements-platforms.txt
+      cp requirements-platforms.txt .venv-zig/.installed
+    fi
+    ;;
+esac
 
 # A stamp holds the checksum of the list that was installed.
 for list in $requirements; do

@@ -3,6 +3,7 @@
 // outside of the buffers.
 #include <stdlib.h>
 
+#include "port/math.h"
 #include "unit/bridge_support.h"
 
 #define GUARD 0xA5

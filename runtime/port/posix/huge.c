@@ -25,11 +25,13 @@
 
 // The huge pages that lie in the block as a whole, so that what is beside it is left alone, and no
 // page is given for bytes that nobody asked for.
+#if defined(MADV_HUGEPAGE) || defined(MADV_NOHUGEPAGE)
 static void advise(void *pointer, size_t size, int advice) {
   const uintptr_t start = ((uintptr_t)pointer + HUGE_SIZE - 1) & ~(uintptr_t)(HUGE_SIZE - 1);
   const uintptr_t end = ((uintptr_t)pointer + size) & ~(uintptr_t)(HUGE_SIZE - 1);
   if (start < end) (void)madvise((void *)start, end - start, advice);
 }
+#endif
 
 void ee_port_advise_huge(void *pointer, size_t size) {
 #ifdef MADV_HUGEPAGE
