@@ -100,6 +100,12 @@ static VKAPI_ATTR void VKAPI_CALL shim_DestroyPipeline(VkDevice device, VkPipeli
   if (!vulkan_shim.compile_nothing) REAL(DestroyPipeline)(device, pipeline, callbacks);
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL
+shim_SetDebugUtilsObjectNameEXT(VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info) {
+  if (vulkan_shim.compile_nothing && info->objectHandle == 1) return VK_SUCCESS;
+  return REAL(SetDebugUtilsObjectNameEXT)(device, info);
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateMemory(VkDevice device,
                                                           const VkMemoryAllocateInfo *info,
                                                           const VkAllocationCallbacks *callbacks,
@@ -156,19 +162,25 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_EndCommandBuffer(VkCommandBuffer comm
   return REAL(EndCommandBuffer)(commands);
 }
 
+// A device that is lost does nothing any more.
+static void lose(void) {
+  (void)REAL(DeviceWaitIdle)(any_device);
+  vulkan_shim.lost = true;
+}
+
 // ---- The queue ---------------------------------------------------------------------------------
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_QueueSubmit(VkQueue queue, uint32_t count,
                                                        const VkSubmitInfo *infos, VkFence fence) {
   ++vulkan_shim.submits;
-  if (vulkan_shim.lose_at_submit && --vulkan_shim.lose_at_submit == 0) vulkan_shim.lost = true;
+  if (vulkan_shim.lose_at_submit && --vulkan_shim.lose_at_submit == 0) lose();
   if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   return REAL(QueueSubmit)(queue, count, infos, fence);
 }
 
 static bool lost_now(void) {
-  if (vulkan_shim.lose_at_wait) vulkan_shim.lost = true;
+  if (vulkan_shim.lose_at_wait) lose();
   vulkan_shim.lose_at_wait = false;
   return vulkan_shim.lost;
 }
@@ -183,7 +195,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitSemaphores(VkDevice device,
 static VKAPI_ATTR VkResult VKAPI_CALL shim_GetSemaphoreCounterValue(VkDevice device,
                                                                     VkSemaphore semaphore,
                                                                     uint64_t *out_value) {
-  if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
+  if (lost_now()) return VK_ERROR_DEVICE_LOST;
   return REAL(GetSemaphoreCounterValue)(device, semaphore, out_value);
 }
 
@@ -195,7 +207,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitForFences(VkDevice device, uint32
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_GetFenceStatus(VkDevice device, VkFence fence) {
-  if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
+  if (lost_now()) return VK_ERROR_DEVICE_LOST;
   return REAL(GetFenceStatus)(device, fence);
 }
 
@@ -314,6 +326,7 @@ static const struct {
     ONE(GetBufferMemoryRequirements),
     ONE(CreateInstance),
     ONE(GetDeviceProcAddr),
+    ONE(SetDebugUtilsObjectNameEXT),
 };
 
 static PFN_vkVoidFunction own(const char *name) {

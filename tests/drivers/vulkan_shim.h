@@ -10,7 +10,7 @@ typedef struct vulkan_shim {
   // To be set by the test, before a device is opened where it is about what devices are.
   long fail_at;         // this fallible call from now on fails, once; 0: none
   long lose_at_submit;  // this submission from now on loses the device; 0: none
-  bool lose_at_wait;    // the next wait does
+  bool lose_at_wait;    // the next wait or look does
   bool no_timeline;     // devices without timeline semaphores
   bool no_float16;      // devices without 16-bit floats
   bool own_memory;      // memory of the device that the host does not see
