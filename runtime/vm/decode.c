@@ -389,6 +389,7 @@ static use_t use_of(const ee_vm_decoded_t *op, uint32_t reg) {
   const uint16_t registers[] = {op->a, op->b, op->c, op->d};
   use_t use = USE_NONE;
   for (uint32_t i = shape.operands != 0; i < shape.count; ++i) {
+    // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): no shape has more
     if (registers[i] != (shape.wide >> i & 1u ? reg & ~1u : reg)) continue;
     if (i + 1 < shape.count || shape.operands == SHAPE_STORE) return USE_READ;
     use = USE_WRITTEN;
