@@ -6,8 +6,8 @@
 //
 // Two passes over the same tables: the first counts, so that the whole program form is one block of
 // memory; the second fills it in.
-#include "module/archive.h"
 #include "base/flatbuffer.h"
+#include "module/archive.h"
 #include "module/module.h"
 
 // A function's descriptor is a struct of 20 bytes: i32 bytecode_offset, i32 bytecode_length, u32
