@@ -149,7 +149,7 @@ def checks_of(system, short):
     """The checks of a system, in order, the quick ones first."""
     result = [check_kernels, check_digits, picks.check_variants]
     if system.preset.startswith("windows"):
-        result += [windows.check_dll, windows.check_library]
+        result += [windows.check_port, windows.check_dll, windows.check_library]
     if system.golden and not short:
         result.append(check_golden)
     if system.unit:

@@ -20,6 +20,19 @@ def _run(command, **options):
     return done.stdout
 
 
+def check_port(context):
+    """The port, function by function."""
+    folder = context.work / "port"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    _run(["x86_64-w64-mingw32-gcc", "-std=c11", "-O1", "-static", "-D__USE_MINGW_ANSI_STDIO=1",
+          f"-I{ROOT / 'include'}", f"-I{ROOT / 'runtime'}", f"-I{ROOT / 'tests'}",
+          HERE / "windows_port_test.c", context.folder / "libeerie.a", "-o", folder / "port.exe",
+          "-lsynchronization"])
+    return _run([*context.system.emulator, folder / "port.exe"], cwd=folder,
+                env=context.environment).strip().splitlines()[-1]
+
+
 def check_dll(context):
     """Kernels in a DLL that MinGW links, which follow the convention of Windows."""
     module = context.work / "dll.vmfb"
