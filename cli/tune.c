@@ -11,6 +11,7 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,71 +20,40 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "compiler.h"
-#include "json.h"
-#include "model.h"
+#include "file.h"
+#include "tune.h"
 
-enum {
-  TUNE_PATH = 4096,
-  TUNE_FLAGS = 6,
-  TUNE_ROUNDS_LEAST = 5,
-  TUNE_ROUNDS_MOST = 400,
-  // Rounds after which a candidate may be seen to be hopeless.
-  TUNE_ROUNDS_TRIAL = 3,
-};
-
+#define TUNE_PEELED "--iree-llvmcpu-vector-pproc-strategy=peel"
 #define TUNE_CHANNELS_LAST                                                                         \
   "--iree-preprocessing-pass-pipeline=builtin.module(util.func("                                   \
   "iree-preprocessing-convert-conv-to-channels-last))"
 
-static const struct {
-  const char *name;
-  const char *flags[TUNE_FLAGS];
-} tune_sets[] = {
+const ee_cli_tune_set_t ee_cli_tune_sets[] = {
     // The first is what the others are compared with.
     {"defaults", {"-O0"}},
     {"by-model", {"-O2"}},
     {"tiling", {"-O0", "--iree-opt-data-tiling"}},
     {"tiling-ukernels", {"-O0", "--iree-opt-data-tiling", "--iree-llvmcpu-enable-ukernels=all"}},
     {"level3", {"-O0", "--iree-opt-level=O3", "--iree-opt-strip-assertions=false"}},
+    {"packed", {"-O0", "--iree-global-opt-data-tiling"}},
+    {"peeled", {"-O0", TUNE_PEELED}},
+    {"packed-peeled", {"-O0", "--iree-global-opt-data-tiling", TUNE_PEELED}},
     {"im2col", {"-O0", "--iree-opt-data-tiling", "--iree-global-opt-use-im2col-for-convs"}},
+    {"im2col-packed-peeled",
+     {"-O0", "--iree-global-opt-data-tiling", "--iree-global-opt-use-im2col-for-convs",
+      TUNE_PEELED}},
     {"channels-last", {"-O0", "--iree-global-opt-propagate-transposes=false", TUNE_CHANNELS_LAST}},
     {"channels-last-tiling",
      {"-O0", "--iree-opt-data-tiling", "--iree-global-opt-propagate-transposes=false",
       TUNE_CHANNELS_LAST}},
+    {"channels-last-padding",
+     {"-O0", "--iree-global-opt-propagate-transposes=false",
+      "--iree-dispatch-creation-enable-fuse-padding-into-linalg-consumer-ops", TUNE_CHANNELS_LAST}},
     {"inline", {"-O0", "--iree-execution-model=inline-dynamic"}},
+    {"inline-peeled", {"-O0", TUNE_PEELED, "--iree-execution-model=inline-dynamic"}},
     {"inline-tiling", {"-O0", "--iree-opt-data-tiling", "--iree-execution-model=inline-dynamic"}},
 };
-enum { TUNE_SETS = sizeof tune_sets / sizeof tune_sets[0] };
-
-typedef struct tune_options {
-  const char *output, *choices, *table, *function, *compiler, *input_type;
-  ee_cli_strings_t devices, inputs, parameters, targets, words;
-  double budget, tolerance;
-  bool quiet;
-} tune_options_t;
-
-typedef struct tune_candidate {
-  size_t set, device; // position in tune_sets, in the options' devices
-  char module[TUNE_PATH + 64];
-  ee_cli_model_t model;
-  bool open, live;
-  const char *state; // what became of it
-  double compile_seconds;
-  double *ns; // a time of each round
-  size_t rounds;
-} tune_candidate_t;
-
-typedef struct tune_run {
-  const tune_options_t *options;
-  char folder[TUNE_PATH], mlir[TUNE_PATH + 64];
-  const char *input;
-  tune_candidate_t *candidates;
-  size_t count;
-  ee_cli_values_t expected; // results of the first
-  double start;
-  bool progress;
-} tune_run_t;
+enum { TUNE_SETS = sizeof ee_cli_tune_sets / sizeof ee_cli_tune_sets[0] };
 
 static double tune_now(void) {
   struct timespec now;
@@ -143,7 +113,7 @@ static int tune_spawn(const char *const *argv, const char *out, const char *log)
 }
 
 // Where a compile tells which flags it chose.
-static void tune_told_path(const tune_candidate_t *candidate, char *out, size_t capacity) {
+void ee_cli_tune_told_path(const tune_candidate_t *candidate, char *out, size_t capacity) {
   snprintf(out, capacity, "%s.flags", candidate->module);
 }
 
@@ -155,7 +125,7 @@ static bool tune_compile(const tune_run_t *run, tune_candidate_t *candidate, boo
   const double left = tune_left(run);
   snprintf(limit, sizeof limit, "--time-limit=%.1f", left > 1 || show ? left + 1 : 1);
   snprintf(log, sizeof log, "%s/log", run->folder);
-  tune_told_path(candidate, told, sizeof told);
+  ee_cli_tune_told_path(candidate, told, sizeof told);
   argv[count++] = "eerie";
   argv[count++] = "compile";
   argv[count++] = run->mlir;
@@ -177,8 +147,8 @@ static bool tune_compile(const tune_run_t *run, tune_candidate_t *candidate, boo
     argv[count++] = "--input-type";
     argv[count++] = options->input_type;
   }
-  for (size_t i = 0; i < TUNE_FLAGS && tune_sets[candidate->set].flags[i]; ++i)
-    argv[count++] = tune_sets[candidate->set].flags[i];
+  for (size_t i = 0; i < TUNE_FLAGS && ee_cli_tune_sets[candidate->set].flags[i]; ++i)
+    argv[count++] = ee_cli_tune_sets[candidate->set].flags[i];
   argv[count] = NULL;
   const double start = tune_now();
   const int exit_code = tune_spawn(argv, told, show ? NULL : log);
@@ -207,8 +177,11 @@ static int tune_open(const tune_run_t *run, tune_candidate_t *candidate) {
       .function = options->function, .inputs = options->inputs, .parameters = options->parameters};
   const char *module = candidate->module;
   what.modules = (ee_cli_strings_t){.items = &module, .count = 1};
-  what.devices =
-      (ee_cli_strings_t){.items = &options->devices.items[candidate->device], .count = 1};
+  const tune_place_t *place = &run->places[candidate->place];
+  const char *device = place->device;
+  what.devices = (ee_cli_strings_t){.items = &device, .count = 1};
+  what.threads = place->threads;
+  what.spin_us = place->spin_us;
   const ee_cli_strings_t none = {0};
   candidate->open = true;
   return ee_cli_model_open(&what, &none, &candidate->model);
@@ -281,7 +254,7 @@ static bool tune_round(tune_candidate_t *candidate) {
   return good;
 }
 
-static double tune_least(const tune_candidate_t *candidate) {
+double ee_cli_tune_least(const tune_candidate_t *candidate) {
   double least = INFINITY;
   for (size_t i = 0; i < candidate->rounds; ++i)
     if (candidate->ns[i] < least) least = candidate->ns[i];
@@ -293,7 +266,7 @@ static int tune_compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static double tune_median(const tune_candidate_t *candidate) {
+double ee_cli_tune_median(const tune_candidate_t *candidate) {
   double sorted[TUNE_ROUNDS_MOST];
   if (!candidate->rounds) return INFINITY;
   memcpy(sorted, candidate->ns, candidate->rounds * sizeof *sorted);
@@ -307,22 +280,36 @@ static tune_candidate_t *tune_best(const tune_run_t *run) {
   for (size_t i = 0; i < run->count; ++i) {
     tune_candidate_t *candidate = &run->candidates[i];
     if (candidate->state || !candidate->rounds) continue;
-    if (!best || tune_least(candidate) < 0.98 * tune_least(best)) best = candidate;
+    if (!best || ee_cli_tune_least(candidate) < 0.98 * ee_cli_tune_least(best)) best = candidate;
   }
   return best;
 }
 
 // ---- The search --------------------------------------------------------------------------------
 
+// Sets that are about convolutions are for models that have some; all dialects name them so.
+static bool tune_is_pointless(const tune_run_t *run, const char *set) {
+  const bool about = strncmp(set, "im2col", 6) == 0 || strncmp(set, "channels-last", 13) == 0;
+  ee_cli_text_t text = {0};
+  if (!about || ee_cli_read_file(run->mlir, &text, NULL)) return false;
+  const bool found = !text.data || memmem(text.data, text.size, "onv", 3);
+  ee_cli_text_free(&text);
+  return !found;
+}
+
 // Compiles, opens and checks one. An error is the run's only for the first.
 static int tune_prepare(tune_run_t *run, tune_candidate_t *candidate) {
   const bool first = candidate == run->candidates;
-  const char *name = tune_sets[candidate->set].name;
+  const char *name = ee_cli_tune_sets[candidate->set].name;
   if (!first && tune_left(run) < run->options->budget / 4) {
     candidate->state = "no time";
     return EE_CLI_OK;
   }
-  const char *const device = run->options->devices.items[candidate->device];
+  if (tune_is_pointless(run, name)) {
+    candidate->state = "no convolutions";
+    return EE_CLI_OK;
+  }
+  const char *const device = run->places[candidate->place].device;
   if (strncmp(name, "inline", 6) == 0 && strncmp(device, "local-sync", 10) != 0) {
     candidate->state = "not for this device";
     return EE_CLI_OK;
@@ -345,15 +332,16 @@ static int tune_prepare(tune_run_t *run, tune_candidate_t *candidate) {
   return first ? exit_code : EE_CLI_OK;
 }
 
-static void tune_measure(tune_run_t *run) {
-  for (size_t round = 0; round < TUNE_ROUNDS_MOST; ++round) {
-    if (tune_stopped || (round >= TUNE_ROUNDS_LEAST && tune_left(run) <= 0)) break;
+// Until `rounds` are over, or all but `spare` seconds of the time.
+static void tune_measure(tune_run_t *run, size_t rounds, double spare) {
+  for (size_t round = 0; round < rounds; ++round) {
+    if (tune_stopped || (round >= TUNE_ROUNDS_LEAST && tune_left(run) <= spare)) break;
     size_t live = 0;
     for (size_t i = 0; i < run->count; ++i) {
       tune_candidate_t *candidate = &run->candidates[i];
       if (!candidate->live || tune_stopped) continue;
       ++live;
-      tune_progress(run, "round %zu, %s", round + 1, tune_sets[candidate->set].name);
+      tune_progress(run, "round %zu, %s", round + 1, ee_cli_tune_sets[candidate->set].name);
       if (!tune_round(candidate)) {
         candidate->state = "does not run";
         candidate->live = false;
@@ -364,116 +352,11 @@ static void tune_measure(tune_run_t *run) {
       // Late in a run less is enough: ever more rounds have had the chance to be a good one.
       const double hopeless = round + 1 >= 10 ? 1.1 : round + 1 >= 5 ? 1.3 : 2;
       if (&run->candidates[i] != best &&
-          tune_least(&run->candidates[i]) > hopeless * tune_least(best))
+          ee_cli_tune_least(&run->candidates[i]) > hopeless * ee_cli_tune_least(best))
         run->candidates[i].live = false;
     }
     if (live < 2 && round + 1 >= 20) break;
   }
-}
-
-// ---- Telling -----------------------------------------------------------------------------------
-
-static void tune_flags_text(const tune_candidate_t *candidate, ee_cli_text_t *text) {
-  for (size_t i = 0; i < TUNE_FLAGS && tune_sets[candidate->set].flags[i]; ++i)
-    ee_cli_text_printf(text, "%s%s", i ? " " : "", tune_sets[candidate->set].flags[i]);
-}
-
-static int tune_print_json(const tune_run_t *run, const tune_candidate_t *best) {
-  ee_cli_json_t json = {0};
-  ee_cli_json_open(&json, NULL, '[');
-  for (size_t i = 0; i < run->count; ++i) {
-    const tune_candidate_t *candidate = &run->candidates[i];
-    ee_cli_text_t flags = {0};
-    tune_flags_text(candidate, &flags);
-    ee_cli_json_open(&json, NULL, '{');
-    ee_cli_json_string(&json, "name", tune_sets[candidate->set].name);
-    ee_cli_json_string(&json, "device", run->options->devices.items[candidate->device]);
-    ee_cli_json_string(&json, "flags", flags.data);
-    ee_cli_json_string(&json, "state", candidate == best ? "best" : candidate->state);
-    ee_cli_json_number(&json, "rounds", candidate->rounds);
-    if (candidate->rounds) ee_cli_json_real(&json, "min_ns", tune_least(candidate));
-    if (candidate->rounds) ee_cli_json_real(&json, "median_ns", tune_median(candidate));
-    ee_cli_json_real(&json, "compile_seconds", candidate->compile_seconds);
-    ee_cli_json_close(&json, '}');
-    ee_cli_text_free(&flags);
-  }
-  ee_cli_json_close(&json, ']');
-  return ee_cli_json_print(&json);
-}
-
-static void tune_print_table(const tune_run_t *run, const tune_candidate_t *best, bool csv) {
-  puts(csv ? "name,device,state,rounds,min_us,median_us,ratio,compile_s,flags"
-           : "| set | device | state | rounds | min us | median us | to the best | compile s |\n"
-             "|---|---|---|---|---|---|---|---|");
-  for (size_t i = 0; i < run->count; ++i) {
-    const tune_candidate_t *candidate = &run->candidates[i];
-    char times[160] = "";
-    const char *const format = csv ? "%.3f,%.3f,%.3f" : "%.1f | %.1f | %.2f";
-    if (candidate->rounds)
-      snprintf(times, sizeof times, format, tune_least(candidate) / 1e3,
-               tune_median(candidate) / 1e3, tune_least(candidate) / tune_least(best));
-    else
-      snprintf(times, sizeof times, "%s", csv ? ",," : "| |");
-    const char *state = candidate == best ? "best" : candidate->state ? candidate->state : "";
-    ee_cli_text_t flags = {0};
-    tune_flags_text(candidate, &flags);
-    printf(csv ? "%s,%s,%s,%zu,%s,%.2f,\"%s\"\n" : "| %s | %s | %s | %zu | %s | %.1f |\n",
-           tune_sets[candidate->set].name, run->options->devices.items[candidate->device], state,
-           candidate->rounds, times, candidate->compile_seconds, flags.data ? flags.data : "");
-    ee_cli_text_free(&flags);
-  }
-}
-
-// The flags of a set, and those that were chosen by the model: "FLAG  # REASON".
-static void tune_append_flags(const tune_candidate_t *best, ee_cli_text_t *text) {
-  for (size_t i = 0; i < TUNE_FLAGS && tune_sets[best->set].flags[i]; ++i)
-    if (tune_sets[best->set].flags[i][1] == '-')
-      ee_cli_text_printf(text, "%s\n", tune_sets[best->set].flags[i]);
-  char path[TUNE_PATH + 80];
-  ee_cli_text_t told = {0};
-  tune_told_path(best, path, sizeof path);
-  if (strcmp(tune_sets[best->set].flags[0], "-O2") != 0 || ee_cli_read_file(path, &told, NULL))
-    return;
-  for (const char *at = told.data; at && *at;) {
-    const size_t line = strcspn(at, "\n");
-    const char *reason = memmem(at, line, "  # ", 4);
-    if (strncmp(at, "--", 2) == 0 && reason)
-      ee_cli_text_printf(text, "%.*s\n", (int)(reason - at), at);
-    at += line + (at[line] != 0);
-  }
-  ee_cli_text_free(&told);
-}
-
-// What `eerie compile --choices` takes: flags a line each, the rest as comments.
-static int tune_write_choices(const tune_run_t *run, const tune_candidate_t *best,
-                              const char *path) {
-  ee_cli_outputs_t outputs = {0};
-  ee_cli_text_t *text = NULL;
-  eerie_error_t err = {0};
-  eerie_status_t status = ee_cli_outputs_open(&outputs, path, false, &text, &err);
-  if (!status) {
-    ee_cli_text_printf(text, "# %s: %s, on %s, %.1f us a call; the compiler's defaults %.1f us\n",
-                       run->input, tune_sets[best->set].name,
-                       run->options->devices.items[best->device], tune_least(best) / 1e3,
-                       tune_least(run->candidates) / 1e3);
-    tune_append_flags(best, text);
-    status = ee_cli_outputs_commit(&outputs, &err);
-  }
-  ee_cli_outputs_free(&outputs);
-  return status ? ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message) : EE_CLI_OK;
-}
-
-static int tune_write_module(const tune_candidate_t *best, const char *path) {
-  ee_cli_outputs_t outputs = {0};
-  ee_cli_text_t module = {0}, *rest = NULL;
-  eerie_error_t err = {0};
-  eerie_status_t status = ee_cli_read_file(best->module, &module, &err);
-  if (!status)
-    status = ee_cli_outputs_open_head(&outputs, path, module.data, module.size, &rest, &err);
-  if (!status) status = ee_cli_outputs_commit(&outputs, &err);
-  ee_cli_outputs_free(&outputs);
-  ee_cli_text_free(&module);
-  return status ? ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message) : EE_CLI_OK;
 }
 
 // ---- The command -------------------------------------------------------------------------------
@@ -487,6 +370,28 @@ static int tune_remove_entry(const char *path, const struct stat *info, int kind
   return 0;
 }
 
+static void tune_add_place(tune_run_t *run, const char *device, uint64_t threads,
+                           const char *spin_us) {
+  if (run->place_count == TUNE_PLACES) return;
+  tune_place_t *place = &run->places[run->place_count++];
+  *place = (tune_place_t){.device = device, .threads = threads, .spin_us = spin_us};
+  char count[32] = "";
+  if (threads) snprintf(count, sizeof count, ", %" PRIu64 " threads", threads);
+  snprintf(place->name, sizeof place->name, "%.24s%s%s", device, count,
+           spin_us ? ", no spinning" : "");
+}
+
+static bool tune_add_candidate(tune_run_t *run, size_t set, size_t place) {
+  tune_candidate_t *candidate = &run->candidates[run->count];
+  candidate->set = set;
+  candidate->place = place;
+  candidate->ns = calloc(TUNE_ROUNDS_MOST, sizeof *candidate->ns);
+  if (!candidate->ns) return false;
+  snprintf(candidate->module, sizeof candidate->module, "%s/%zu.vmfb", run->folder, set);
+  ++run->count;
+  return true;
+}
+
 static int tune_begin(tune_run_t *run) {
   const char *temporary = getenv("TMPDIR");
   const tune_options_t *options = run->options;
@@ -496,18 +401,14 @@ static int tune_begin(tune_run_t *run) {
     run->folder[0] = 0;
     return ee_cli_fail(EE_CLI_OUTPUT, "cannot create a temporary folder: %s", strerror(errno));
   }
-  run->count = TUNE_SETS * options->devices.count;
-  run->candidates = calloc(run->count, sizeof *run->candidates);
+  for (size_t i = 0; i < options->devices.count; ++i)
+    tune_add_place(run, options->devices.items[i], 0, NULL);
+  const size_t devices = run->place_count;
+  run->candidates = calloc(TUNE_SETS * devices + TUNE_PLACES, sizeof *run->candidates);
   if (!run->candidates) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
-  for (size_t i = 0; i < run->count; ++i) {
-    tune_candidate_t *candidate = &run->candidates[i];
-    candidate->set = i / options->devices.count;
-    candidate->device = i % options->devices.count;
-    candidate->ns = calloc(TUNE_ROUNDS_MOST, sizeof *candidate->ns);
-    if (!candidate->ns) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
-    snprintf(candidate->module, sizeof candidate->module, "%s/%zu.vmfb", run->folder,
-             candidate->set);
-  }
+  for (size_t i = 0; i < TUNE_SETS * devices; ++i)
+    if (!tune_add_candidate(run, i / devices, i % devices))
+      return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   return tune_import(run);
 }
 
@@ -521,14 +422,48 @@ static void tune_end(tune_run_t *run) {
   if (run->folder[0]) nftw(run->folder, tune_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static int tune_tell(const tune_run_t *run, const tune_candidate_t *best) {
-  const tune_options_t *options = run->options;
-  int exit_code = EE_CLI_OK;
-  if (options->output) exit_code = tune_write_module(best, options->output);
-  if (!exit_code && options->choices) exit_code = tune_write_choices(run, best, options->choices);
-  if (exit_code) return exit_code;
-  if (options->table && strcmp(options->table, "json") == 0) return tune_print_json(run, best);
-  tune_print_table(run, best, options->table && strcmp(options->table, "csv") == 0);
+// The fastest that threads can share: not one whose dispatches are plain calls.
+static tune_candidate_t *tune_best_shared(const tune_run_t *run) {
+  tune_candidate_t *best = NULL;
+  for (size_t i = 0; i < run->count; ++i) {
+    tune_candidate_t *candidate = &run->candidates[i];
+    const bool inlined = strncmp(ee_cli_tune_sets[candidate->set].name, "inline", 6) == 0;
+    if (candidate->state || !candidate->rounds || inlined) continue;
+    if (!best || ee_cli_tune_least(candidate) < 0.98 * ee_cli_tune_least(best)) best = candidate;
+  }
+  return best;
+}
+
+static size_t tune_cores(void) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+}
+
+// With the flags that won: how many threads, and whether those without work spin.
+static int tune_threads(tune_run_t *run) {
+  tune_candidate_t *const best = tune_best(run), *const shared = tune_best_shared(run);
+  const size_t cores = tune_cores(), first = run->count;
+  if (!best || !shared || cores < 2 || tune_left(run) <= 0) return EE_CLI_OK;
+  for (size_t threads = 2; threads < cores; threads *= 2)
+    tune_add_place(run, "local-task", threads, NULL);
+  tune_add_place(run, "local-task", cores, NULL);
+  tune_add_place(run, "local-task", cores, "0");
+  for (size_t i = 0; i < run->count; ++i)
+    run->candidates[i].live = false;
+  best->live = shared->live = true;
+  for (size_t i = run->options->devices.count; i < run->place_count; ++i)
+    if (!tune_add_candidate(run, shared->set, i))
+      return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  for (size_t i = first; i < run->count; ++i) {
+    tune_candidate_t *candidate = &run->candidates[i];
+    candidate->compile_seconds = shared->compile_seconds;
+    int exit_code = tune_open(run, candidate);
+    if (!exit_code) exit_code = tune_check(run, candidate);
+    if (exit_code) candidate->state = "does not run";
+    candidate->live = !candidate->state;
+  }
+  tune_measure(run, TUNE_ROUNDS_MOST / 2, 0);
   return EE_CLI_OK;
 }
 
@@ -541,11 +476,13 @@ static int tune(const tune_options_t *options, const char *input) {
   int exit_code = tune_begin(&run);
   for (size_t i = 0; !exit_code && i < run.count; ++i)
     exit_code = tune_prepare(&run, &run.candidates[i]);
-  if (!exit_code) tune_measure(&run);
+  if (!exit_code)
+    tune_measure(&run, TUNE_ROUNDS_MOST / 2, options->threads ? options->budget / 8 : 0);
+  if (!exit_code && options->threads) exit_code = tune_threads(&run);
   tune_progress_end(&run);
   const tune_candidate_t *best = exit_code || tune_stopped ? NULL : tune_best(&run);
   if (best)
-    exit_code = tune_tell(&run, best);
+    exit_code = ee_cli_tune_tell(&run, best);
   else if (!exit_code && !tune_stopped)
     exit_code = ee_cli_fail(EE_CLI_FAILED, "nothing could be measured");
   tune_end(&run);
@@ -566,6 +503,10 @@ static int tune_checked(tune_options_t *options, const ee_cli_strings_t *words) 
     return ee_cli_fail(EE_CLI_USAGE, words->count ? "more than one model; eerie tune takes one"
                                                   : "no model; see eerie tune --help");
   tune_options_t what = *options;
+  if (what.devices.count > TUNE_PLACES / 2)
+    return ee_cli_fail(EE_CLI_USAGE, "--device: %zu of them are more than %d", what.devices.count,
+                       TUNE_PLACES / 2);
+  what.threads = !what.devices.count;
   if (!what.devices.count) what.devices = (ee_cli_strings_t){(const char **)(uintptr_t)device, 1};
   return tune(&what, words->items[0]);
 }
@@ -585,7 +526,8 @@ int eerie_cli_tune(int argc, char **argv) {
       {"function", "NAME", EE_CLI_STRING, &o.function,
        "the function; not needed when there is only one"},
       {"device", "NAME", EE_CLI_STRINGS, &o.devices,
-       "where to run: local-sync (default); repeated: each is tried"},
+       "where to run; repeated: each is tried. Default:\nlocal-sync, and the best flags with "
+       "threads too"},
       {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &o.parameters, "weights outside of the model"},
       {"target", "TARGET", EE_CLI_STRINGS, &o.targets, "as eerie compile has it; default: host"},
       {"input_type", "TYPE", EE_CLI_STRING, &o.input_type, "as eerie compile has it"},

@@ -35,12 +35,28 @@ class Tune(compile_test.CompileCase):
         run = self.eerie("run", "--module=best.vmfb", *INPUTS)
         self.assertIn("4xf32=10 20 30 40", run.out)
         choices = (self.folder / "mul.choices").read_text().splitlines()
-        self.assertTrue(choices[0].startswith("# mul.mlir: %s, on local-sync, " % best["name"]))
-        for flag in choices[1:]:
+        self.assertTrue(choices[0].startswith("# mul.mlir: %s, on %s" % (best["name"], best["device"])))
+        advice = choices[1].removeprefix("# run with: ").split()
+        self.assertEqual(advice[0], "--device=" + best["device"])
+        done = self.eerie("run", "--module=best.vmfb", *advice, *INPUTS)
+        self.assertEqual(done.out, run.out)
+        for flag in choices[2:]:
             self.assertTrue(flag.startswith("--iree-"), flag)
         done = self.eerie("compile", "mul.mlir", "--choices=mul.choices")
         self.assertEqual((done.code, done.err), (0, ""))
         self.assertEqual([name for name in self.left() if "tune" in name], [])
+
+    def test_threads(self):
+        """The best flags with threads, where there is more than one CPU; not where devices are told."""
+        rows = json.loads(self.tune("--budget=6", "--table=json"))
+        threads = {row.get("threads") for row in rows if row["device"] == "local-task"}
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(threads, {cores} if cores == 2 else threads)
+        if cores > 1:
+            self.assertIn(cores, threads)
+            self.assertIn("0", {row.get("spin_us") for row in rows})
+        rows = json.loads(self.tune("--budget=2", "--table=json", "--device=local-sync"))
+        self.assertEqual({row["device"] for row in rows}, {"local-sync"})
 
     def test_short_budget_and_other_tables(self):
         rows = list(csv.DictReader(io.StringIO(self.tune("--budget=0", "--table=csv"))))
