@@ -17,8 +17,8 @@ function(eerie_compile_options target)
   # Files above 2 GB, and any number of them, where the C library has two kinds of offsets.
   target_compile_definitions(${target} PRIVATE _FILE_OFFSET_BITS=64)
   if(APPLE)
-    # What is in no version of POSIX, beside those that files ask for.
-    target_compile_definitions(${target} PRIVATE _DARWIN_C_SOURCE)
+    # What is in no version of POSIX, beside those that files ask for; times of files by POSIX's name.
+    target_compile_definitions(${target} PRIVATE _DARWIN_C_SOURCE st_mtim=st_mtimespec)
   endif()
   if(MINGW)
     # The formats of C99 instead of those of the system's own library; WaitOnAddress.
