@@ -217,12 +217,12 @@ def host_features():
 
 # ---- The two runtimes ----------------------------------------------------------------------------
 
-def ask_iree(tool, module, function, inputs, outputs):
+def ask_iree(tool, module, function, inputs, outputs, device="local-sync"):
     """The answer of iree-run-module. `inputs`: (element, shape, bytes); `outputs`: elements."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         command = [str(tool), "--module=%s" % module, "--function=%s" % function,
-                   "--device=local-sync"]
+                   "--device=%s" % device]
         for i, (element, shape, data) in enumerate(inputs):
             text = "x".join([str(n) for n in shape] + [element])
             if data:
@@ -251,8 +251,8 @@ def ask_iree(tool, module, function, inputs, outputs):
         return Answer(None, arrays)
 
 
-def ask_eerie(runner, module, function, inputs):
-    script = ["module %s" % module, "link"]
+def ask_eerie(runner, module, function, inputs, device="local-sync"):
+    script = ["device %s" % device, "module %s" % module, "link"]
     for element, shape, data in inputs:
         sizes = "".join("%d " % n for n in shape)
         script.append("arg tensor 0x%08x %d %s%s" %
