@@ -106,8 +106,10 @@ bool ee_cli_import_derive(const char *source, const char *extension, char *out, 
     for (size_t i = 0; i < size; ++i)
       if (source[i] == '/' && i + 1 < size) name = source + i + 1;
     size -= (size_t)(name - source);
-    const char *dot = memrchr(name, '.', size);
-    if (dot && dot > name) size = (size_t)(dot - name);
+    size_t dot = size;
+    while (dot > 1 && name[dot - 1] != '.')
+      --dot;
+    if (dot > 1) size = dot - 1;
   }
   const int length = snprintf(out, capacity, "%.*s%s", (int)size, name, extension);
   return length > 0 && (size_t)length < capacity;

@@ -435,9 +435,14 @@ static tune_candidate_t *tune_best_shared(const tune_run_t *run) {
 }
 
 static size_t tune_cores(void) {
+#if defined(__linux__)
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+#else
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (size_t)online : 1;
+#endif
 }
 
 // With the flags that won: how many threads, and whether those without work spin.

@@ -159,8 +159,7 @@ def checks_of(system, short):
 
 def check_system(system, options):
     """Prints a line for each check; True when all are good."""
-    targets = ["eerie_cli"] if options.short and not system.unit else system.build
-    context = Context(system, options, build(system.preset, options.out, targets))
+    context = Context(system, options, build(system.preset, options.out, system.build))
     for check in checks_of(system, options.short):
         print(f"  {system.preset}: {check.__name__[6:]}: {check(context)}", flush=True)
 
