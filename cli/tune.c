@@ -28,7 +28,7 @@
   "--iree-preprocessing-pass-pipeline=builtin.module(util.func("                                   \
   "iree-preprocessing-convert-conv-to-channels-last))"
 
-const ee_cli_tune_set_t ee_cli_tune_sets[] = {
+static const ee_cli_tune_set_t tune_sets[] = {
     // The first is what the others are compared with.
     {"defaults", {"-O0"}},
     {"by-model", {"-O2"}},
@@ -53,7 +53,11 @@ const ee_cli_tune_set_t ee_cli_tune_sets[] = {
     {"inline-peeled", {"-O0", TUNE_PEELED, "--iree-execution-model=inline-dynamic"}},
     {"inline-tiling", {"-O0", "--iree-opt-data-tiling", "--iree-execution-model=inline-dynamic"}},
 };
-enum { TUNE_SETS = sizeof ee_cli_tune_sets / sizeof ee_cli_tune_sets[0] };
+enum { TUNE_SETS = sizeof tune_sets / sizeof tune_sets[0] };
+
+const ee_cli_tune_set_t *ee_cli_tune_set(const tune_run_t *run, const tune_candidate_t *candidate) {
+  return candidate->set < TUNE_SETS ? &tune_sets[candidate->set] : &run->tiles;
+}
 
 static double tune_now(void) {
   struct timespec now;
@@ -147,8 +151,8 @@ static bool tune_compile(const tune_run_t *run, tune_candidate_t *candidate, boo
     argv[count++] = "--input-type";
     argv[count++] = options->input_type;
   }
-  for (size_t i = 0; i < TUNE_FLAGS && ee_cli_tune_sets[candidate->set].flags[i]; ++i)
-    argv[count++] = ee_cli_tune_sets[candidate->set].flags[i];
+  for (size_t i = 0; i < TUNE_FLAGS && ee_cli_tune_set(run, candidate)->flags[i]; ++i)
+    argv[count++] = ee_cli_tune_set(run, candidate)->flags[i];
   argv[count] = NULL;
   const double start = tune_now();
   const int exit_code = tune_spawn(argv, told, show ? NULL : log);
@@ -300,7 +304,7 @@ static bool tune_is_pointless(const tune_run_t *run, const char *set) {
 // Compiles, opens and checks one. An error is the run's only for the first.
 static int tune_prepare(tune_run_t *run, tune_candidate_t *candidate) {
   const bool first = candidate == run->candidates;
-  const char *name = ee_cli_tune_sets[candidate->set].name;
+  const char *name = ee_cli_tune_set(run, candidate)->name;
   if (!first && tune_left(run) < run->options->budget / 4) {
     candidate->state = "no time";
     return EE_CLI_OK;
@@ -341,7 +345,7 @@ static void tune_measure(tune_run_t *run, size_t rounds, double spare) {
       tune_candidate_t *candidate = &run->candidates[i];
       if (!candidate->live || tune_stopped) continue;
       ++live;
-      tune_progress(run, "round %zu, %s", round + 1, ee_cli_tune_sets[candidate->set].name);
+      tune_progress(run, "round %zu, %s", round + 1, ee_cli_tune_set(run, candidate)->name);
       if (!tune_round(candidate)) {
         candidate->state = "does not run";
         candidate->live = false;
@@ -419,6 +423,7 @@ static void tune_end(tune_run_t *run) {
     free(run->candidates[i].ns);
   }
   free(run->candidates);
+  ee_cli_text_free(&run->tiles_spec);
   if (run->folder[0]) nftw(run->folder, tune_remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -427,7 +432,7 @@ static tune_candidate_t *tune_best_shared(const tune_run_t *run) {
   tune_candidate_t *best = NULL;
   for (size_t i = 0; i < run->count; ++i) {
     tune_candidate_t *candidate = &run->candidates[i];
-    const bool inlined = strncmp(ee_cli_tune_sets[candidate->set].name, "inline", 6) == 0;
+    const bool inlined = strncmp(ee_cli_tune_set(run, candidate)->name, "inline", 6) == 0;
     if (candidate->state || !candidate->rounds || inlined) continue;
     if (!best || ee_cli_tune_least(candidate) < 0.98 * ee_cli_tune_least(best)) best = candidate;
   }
@@ -443,6 +448,27 @@ static size_t tune_cores(void) {
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
   return online > 0 ? (size_t)online : 1;
 #endif
+}
+
+// Tiles for the model's own products, which the module of the compiler's defaults names.
+static int tune_tiles(tune_run_t *run) {
+  const tune_options_t *options = run->options;
+  char path[TUNE_PATH + 64];
+  snprintf(path, sizeof path, "%s/tiles.mlir", run->folder);
+  if (tune_left(run) < options->budget / 4 ||
+      !ee_cli_tune_tiles(run->candidates->module, run->places[0].device, &options->parameters,
+                         &run->tiles_spec))
+    return EE_CLI_OK;
+  FILE *file = fopen(path, "w");
+  const bool good =
+      file && fwrite(run->tiles_spec.data, 1, run->tiles_spec.size, file) == run->tiles_spec.size;
+  if ((file && fclose(file) != 0) || !good)
+    return ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", path, strerror(errno));
+  snprintf(run->tiles_flag, sizeof run->tiles_flag, "--iree-codegen-tuning-spec-path=%.4160s",
+           path);
+  run->tiles = (ee_cli_tune_set_t){"tiles", {"-O0", run->tiles_flag}};
+  if (!tune_add_candidate(run, TUNE_SETS, 0)) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  return tune_prepare(run, &run->candidates[run->count - 1]);
 }
 
 // With the flags that won: how many threads, and whether those without work spin.
@@ -481,6 +507,7 @@ static int tune(const tune_options_t *options, const char *input) {
   int exit_code = tune_begin(&run);
   for (size_t i = 0; !exit_code && i < run.count; ++i)
     exit_code = tune_prepare(&run, &run.candidates[i]);
+  if (!exit_code) exit_code = tune_tiles(&run);
   if (!exit_code)
     tune_measure(&run, TUNE_ROUNDS_MOST / 2, options->threads ? options->budget / 8 : 0);
   if (!exit_code && options->threads) exit_code = tune_threads(&run);

@@ -20,7 +20,6 @@ typedef struct ee_cli_tune_set {
   const char *name;
   const char *flags[TUNE_FLAGS];
 } ee_cli_tune_set_t;
-extern const ee_cli_tune_set_t ee_cli_tune_sets[];
 
 // Where calls run.
 typedef struct tune_place {
@@ -38,7 +37,7 @@ typedef struct tune_options {
 } tune_options_t;
 
 typedef struct tune_candidate {
-  size_t set, place; // position in ee_cli_tune_sets, in the run's places
+  size_t set, place; // position among the sets, in the run's places
   char module[TUNE_PATH + 64];
   ee_cli_model_t model;
   bool open, live;
@@ -52,6 +51,9 @@ typedef struct tune_run {
   const tune_options_t *options;
   char folder[TUNE_PATH], mlir[TUNE_PATH + 64];
   const char *input;
+  ee_cli_tune_set_t tiles; // made for the model; see tune_tiles.c
+  ee_cli_text_t tiles_spec;
+  char tiles_flag[TUNE_PATH + 256];
   tune_place_t places[TUNE_PLACES];
   size_t place_count;
   tune_candidate_t *candidates;
@@ -63,6 +65,8 @@ typedef struct tune_run {
 
 // ---- tune.c ------------------------------------------------------------------------------------
 
+// The set of a candidate.
+const ee_cli_tune_set_t *ee_cli_tune_set(const tune_run_t *run, const tune_candidate_t *candidate);
 double ee_cli_tune_least(const tune_candidate_t *candidate);
 double ee_cli_tune_median(const tune_candidate_t *candidate);
 // Where a compile tells which flags it chose.
@@ -73,5 +77,12 @@ void ee_cli_tune_told_path(const tune_candidate_t *candidate, char *out, size_t 
 // Writes the best module and the choices where they were asked for, and prints the table. Returns
 // an exit code.
 int ee_cli_tune_tell(const tune_run_t *run, const tune_candidate_t *best);
+
+// ---- tune_tiles.c ------------------------------------------------------------------------------
+
+// A tuning spec for the products of matrices in a module that was made without data tiling. False:
+// there are none.
+bool ee_cli_tune_tiles(const char *module, const char *device, const ee_cli_strings_t *parameters,
+                       ee_cli_text_t *out_spec);
 
 #endif // EERIE_CLI_TUNE_H_

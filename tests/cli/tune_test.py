@@ -14,6 +14,16 @@ import harness
 
 INPUTS = ["--input=4xf32=1 2 3 4", "--input=4xf32=10"]
 
+PRODUCT = """func.func @main(%a: tensor<14x64xf32>, %b: tensor<64x32xf32>) -> tensor<14x32xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<14x32xf32>
+  %i = linalg.fill ins(%z : f32) outs(%e : tensor<14x32xf32>) -> tensor<14x32xf32>
+  %r = linalg.matmul ins(%a, %b : tensor<14x64xf32>, tensor<64x32xf32>)
+      outs(%i : tensor<14x32xf32>) -> tensor<14x32xf32>
+  return %r : tensor<14x32xf32>
+}
+"""
+
 
 @compile_test.needs_iree
 class Tune(compile_test.CompileCase):
@@ -57,6 +67,24 @@ class Tune(compile_test.CompileCase):
             self.assertIn("0", {row.get("spin_us") for row in rows})
         rows = json.loads(self.tune("--budget=2", "--table=json", "--device=local-sync"))
         self.assertEqual({row["device"] for row in rows}, {"local-sync"})
+
+    def test_tiles_of_products(self):
+        """Products of matrices get tiles of their own, which the compiler takes."""
+        (self.folder / "product.mlir").write_text(PRODUCT)
+        arguments = ["--input=14x64xf32=0.5", "--input=64x32xf32=2"]
+        done = self.eerie("tune", "product.mlir", *arguments, "--budget=30", "--table=json",
+                          "--choices=product.choices", "--device=local-sync")
+        self.assertEqual((done.code, done.err), (0, ""))
+        tiles, = [row for row in json.loads(done.out) if row["name"] == "tiles"]
+        self.assertIn(tiles["state"], (None, "best"))
+        self.assertGreater(tiles["rounds"], 0)
+        best = tiles["state"] == "best"
+        self.assertEqual((self.folder / "product.choices.tiles.mlir").exists(), best)
+        self.assertEqual("tuning-spec-path" in (self.folder / "product.choices").read_text(), best)
+        done = self.eerie("compile", "product.mlir", "--choices=product.choices")
+        self.assertEqual((done.code, done.err), (0, ""))
+        run = self.eerie("run", "--module=product.vmfb", *arguments)
+        self.assertIn("14x32xf32=[64 64", run.out)
 
     def test_short_budget_and_other_tables(self):
         rows = list(csv.DictReader(io.StringIO(self.tune("--budget=0", "--table=csv"))))
