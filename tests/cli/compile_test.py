@@ -274,7 +274,7 @@ class Compile(CompileCase):
         self.refuses(2, "compile", says="no input")
         self.refuses(2, "compile", self.source, self.source, says="more than one input")
         self.refuses(2, "compile", self.source, "--target=toaster", says=["toaster", "x86-64-v3"])
-        self.refuses(2, "compile", self.source, "--target=x86-64", "--target=x86-64-v3",
+        self.refuses(2, "compile", self.source, "--target=host", "--target=x86-64-v3",
                      says="same kernel format")
         self.refuses(2, "compile", self.source, "--targt=host", says="did you mean --target?")
         self.refuses(2, "compile", self.source, "--mode=fast", says=["fast", "precompile"])
