@@ -98,8 +98,9 @@ bench-sustained: setup-demo build ## RATE calls a second from eight threads for 
 install: build ## into PREFIX (default /usr/local), below DESTDIR when that is set
 	@cmake --install build/release --prefix "$(PREFIX)"
 
-size: setup-test build ## bytes per folder for Cortex-M4, and of the stripped libraries
+size: setup-test setup-frameworks build ## bytes per folder for Cortex-M4, of the stripped libraries, of firmware
 	@$(VENV)/bin/python tools/size_report.py --build build/release
+	@PYTHONPATH=build/release/python $(VENV)/bin/python tools/embedded_report.py --build build/release
 
 lint: setup-test build ## format, includes, warnings of clang, clang-tidy
 	@$(VENV)/bin/python tools/check_includes.py

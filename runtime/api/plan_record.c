@@ -17,7 +17,7 @@ static eerie_status_t check_type(const eerie_function_t *function, const eerie_t
   if (type->kind != EERIE_KIND_TENSOR) {
     return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
                    "%s: %s '%s' is of type %s, and a plan knows tensors only: make it a tensor, "
-                   "such as tensor<i32>, or run the module in the interpreter",
+                   "such as tensor<1xi32>, or run the module in the interpreter",
                    function->name, what, type->name, type->text);
   }
   bool open = type->rank == SIZE_MAX || type->dtype == EERIE_DTYPE_NONE;
@@ -128,22 +128,26 @@ static eerie_status_t locate_object(ee_plan_t *plan, ee_object_t *object,
               : ee_record_locate(&plan->record, ee_hal_buffer_cast(object), out_range, err);
 }
 
+// Of buffers without a shape the size may differ: constants are longer for alignment.
 static bool same_form(ee_object_t *a, ee_object_t *b) {
   if (!is_tensor(a) || !is_tensor(b) || a->type != b->type) return false;
   const ee_hal_buffer_view_t *x = ee_hal_buffer_view_cast(a), *y = ee_hal_buffer_view_cast(b);
-  if (!x) return ee_hal_buffer_cast(a)->size == ee_hal_buffer_cast(b)->size;
-  return x->element_type == y->element_type && x->rank == y->rank &&
-         memcmp(x->dims, y->dims, x->rank * sizeof *x->dims) == 0;
+  return !x || (x->element_type == y->element_type && x->rank == y->rank &&
+                memcmp(x->dims, y->dims, x->rank * sizeof *x->dims) == 0);
 }
 
-// An object of the same form with bytes of its own.
-static eerie_status_t create_like(ee_plan_t *plan, ee_object_t *object, ee_object_t **out_object,
-                                  eerie_error_t *err) {
+static uint64_t size_of(ee_object_t *object) {
   const ee_hal_buffer_view_t *view = ee_hal_buffer_view_cast(object);
-  const ee_hal_buffer_t *buffer = view ? view->buffer : ee_hal_buffer_cast(object);
+  return view ? view->buffer->size : ee_hal_buffer_cast(object)->size;
+}
+
+// An object of the same form with `size` bytes of its own.
+static eerie_status_t create_like(ee_plan_t *plan, ee_object_t *object, uint64_t size,
+                                  ee_object_t **out_object, eerie_error_t *err) {
+  const ee_hal_buffer_view_t *view = ee_hal_buffer_view_cast(object);
   ee_hal_buffer_t *copy = NULL;
-  EE_TRY(ee_hal_buffer_allocate(plan->device, EE_HAL_MEMORY_HOST_LOCAL, EE_HAL_USAGE_TRANSFER,
-                                buffer->size, &copy, err));
+  EE_TRY(ee_hal_buffer_allocate(plan->device, EE_HAL_MEMORY_HOST_LOCAL, EE_HAL_USAGE_TRANSFER, size,
+                                &copy, err));
   *out_object = &copy->object;
   if (!view) return EERIE_OK;
   ee_hal_buffer_view_t *copy_view = NULL;
@@ -154,18 +158,21 @@ static eerie_status_t create_like(ee_plan_t *plan, ee_object_t *object, ee_objec
   return status;
 }
 
-// Gives a global, into which calls put new tensors, its place for ever.
+static void shorten(ee_record_range_t *a, ee_record_range_t *b) {
+  a->size = b->size = a->size < b->size ? a->size : b->size;
+}
+
+// Gives a global, into which calls put new tensors, its place for ever, large enough for what is in
+// it now.
 static eerie_status_t settle_global(ee_plan_t *plan, ee_plan_global_t *global, eerie_error_t *err) {
-  if (!is_tensor(global->entry)) {
-    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
-                   "a global without a tensor is filled by a call: " NOT_FIXED);
-  }
+  const uint64_t old_size = size_of(global->entry), new_size = size_of(*global->slot);
   ee_record_range_t from, to;
   plan->record.phase = 0;
   ee_object_t *own = NULL;
   EE_TRY(locate_object(plan, global->entry, &from, err));
-  EE_TRY(create_like(plan, global->entry, &own, err));
+  EE_TRY(create_like(plan, global->entry, old_size > new_size ? old_size : new_size, &own, err));
   eerie_status_t status = locate_object(plan, own, &to, err);
+  shorten(&from, &to);
   if (!status) status = ee_record_copy(&plan->record, &to, &from, err);
   ee_record_join_steps(&plan->init_steps, ee_record_take_steps(&plan->record));
   ee_object_release(global->entry);
@@ -194,6 +201,7 @@ static eerie_status_t copy_state(ee_plan_t *plan, ee_plan_global_t *global, int 
   ee_record_range_t from, to;
   EE_TRY(locate_object(plan, *global->slot, &from, err));
   EE_TRY(locate_object(plan, global->entry, &to, err));
+  shorten(&from, &to);
   const ee_record_storage_t *storage = &record->storages[from.storage];
   const bool twice = storage->phase == 0 && !storage->data;
   if (from.storage == to.storage && from.offset == to.offset) return EERIE_OK;
@@ -220,9 +228,10 @@ static eerie_status_t settle_globals(ee_plan_t *plan, const ee_plan_call_t *call
                                      eerie_error_t *err) {
   if (plan->numbers.size &&
       memcmp(plan->numbers.bytes, plan->number_copy, plan->numbers.size) != 0) {
-    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
-                   "%s changes a global that is a number: make it a tensor, or " NOT_FIXED,
-                   call->function->name);
+    return EE_FAIL(
+        err, EERIE_FAILED_PRECONDITION,
+        "%s changes a global that is a number: make it a tensor of rank 1, or " NOT_FIXED,
+        call->function->name);
   }
   for (size_t i = 0; i < plan->global_count; ++i) {
     ee_plan_global_t *global = &plan->globals[i];
@@ -232,7 +241,7 @@ static eerie_status_t settle_globals(ee_plan_t *plan, const ee_plan_call_t *call
                      "%s puts something of another form into a global: " NOT_FIXED,
                      call->function->name);
     }
-    if (global->state) continue;
+    if (global->state && size_of(*global->slot) <= size_of(global->entry)) continue;
     *out_found = true;
     EE_TRY(settle_global(plan, global, err));
   }

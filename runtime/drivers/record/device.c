@@ -17,6 +17,9 @@ typedef struct record_executable {
 // ones give the number in the library.
 #define NAMED_KERNEL 0x40000000u
 
+// Modules look for a device that is called "local" and something.
+#define DEVICE_NAME "local-record"
+
 static ee_record_t *record_of(const ee_hal_device_t *device) {
   return ((const record_device_t *)device)->record;
 }
@@ -325,6 +328,54 @@ static eerie_status_t record_run(ee_hal_device_t *device, const ee_hal_operation
   return EERIE_OK;
 }
 
+#if EERIE_ASYNC_DEVICES
+
+// What is in the record is done as far as anybody may know.
+static eerie_status_t record_submit(ee_hal_device_t *device, uint64_t after, ee_hal_fence_t *signal,
+                                    const ee_hal_operation_t *operation, eerie_error_t *err) {
+  (void)after;
+  EE_TRY(record_run(device, operation, err));
+  ee_hal_fence_signal(signal, EERIE_OK, NULL);
+  return EERIE_OK;
+}
+
+static void record_wait(ee_hal_device_t *device, uint64_t value, int64_t deadline_ns) {
+  (void)device, (void)value, (void)deadline_ns;
+}
+
+static void record_watch(ee_hal_device_t *device, uint64_t value) {
+  (void)device, (void)value;
+}
+
+// The host has no values to read; one that it writes is known now and for ever.
+static eerie_status_t record_transfer(ee_hal_buffer_t *buffer, uint64_t offset, uint8_t *host,
+                                      size_t size, bool write, eerie_error_t *err) {
+  const ee_hal_binding_t target = {buffer, 0, offset, size};
+  const ee_hal_operation_t none = {.kind = EE_HAL_QUEUE_BARRIER};
+  ee_record_t *record = record_of(buffer->device);
+  if (!write) {
+    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                   "a computed value is read, and what is done next may depend on it");
+  }
+  return host ? record_bytes(record, &target, host, &none, err)
+              : record_fill(record, &target, 0, 1, &none, err);
+}
+
+static void record_forget(ee_hal_command_list_t *list) {
+  (void)list;
+}
+
+static const ee_hal_async_driver_t record_async = {
+    .id = DEVICE_NAME,
+    .submit = record_submit,
+    .wait = record_wait,
+    .watch = record_watch,
+    .transfer = record_transfer,
+    .forget = record_forget,
+};
+
+#endif
+
 // Kernels run on host memory as far as anybody can tell, so constants may be used in place; a
 // dispatch by addresses, outside of a command list, tells nothing about buffers.
 static eerie_status_t dispatch_at_once(ee_hal_device_t *device, ee_hal_executable_t *executable,
@@ -350,14 +401,16 @@ static const ee_hal_driver_t record_driver = {
     .dispatch_check = dispatch_check,
     .run = record_run,
     .dispatch = dispatch_at_once,
+#if EERIE_ASYNC_DEVICES
+    .async = &record_async,
+#endif
 };
 
 eerie_status_t ee_record_device_create(ee_record_t *record, ee_hal_device_t **out_device,
                                        eerie_error_t *err) {
   record_device_t *device = ee_heap_allocate_zeroed(record->heap, sizeof *device);
   if (!device) return EE_NO_MEMORY(err, sizeof *device);
-  // Modules look for a device that is called "local" and something.
-  ee_hal_device_initialize(&device->base, &record_driver, record->heap, EE_STR("local-record"),
+  ee_hal_device_initialize(&device->base, &record_driver, record->heap, ee_str_from(DEVICE_NAME),
                            sizeof *device);
   device->record = record;
   *out_device = &device->base;

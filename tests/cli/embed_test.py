@@ -1,0 +1,161 @@
+"""eerie embed: what it writes, what it refuses and how; state and several functions on a board.
+
+    python tests/cli/embed_test.py EERIE
+"""
+import json
+import struct
+import sys
+
+import harness
+
+sys.path.insert(0, str(harness.ROOT / "tools"))
+import boards
+
+DYNAMIC = """func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %y = arith.addf %x, %x : tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+"""
+SCALAR = """func.func @f(%x: tensor<4xf32>, %n: i32) -> (tensor<4xf32>, i32) {
+  %y = arith.addf %x, %x : tensor<4xf32>
+  %m = arith.addi %n, %n : i32
+  return %y, %m : tensor<4xf32>, i32
+}
+"""
+# Doubles until the first element is 100 or more: how often is seen only when it runs.
+LOOP = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %limit = arith.constant 100.0 : f32
+  %zero = arith.constant 0 : index
+  %r = scf.while (%y = %x) : (tensor<4xf32>) -> tensor<4xf32> {
+    %first = tensor.extract %y[%zero] : tensor<4xf32>
+    %less = arith.cmpf olt, %first, %limit : f32
+    scf.condition(%less) %y : tensor<4xf32>
+  } do {
+  ^bb0(%y: tensor<4xf32>):
+    %z = arith.addf %y, %y : tensor<4xf32>
+    scf.yield %z : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+"""
+COUNTER = """util.global private mutable @count = 0 : i32
+func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %one = arith.constant 1 : i32
+  %n = util.global.load @count : i32
+  %m = arith.addi %n, %one : i32
+  util.global.store %m, @count : i32
+  %y = arith.addf %x, %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+"""
+PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = arith.addf %x, %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+"""
+
+
+class EmbedTest(harness.Case):
+    def setUp(self):
+        self.folder = harness.SCRATCH / self.id().rsplit(".", 1)[-1]
+        self.folder.mkdir()
+
+    def embed(self, source, *options, code=0, target="cortex-m4f"):
+        path = self.folder / "twice.mlir"
+        path.write_text(source)
+        done = self.eerie("embed", path, f"--target={target}", "-o", self.folder / "out", *options)
+        self.assertEqual(done.code, code, done.err)
+        return done
+
+    def test_what_is_written(self):
+        done = self.embed(PLAIN, "--json")
+        facts = json.loads(done.out)
+        self.assertEqual((facts["name"], facts["target"]), ("twice", "cortex-m4f"))
+        self.assertEqual(facts["state_bytes"], 0)
+        self.assertEqual([one["name"] for one in facts["functions"]], ["f"])
+        names = sorted(path.name for path in (self.folder / "out").iterdir())
+        self.assertEqual(names, ["CMakeLists.txt", "eerie_micro.c", "eerie_micro.h", "twice.c",
+                                 "twice.h", "twice.mk", "twice.vmfb", "twice_kernels.h",
+                                 "twice_kernels.o"])
+        header = (self.folder / "out/twice.h").read_text()
+        self.assertIn("int twice_f(", header)
+        self.assertIn("} twice_f32_4_t; /* tensor<4xf32> */", header)
+
+    def test_compiled_before(self):
+        self.embed(PLAIN)
+        out = self.folder / "out"
+        again = self.folder / "again"
+        done = self.eerie("embed", out / "twice.vmfb", "--object", out / "twice_kernels.o",
+                          "--target=cortex-m4f", "-o", again)
+        self.assertEqual(done.code, 0, done.err)
+        for name in ("twice.h", "twice_kernels.o", "twice.vmfb"):
+            ours, theirs = (again / name).read_bytes(), (out / name).read_bytes()
+            self.assertEqual(ours.replace(b"twice.vmfb", b"twice.mlir") if name[-1] == "h"
+                             else ours, theirs)
+
+    def test_refuses_what_cannot_be_planned(self):
+        for source, says in ((DYNAMIC, "f: input 'input0' is of type tensor<?xf32>"),
+                             (SCALAR, "f: input 'input1' is of type i32"),
+                             (LOOP, "the interpreter runs it"),
+                             (COUNTER, "f changes a global that is a number")):
+            done = self.embed(source, code=3)
+            self.assertIn(says, done.err)
+            self.assertIn("interpreter", done.err)
+            self.assertFalse((self.folder / "out/twice.h").exists())
+
+    def test_refuses_other_files(self):
+        self.embed(PLAIN)
+        out = self.folder / "out"
+        module, kernels = out / "twice.vmfb", out / "twice_kernels.o"
+        self.refuses(2, "embed", module, "--target=cortex-m4f", says="--object")
+        self.refuses(2, "embed", module, says="--target")
+        self.refuses(2, "embed", module, "--target=toaster", says="rv64gc")
+        self.refuses(7, "embed", module, "--object", kernels, "--target=rv32imac", says="machine")
+        self.refuses(3, "embed", module, "--object", module, "--target=cortex-m4f",
+                     says="no object file")
+        self.eerie("compile", self.folder / "twice.mlir", "--target=host", "-o", out / "host.vmfb")
+        done = self.eerie("embed", out / "host.vmfb", "--object", kernels, "--target=cortex-m4f",
+                          "-o", self.folder / "host")
+        self.assertIn(done.code, (1, 3, 7), done.err)
+
+    def test_damaged_objects(self):
+        self.embed(PLAIN)
+        out = self.folder / "out"
+        whole = (out / "twice_kernels.o").read_bytes()
+        damaged = out / "damaged.o"
+        pieces = [whole[:size] for size in range(0, len(whole), 397)]
+        for at in range(0, len(whole), 211):
+            pieces.append(whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4:])
+        for data in pieces:
+            damaged.write_bytes(data)
+            done = self.eerie("embed", out / "twice.vmfb", "--object", damaged,
+                              "--target=cortex-m4f", "-o", self.folder / "other")
+            self.assertIn(done.code, (0, 3, 7), done.err)
+
+    def test_state_on_a_board(self):
+        if boards.missing():
+            self.skipTest(f"{boards.missing()} is not installed")
+        source = harness.SOURCE / "embed.mlir"
+        firmware = self.folder / "firmware"
+        done = self.eerie("embed", source, "--target=cortex-m4f", "-o", firmware)
+        self.assertEqual(done.code, 0, done.err)
+        made = boards.make_variables(firmware / "embed.mk")
+        board = boards.BY_TARGET["cortex-m4f"]
+        image = boards.compile_program(
+            board, [harness.SOURCE / "embed.c", *made["SOURCES"].split()],
+            made["OBJECTS"].split(), self.folder / "built", includes=[firmware])
+        code, text = boards.run(board, image)
+        self.assertEqual(code, 0, text)
+        lines = [line.split() for line in text.splitlines()]
+        floats = [(name, *struct.unpack(f"<{len(words)}f", b"".join(
+            struct.pack("<I", int(word, 16)) for word in words)))
+                  for name, *words in lines if name != "numbers"]
+        self.assertEqual(floats, [
+            ("add", 22, 44, 66, 88), ("add", 42, 84, 126, 168), ("read", 21, 42, 63, 84),
+            ("other", 1, 2, 3, 4), ("reset", 0, 0, 0, 0), ("echo", 10, 20, 30, 40),
+            ("echo", 10, 20, 30, 40)])
+        self.assertEqual(lines[-1], ["numbers", "00000007", "00000009"])
+
+
+if __name__ == "__main__":
+    harness.main(__name__)
