@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-releases test-platforms test-boards test-iree bench bench-all bench-import bench-sustained install size lint soak clean
+.PHONY: help setup build demo examples test test-asan test-onnx test-onnx-import test-frameworks test-gpu test-releases test-platforms test-boards test-iree bench bench-all bench-import bench-sustained install size lint soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -64,6 +64,9 @@ test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOU
 
 # How much of ONNX's tests each release runs: all, tenth, fast or none.
 SHARE ?= all
+
+test-gpu: setup-test build ## all tests of GPU drivers on this machine's device, under the validation layers too
+	@tests/drivers/gpu.sh build/release
 
 test-frameworks: build ## models of TensorFlow and TFLite, each with its packages in build/frameworks
 	@tests/python/frameworks.sh build/release

@@ -284,7 +284,10 @@ static int open_iree(ee_cli_contender_t *contender, const ee_cli_contender_t *li
   for (size_t i = 0; i < like->options.modules.count && !exit_code; ++i)
     exit_code = add_option(peer, "module", like->options.modules.items[i]);
   if (!exit_code) exit_code = add_option(peer, "function", contender->function);
-  if (!exit_code) exit_code = add_option(peer, "device", contender->device);
+  // Numbers of its devices are its own: "vulkan:0" is asked for as "vulkan", its first.
+  char device[32];
+  snprintf(device, sizeof device, "%.*s", (int)strcspn(contender->device, ":"), contender->device);
+  if (!exit_code) exit_code = add_option(peer, "device", device);
   snprintf(number, sizeof number, "%" PRIu64, contender->threads);
   if (!exit_code && contender->threads)
     exit_code = add_option(peer, "task_topology_group_count", number);

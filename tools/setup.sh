@@ -14,7 +14,7 @@ venv=${EERIE_VENV:-.venv}
 python=${PYTHON:-python3}
 [ $# -gt 0 ] || set -- build
 
-packages='gcc libc6-dev make cmake ninja-build pkg-config'
+packages='gcc libc6-dev make cmake ninja-build pkg-config libvulkan-dev'
 commands='cc make cmake ninja pkg-config'
 requirements='requirements.txt'
 for group in "$@"; do
@@ -24,6 +24,7 @@ for group in "$@"; do
       packages="$packages g++ binutils git ccache clang clang-tidy valgrind gcc-arm-none-eabi"
       packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
       packages="$packages libopenblas-dev python3-dev"
+      packages="$packages mesa-vulkan-drivers vulkan-validationlayers"
       packages="$packages gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc"
       commands="$commands c++ clang clang-tidy arm-none-eabi-gcc"
       requirements="$requirements requirements-test.txt"

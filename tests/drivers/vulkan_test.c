@@ -37,7 +37,7 @@ static bool open_vulkan(fixture_t *f) {
 static void close_fixture(fixture_t *f) {
   ee_hal_device_release(f->device);
   f->device = NULL;
-  for (int k = 0; k < 5000 && atomic_load(&f->live); ++k)
+  for (int k = 0; k < 5000 && f->heap.current; ++k)
     usleep(1000);
   CHECK_EQ_INT(atomic_load(&f->live), 0);
 }

@@ -1,0 +1,39 @@
+#!/bin/sh
+# All tests of GPU drivers on this machine's device: the driver's own under the validation layers, then
+# ONNX's. VK_ICD_FILENAMES names another device.
+#
+#   tests/drivers/gpu.sh build/release
+#
+# Says skipped, and ends with 77, where there is no device.
+set -eu
+cd "$(dirname "$0")/../.."
+build=$(cd "$1" && pwd)
+python=.venv/bin/python
+log=$build/tests/drivers/validation.log
+
+"$python" tests/drivers/make_modules.py --compiler .venv/bin/iree-compile \
+  --out "$build/tests/drivers/modules"
+library=$(sed -n 's/^EERIE_VULKAN_LIBRARY:[A-Z]*=//p' "$build/CMakeCache.txt")
+export XDG_CACHE_HOME="$build/tests/drivers/cache"
+
+# Faults are told to the driver, not to the layers: what is left out makes the device fail.
+cases='fills_any_range updates_and_copies_any_range files_go_both_ways memory_comes_back
+  chains_stay_on_the_device fences_join devices_wait_for_each_other left_alone
+  functions_give_their_results lists_are_recorded_once state_stays asynchronous_calls_queue_up'
+status=0
+# shellcheck disable=SC2086 # a list of words
+LD_LIBRARY_PATH="$build/tests/drivers/shim" EERIE_TEST_VULKAN_LIBRARY="$library" \
+  VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation VK_LAYER_VALIDATE_SYNC=1 \
+  VK_LAYER_ENABLES=VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT \
+  "$build/tests/drivers/vulkan_test" $cases >"$log" 2>&1 || status=$?
+cat "$log"
+[ $status = 0 ] || exit $status
+if grep -E 'VUID-|SYNC-HAZARD' "$log" >/dev/null; then
+  echo "the validation layers have messages"
+  exit 1
+fi
+
+# iree-run-module lists no devices in software but SwiftShader.
+peer=
+if .venv/bin/iree-run-module --list_devices=vulkan 2>/dev/null | grep -q vulkan; then peer=--iree; fi
+"$python" tests/conformance/vulkan_tests.py --runner "$build/tests/behaviour/golden_run" $peer
