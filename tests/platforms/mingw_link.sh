@@ -18,4 +18,5 @@ for argument in "$@"; do
   esac
 done
 # shellcheck disable=SC2086 # a list of files
-exec x86_64-w64-mingw32-gcc -shared -nostdlib "-Wl,-e,$entry" -o "$out" $objects -lgcc -lmsvcrt
+exec x86_64-w64-mingw32-gcc -shared -nostdlib "-Wl,-e,$entry" -o "$out" $objects \
+  -lmingwex -lgcc -lmsvcrt

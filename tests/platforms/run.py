@@ -69,7 +69,7 @@ class Context:
         self.work.mkdir(exist_ok=True)
         self.environment = dict(os.environ, EERIE_TEST_EMULATED="1", **system.environment)
         if "wine" in system.emulator:
-            self.environment["WINEPREFIX"] = str(options.out.resolve() / "wine")
+            self.environment["WINEPREFIX"] = str(options.out / "wine")
         suffix = ".exe" if "windows" in system.preset else ""
         self.command = [*system.emulator, str(folder / ("eerie" + suffix))]
 
@@ -188,12 +188,15 @@ def main():
     parser.add_argument("names", nargs="*", help="presets, or ios-arm64 and kin; all when none")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    # Checks run in folders of their own.
+    for name in ("eerie", "out", "digits"):
+        setattr(options, name, getattr(options, name).resolve())
 
     jobs = {system.preset: (system.needs, lambda s=system: check_system(s, options))
             for system in SYSTEMS}
     for preset, cpu in MACOS.items():
         jobs[preset] = (["zig"], lambda p=preset, c=cpu: macho.check(
-            build(p, options.out, ["eerie", "eerie_cli"]), p, c))
+            build(p, options.out, ["libeerie.dylib", "eerie_cli"]), p, c))
     for name, triple in OBJECTS.items():
         jobs[name] = (["clang"], lambda n=name, t=triple: objects.check(ROOT, options.out, n, t, run))
     unknown = [name for name in options.names if name not in jobs]

@@ -31,7 +31,7 @@ SYSTEMS = [
     _linux("armv7l", "arm-linux-gnueabihf", "armv7", "arm", name="armhf"),
     _linux("riscv64", "riscv64-linux-gnu", "riscv64", "riscv64"),
     System(preset="windows-x86_64", target="x86-64-v2", machine="x86_64", emulator=["wine"],
-           needs=["x86_64-w64-mingw32-gcc", "wine"], build=["eerie", "eerie_cli"], unit=False,
+           needs=["x86_64-w64-mingw32-gcc", "wine"], build=["eerie.dll", "eerie_cli"], unit=False,
            golden=False,
            environment={"WINEDEBUG": "-all"}),
     System(preset="linux-aarch64-musl", target="aarch64", machine="aarch64",
