@@ -5,8 +5,7 @@
 // that it copies. It covers what loops over numbers consist of. Anything else, and whatever fails,
 // is an exit: registers are as the bytecode has them at that place, where the interpreter goes on.
 //
-//   decode.c       bytecode -> ee_vm_code_t; counts turns, finds and keeps the code
-//   decoded_run.c  executes it
+// decode.h says who makes it, decoded_run.c executes it.
 #ifndef EE_VM_DECODED_H_
 #define EE_VM_DECODED_H_
 

@@ -171,7 +171,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
 // Puts "module.function+offset" before the message.
 void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc, eerie_error_t *err);
 
-// decode.c ----------------------------------------------------------------------------------------
+// loops.c -----------------------------------------------------------------------------------------
 
 // After a branch back to `pc` in `frame`, the innermost one: does what instructions it can from
 // there in a form that is quicker to execute, once there were enough of such branches; returns

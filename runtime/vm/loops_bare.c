@@ -1,4 +1,4 @@
-// decode_bare.c: in place of decode.c and decoded_run.c: loops stay with the interpreter.
+// loops_bare.c: in place of loops.c and what it calls: loops stay with the interpreter.
 #include "vm/internal.h"
 
 const uint8_t *ee_vm_run_loop(ee_vm_program_t *program, ee_vm_frame_t *frame, const uint8_t *pc) {
