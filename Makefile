@@ -24,7 +24,7 @@ demo: setup-demo ## train on digits in JAX, compile, classify from the CLI and f
 	@cmake --build --preset release --target eerie eerie_cli classify
 	@$(VENV)/bin/python demo/run.py
 
-EXAMPLES = digits resnet training transformer
+EXAMPLES = digits embedded resnet training transformer
 
 examples: setup-test setup-frameworks build ## every folder of examples in full, with TensorFlow; make example-NAME: one
 	@$(MAKE) --no-print-directory $(EXAMPLES:%=example-%) WITH=--tensorflow

@@ -48,6 +48,17 @@ func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %y : tensor<4xf32>
 }
 """
+CMAKE = """cmake_minimum_required(VERSION 3.20)
+project(program C)
+add_subdirectory(firmware)
+set(boards {root}/targets/micro/boards)
+add_executable(program {source}/embed.c ${{boards}}/arm.c ${{boards}}/common.c
+  {root}/targets/cortex-m/memory.c)
+target_include_directories(program PRIVATE ${{boards}})
+target_compile_options(program PRIVATE -ffreestanding -fno-tree-loop-distribute-patterns)
+target_link_libraries(program PRIVATE embed -lgcc)
+target_link_options(program PRIVATE -nostdlib {symbols} -T ${{boards}}/link.ld)
+"""
 PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = arith.addf %x, %x : tensor<4xf32>
   return %y : tensor<4xf32>
@@ -132,13 +143,38 @@ class EmbedTest(harness.Case):
                               "--target=cortex-m4f", "-o", self.folder / "other")
             self.assertIn(done.code, (0, 3, 7), done.err)
 
-    def test_state_on_a_board(self):
+    def stateful_firmware(self):
         if boards.missing():
             self.skipTest(f"{boards.missing()} is not installed")
-        source = harness.SOURCE / "embed.mlir"
         firmware = self.folder / "firmware"
-        done = self.eerie("embed", source, "--target=cortex-m4f", "-o", firmware)
+        done = self.eerie("embed", harness.SOURCE / "embed.mlir", "--target=cortex-m4f", "-o",
+                          firmware)
         self.assertEqual(done.code, 0, done.err)
+        return firmware
+
+    def test_cmake(self):
+        """A project that adds the folder, with nothing but what the folder says."""
+        firmware = self.stateful_firmware()
+        board = boards.BY_TARGET["cortex-m4f"]
+        places = dict(board_flash=board.flash[0], board_flash_size=board.flash[1],
+                      board_ram=board.memory[0], board_ram_size=board.memory[1],
+                      board_stack_size=4096)
+        symbols = " ".join(f"LINKER:--defsym={name}={value}" for name, value in places.items())
+        (self.folder / "CMakeLists.txt").write_text(CMAKE.format(
+            root=harness.ROOT, source=harness.SOURCE, symbols=symbols))
+        built = self.folder / "cmake"
+        for command in (["cmake", "-G", "Ninja", "-S", self.folder, "-B", built,
+                         "-DCMAKE_SYSTEM_NAME=Generic", "-DCMAKE_C_COMPILER=arm-none-eabi-gcc",
+                         "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY"],
+                        ["cmake", "--build", built]):
+            done = harness.execute(command)
+            self.assertEqual(done.code, 0, done.out + done.err)
+        code, text = boards.run(board, built / "program")
+        self.assertEqual(code, 0, text)
+        self.assertIn("add 41b00000 42300000 42840000 42b00000", text)
+
+    def test_state_on_a_board(self):
+        firmware = self.stateful_firmware()
         made = boards.make_variables(firmware / "embed.mk")
         board = boards.BY_TARGET["cortex-m4f"]
         image = boards.compile_program(
