@@ -84,7 +84,7 @@ static void batches_of_vectors_are_tiled(void) {
       "}\n";
   const eerie_compiler_facts_t facts = choose(batch, (eerie_compile_options_t){0});
   CHECK(facts.narrow_batch_macs == 128.0 * 32);
-  CHECK(strcmp(chosen, "--iree-global-opt-data-tiling\n") == 0);
+  CHECK(strcmp(chosen, "--iree-opt-data-tiling\n") == 0);
 }
 
 // One target's tiles are not another's.
