@@ -3,6 +3,7 @@
 #include "drivers/cpu/elf_machine.h"
 #include "unit/hal_support.h"
 
+extern const ee_cpu_loader_t ee_cpu_elf_level_loader;
 extern const ee_cpu_loader_t ee_cpu_elf_loader;
 
 #if defined(__x86_64__)
@@ -736,6 +737,28 @@ static void the_machine_table_is_consistent(void) {
   CHECK(ee_elf_machine_find(243, 4) && ee_elf_machine_find(243, 8));
 }
 
+// ---- Levels of a CPU ---------------------------------------------------------------------------
+
+static void levels_ask_for_features(void) {
+  const ee_cpu_loader_t *loader = &ee_cpu_elf_level_loader;
+  CHECK(loader->supports(EE_STR("2-" NATIVE)));
+  CHECK(!loader->supports(EE_STR("1-" NATIVE "+telepathy")));
+  CHECK(!loader->supports(EE_STR("1-" NATIVE "+")));
+  CHECK(!loader->supports(EE_STR("1-" FOREIGN)));
+  CHECK(!loader->supports(EE_STR("1")));
+  CHECK(!loader->supports((ee_str_t){NULL, 0}));
+  REQUIRE_IMAGE(image, NATIVE);
+  const ee_bytes_t bytes = {image.bytes, image.size};
+  ee_cpu_image_t loaded = {0};
+  eerie_error_t err = {.code = EERIE_OK};
+  CHECK_STATUS(loader->load(NULL, EE_STR("1-" NATIVE "+telepathy"), bytes, NULL, &loaded, &err),
+               EERIE_INCOMPATIBLE);
+  CHECK_CONTAINS(err.message, "kernels that use +telepathy");
+  if (CHECK_OK(loader->load(NULL, EE_STR("1-" NATIVE), bytes, NULL, &loaded, &err)))
+    loader->unload(NULL, &loaded);
+  free(image.bytes);
+}
+
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(runs_the_kernels_of_an_image),  RUN(programs_share_images),
@@ -744,6 +767,7 @@ int main(int argc, char **argv) {
       RUN(defects_are_refused_by_name),   RUN(every_truncation_is_harmless),
       RUN(every_byte_may_be_wrong),       RUN(every_word_may_be_extreme),
       RUN(foreign_libraries_are_refused), RUN(the_machine_table_is_consistent),
+      RUN(levels_ask_for_features),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }
