@@ -56,7 +56,7 @@ def check_library(context):
     """A program of the import library finds eerie.dll beside it and classifies digits."""
     folder = context.work / "program"
     folder.mkdir(exist_ok=True)
-    _run(["x86_64-w64-mingw32-gcc", "-std=c11", "-O1", "-D__USE_MINGW_ANSI_STDIO=1",
+    _run(["x86_64-w64-mingw32-gcc", "-std=c11", "-O1", "-static", "-D__USE_MINGW_ANSI_STDIO=1",
           f"-I{ROOT / 'include'}", ROOT / "examples/classify.c",
           context.folder / "libeerie.dll.a", "-o", folder / "classify.exe"])
     shutil.copy(context.folder / "eerie.dll", folder)
