@@ -109,7 +109,7 @@ def check_golden(context):
 def check_kernels(context):
     """Products and a convolution compiled for the system, on both devices, against NumPy."""
     module = context.work / "kernels.vmfb"
-    context.compile(ROOT / "tests/modules/kernels.mlir", [context.system.target], module)
+    context.compile(ROOT / "tests/platforms/products.mlir", [context.system.target], module)
     random = np.random.default_rng(1)
     x, y = (random.standard_normal(shape).astype(np.float32) for shape in ((16, 32), (32, 24)))
     a, b = (random.integers(-100, 100, shape, dtype=np.int8) for shape in ((8, 16), (16, 8)))

@@ -37,7 +37,7 @@ def check_dll(context):
     """Kernels in a DLL that MinGW links, which follow the convention of Windows."""
     module = context.work / "dll.vmfb"
     environment = dict(os.environ, VCToolsInstallDir="none", UniversalCRTSdkDir="none")
-    _run([context.options.eerie, "compile", ROOT / "tests/modules/kernels.mlir", "-o", module,
+    _run([context.options.eerie, "compile", ROOT / "tests/platforms/products.mlir", "-o", module,
           "--target", context.system.target,
           "--iree-llvmcpu-target-triple=x86_64-w64-windows-gnu", "--iree-llvmcpu-link-embedded=false",
           f"--iree-llvmcpu-system-linker-path={HERE / 'mingw_link.sh'}"], env=environment)
