@@ -2,7 +2,8 @@
 //
 //   device.c      opening, queries             dispatch.c    running operations and kernels
 //   task.c        the same over threads        workers.c     those threads
-//   topology.c    how many, and where      cost.c        what kernels take
+//   task_list.c   a submission's commands      task_job.c    those that threads share
+//   topology.c    how many, and where          cost.c        what kernels take
 //   later.c       threads for what nobody waits for
 //   executable.c  libraries of kernels         features.c    CPU features by name
 //   loaders.c     formats to loaders           elf.c         kernels that travel as ELF
