@@ -26,6 +26,7 @@ typedef struct embed_run {
   const embed_options_t *options;
   ee_cli_embed_model_t model;
   ee_cli_embed_object_t object;
+  ee_cli_embed_accesses_t accesses;
   eerie_instance_t *instance;
   eerie_module_t *module;
   eerie_plan_t *plan;
@@ -129,22 +130,34 @@ static const char *const compiler_defaults[] = {
     "--iree-llvmcpu-debug-symbols=false",
 };
 
+// A folder for what the compiler tells on the way; without one the arena is packed less tightly.
+static bool make_temporary(char *path, size_t capacity) {
+  const char *base = getenv("TMPDIR");
+  const int length =
+      snprintf(path, capacity, "%s/eerie-embed-XXXXXX", base && *base ? base : "/tmp");
+  return length > 0 && (size_t)length < capacity && mkdtemp(path) != NULL;
+}
+
 static int compile(embed_run_t *run, const char *input, const char *module_path,
                    const char *object_path) {
   const embed_options_t *options = run->options;
   enum { DEFAULTS = sizeof compiler_defaults / sizeof *compiler_defaults };
-  char *output = NULL, *library = NULL, *target = NULL;
+  char *output = NULL, *library = NULL, *target = NULL, *dump = NULL;
+  char dumps[256];
+  const bool dumped = !has_flag(options, "--dump-phases-to") && make_temporary(dumps, sizeof dumps);
   char **argv = calloc(options->compiler_argument_count + DEFAULTS + 8, sizeof *argv);
   int exit_code = EE_CLI_FAILED, argc = 0;
   if (argv && asprintf(&output, "--output=%s", module_path) > 0 &&
       asprintf(&library, "--static-library=%s", object_path) > 0 &&
-      asprintf(&target, "--target=%s", options->target) > 0) {
+      asprintf(&target, "--target=%s", options->target) > 0 &&
+      asprintf(&dump, "--dump-phases-to=%s", dumps) > 0) {
     static char command[] = "compile";
     argv[argc++] = command;
     argv[argc++] = (char *)(uintptr_t)input;
     argv[argc++] = output;
     argv[argc++] = library;
     argv[argc++] = target;
+    if (dumped) argv[argc++] = dump;
     for (size_t i = 0; i < DEFAULTS; ++i)
       if (!has_flag(options, compiler_defaults[i]))
         argv[argc++] = (char *)(uintptr_t)compiler_defaults[i];
@@ -154,7 +167,9 @@ static int compile(embed_run_t *run, const char *input, const char *module_path,
   } else {
     out_of_memory();
   }
+  if (dumped) ee_cli_embed_accesses_read(dumps, &run->accesses);
   free((void *)argv);
+  free(dump);
   free(output);
   free(library);
   free(target);
@@ -291,6 +306,7 @@ static int record(embed_run_t *run, const char *module_path, const char *object_
   if (!status) {
     run->model.plan = run->plan;
     run->model.object = &run->object;
+    run->model.accesses = &run->accesses;
     status = ee_cli_embed_layout(&run->model, &err);
   }
   if (!status) return EE_CLI_OK;
@@ -332,6 +348,7 @@ static void embed_free(embed_run_t *run) {
   ee_cli_outputs_free(&run->outputs);
   ee_cli_embed_layout_free(&run->model);
   ee_cli_embed_object_free(&run->object);
+  ee_cli_embed_accesses_free(&run->accesses);
   eerie_plan_release(run->plan);
   eerie_module_release(run->module);
   eerie_instance_release(run->instance);

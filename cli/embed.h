@@ -3,6 +3,7 @@
 //   embed.c         the command: compiles, records, writes
 //   embed_target.c  the cores, and what a compiler of C is told for each
 //   embed_object.c  the object file with the kernels: their names, numbers and needs
+//   embed_access.c  which tensors kernels only write
 //   embed_layout.c  where everything lies: lifetimes, the arena
 //   embed_source.c  the plan as C
 //   embed_header.c  types and functions for the program that calls the model
@@ -54,6 +55,21 @@ eerie_status_t ee_cli_embed_object_read(const char *path, const ee_cli_embed_tar
 void ee_cli_embed_object_free(ee_cli_embed_object_t *object);
 bool ee_cli_embed_object_calls(const ee_cli_embed_object_t *object, const char *name);
 
+// ---- What kernels write ------------------------------------------------------------------------
+
+typedef struct ee_cli_embed_access ee_cli_embed_access_t;
+typedef struct ee_cli_embed_accesses {
+  ee_cli_embed_access_t *items;
+  size_t count;
+} ee_cli_embed_accesses_t;
+
+// Reads what the compiler has dumped into `folder`, and removes it. Nothing that goes wrong here
+// matters: what is not known is taken for read and written.
+void ee_cli_embed_accesses_read(const char *folder, ee_cli_embed_accesses_t *out_accesses);
+bool ee_cli_embed_writes_only(const ee_cli_embed_accesses_t *accesses,
+                              const eerie_plan_step_t *step, size_t binding);
+void ee_cli_embed_accesses_free(ee_cli_embed_accesses_t *accesses);
+
 // ---- The layout --------------------------------------------------------------------------------
 
 #define EE_CLI_EMBED_ALIGNMENT 64u
@@ -61,8 +77,11 @@ bool ee_cli_embed_object_calls(const ee_cli_embed_object_t *object, const char *
 // Numbers of memory as in eerie_micro.h; inputs and outputs follow.
 enum { EE_CLI_EMBED_CONSTANT, EE_CLI_EMBED_ARENA, EE_CLI_EMBED_STATE, EE_CLI_EMBED_VALUES };
 
-// Bytes of a transient storage that are used together, from their first step to their last.
+// Bytes of a transient storage that are used together, from their first step to their last: a
+// tensor, or several where they cannot be told apart.
 typedef struct ee_cli_embed_block {
+  bool gone; // became part of block `part_of`
+  size_t part_of;
   size_t storage;
   uint64_t begin, end;
   size_t first, last;
@@ -70,12 +89,20 @@ typedef struct ee_cli_embed_block {
   uint64_t offset;
 } ee_cli_embed_block_t;
 
+// Where a step, or a result, names bytes of a transient storage.
+typedef struct ee_cli_embed_use {
+  const eerie_plan_range_t *range;
+  size_t block;
+} ee_cli_embed_use_t;
+
 // One function; the one behind the last is initialisation.
 typedef struct ee_cli_embed_function {
   const eerie_plan_function_t *plan;
   char *name; // as an identifier
   ee_cli_embed_block_t *blocks;
   size_t block_count;
+  ee_cli_embed_use_t *uses;
+  size_t use_count;
   uint64_t arena_size;
   uint64_t live_size; // the largest sum of blocks that are needed at once
 } ee_cli_embed_function_t;
@@ -91,6 +118,7 @@ typedef struct ee_cli_embed_model {
   const eerie_plan_t *plan;
   const ee_cli_embed_target_t *target;
   const ee_cli_embed_object_t *object;
+  const ee_cli_embed_accesses_t *accesses;
   const char *source; // what the user named
   char *prefix;       // "digits"
   char *upper;        // "DIGITS"
@@ -105,6 +133,7 @@ typedef struct ee_cli_embed_model {
 // Fills functions and sizes from the plan.
 eerie_status_t ee_cli_embed_layout(ee_cli_embed_model_t *model, eerie_error_t *err);
 void ee_cli_embed_layout_free(ee_cli_embed_model_t *model);
+// `range` is one of the plan's own: a binding, target, source or result of this function.
 ee_cli_embed_place_t ee_cli_embed_place(const ee_cli_embed_model_t *model,
                                         const ee_cli_embed_function_t *function,
                                         const eerie_plan_range_t *range);

@@ -1,10 +1,11 @@
 // embed_layout.c: where the memory of a plan lies.
 //
-// The compiler packs the tensors inside of one allocation, but makes several. Here the parts of
-// them that steps use become blocks, each with the steps from its first use to its last; blocks
-// that are not needed at the same time share their place in the arena, and one that is exactly an
-// output is put there at once. State is not shared. A block begins at a multiple of the alignment,
-// as it did where the compiler put it, for kernels count on that.
+// The compiler packs the tensors of a function for work that may go on side by side. Here, where
+// one step follows the other, the parts of its allocations that steps use become blocks again: one
+// begins where bytes are overwritten without being read, and lasts to the last step that reads it.
+// Blocks that are not needed at the same time share their place in the arena, and one that is
+// exactly an output is put there at once. State is not shared. A block begins at a multiple of the
+// alignment, as it did where the compiler put it, for kernels count on that.
 #include "embed.h"
 
 #include <stdlib.h>
@@ -23,11 +24,21 @@ static bool is_transient(const ee_cli_embed_model_t *model, const eerie_plan_ran
   return model->plan->storages[range->storage].space == EERIE_PLAN_TRANSIENT && range->size;
 }
 
-// Adds the use of a range at a step; blocks that overlap become one.
-static bool add_use(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function,
-                    const eerie_plan_range_t *range, size_t step) {
-  if (!is_transient(model, range)) return true;
-  ee_cli_embed_block_t block = {
+static bool overlap(const ee_cli_embed_block_t *a, const ee_cli_embed_block_t *b) {
+  return !a->gone && !b->gone && a->storage == b->storage && a->begin < b->end && b->begin < a->end;
+}
+
+static bool contains(const ee_cli_embed_block_t *a, const ee_cli_embed_block_t *b) {
+  return a->begin <= b->begin && b->end <= a->end;
+}
+
+static ee_cli_embed_block_t *add_block(ee_cli_embed_function_t *function,
+                                       const eerie_plan_range_t *range, size_t step) {
+  const size_t count = function->block_count;
+  ee_cli_embed_block_t *grown = realloc(function->blocks, (count + 1) * sizeof *grown);
+  if (!grown) return NULL;
+  function->blocks = grown;
+  grown[function->block_count++] = (ee_cli_embed_block_t){
       .storage = range->storage,
       .begin = range->offset / EE_CLI_EMBED_ALIGNMENT * EE_CLI_EMBED_ALIGNMENT,
       .end = range->offset + range->size,
@@ -35,51 +46,110 @@ static bool add_use(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *
       .last = step,
       .base = EE_CLI_EMBED_ARENA,
   };
-  size_t kept = 0;
-  for (size_t i = 0; i < function->block_count; ++i) {
-    const ee_cli_embed_block_t *other = &function->blocks[i];
-    if (other->storage != block.storage || other->end <= block.begin || block.end <= other->begin) {
-      function->blocks[kept++] = *other;
-      continue;
-    }
-    if (other->begin < block.begin) block.begin = other->begin;
-    if (other->end > block.end) block.end = other->end;
-    if (other->first < block.first) block.first = other->first;
-    if (other->last > block.last) block.last = other->last;
-  }
-  function->block_count = kept;
-  ee_cli_embed_block_t *grown =
-      realloc(function->blocks, (function->block_count + 1) * sizeof *grown);
+  return &grown[count];
+}
+
+static void swallow(ee_cli_embed_block_t *block, ee_cli_embed_block_t *other, size_t index) {
+  if (other->begin < block->begin) block->begin = other->begin;
+  if (other->end > block->end) block->end = other->end;
+  if (other->first < block->first) block->first = other->first;
+  if (other->last > block->last) block->last = other->last;
+  other->gone = true;
+  other->part_of = index;
+}
+
+static bool add_to(ee_cli_embed_function_t *function, const eerie_plan_range_t *range,
+                   size_t block) {
+  ee_cli_embed_use_t *grown =
+      realloc(function->uses, (function->use_count + 1) * sizeof *function->uses);
   if (!grown) return false;
-  function->blocks = grown;
-  grown[function->block_count++] = block;
+  function->uses = grown;
+  grown[function->use_count++] = (ee_cli_embed_use_t){range, block};
   return true;
+}
+
+// Joins the last block to those that it overlaps, as often as that makes it overlap more. `from`:
+// of those, the ones that are used at this step or later.
+static void join_overlapping(ee_cli_embed_function_t *function, size_t from) {
+  const size_t index = function->block_count - 1;
+  ee_cli_embed_block_t *block = &function->blocks[index];
+  for (bool joined = true; joined;) {
+    joined = false;
+    for (size_t i = 0; i < index; ++i) {
+      ee_cli_embed_block_t *other = &function->blocks[i];
+      if (!overlap(block, other) || other->last < from) continue;
+      swallow(block, other, index);
+      joined = true;
+    }
+  }
+}
+
+// A use that sees what was there before: the newest block that has all of it is meant; where none
+// has, all that overlap were one tensor.
+static bool add_read(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function,
+                     const eerie_plan_range_t *range, size_t step) {
+  if (!is_transient(model, range)) return true;
+  ee_cli_embed_block_t *block = add_block(function, range, step);
+  if (!block) return false;
+  const size_t index = function->block_count - 1;
+  for (size_t i = index; i-- != 0;) {
+    ee_cli_embed_block_t *other = &function->blocks[i];
+    if (!overlap(block, other)) continue;
+    if (!contains(other, block)) break;
+    other->last = step;
+    --function->block_count;
+    return add_to(function, range, i);
+  }
+  join_overlapping(function, 0);
+  return add_to(function, range, index);
+}
+
+// A use that overwrites what was there: a new tensor begins. What this step reads there lives too
+// long to be told from it.
+static bool add_write(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function,
+                      const eerie_plan_range_t *range, size_t step) {
+  if (!is_transient(model, range)) return true;
+  if (!add_block(function, range, step)) return false;
+  const size_t index = function->block_count - 1;
+  join_overlapping(function, step);
+  return add_to(function, range, index);
+}
+
+static bool add_step(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function,
+                     const eerie_plan_step_t *step, size_t index) {
+  bool good = true;
+  if (step->kind == EERIE_PLAN_COPY) good = add_read(model, function, &step->source, index);
+  if (step->kind != EERIE_PLAN_DISPATCH)
+    return good && add_write(model, function, &step->target, index);
+  for (int writes = 0; writes < 2; ++writes) {
+    for (size_t i = 0; i < step->binding_count && good; ++i) {
+      if (ee_cli_embed_writes_only(model->accesses, step, i) != (writes != 0)) continue;
+      good = writes ? add_write(model, function, &step->bindings[i], index)
+                    : add_read(model, function, &step->bindings[i], index);
+    }
+  }
+  return good;
 }
 
 static bool find_blocks(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function) {
   const eerie_plan_function_t *plan = function->plan;
   bool good = true;
-  for (size_t i = 0; i < plan->step_count; ++i) {
-    const eerie_plan_step_t *step = &plan->steps[i];
-    for (size_t j = 0; j < step->binding_count; ++j)
-      good = good && add_use(model, function, &step->bindings[j], i);
-    if (step->kind != EERIE_PLAN_DISPATCH)
-      good = good && add_use(model, function, &step->target, i);
-    if (step->kind == EERIE_PLAN_COPY) good = good && add_use(model, function, &step->source, i);
-  }
+  for (size_t i = 0; i < plan->step_count && good; ++i)
+    good = add_step(model, function, &plan->steps[i], i);
   // Copies to outputs come last.
-  for (size_t i = 0; i < plan->output_count; ++i)
-    good = good && add_use(model, function, &plan->results[i], plan->step_count + i);
+  for (size_t i = 0; i < plan->output_count && good; ++i)
+    good = add_read(model, function, &plan->results[i], plan->step_count + i);
   return good;
 }
 
-static const ee_cli_embed_block_t *block_of(const ee_cli_embed_function_t *function,
-                                            const eerie_plan_range_t *range) {
-  for (size_t i = 0; i < function->block_count; ++i) {
-    const ee_cli_embed_block_t *block = &function->blocks[i];
-    if (block->storage == range->storage && range->offset >= block->begin &&
-        range->offset + range->size <= block->end)
-      return block;
+static ee_cli_embed_block_t *block_of(const ee_cli_embed_function_t *function,
+                                      const eerie_plan_range_t *range) {
+  for (size_t i = 0; i < function->use_count; ++i) {
+    if (function->uses[i].range != range) continue;
+    size_t block = function->uses[i].block;
+    while (function->blocks[block].gone)
+      block = function->blocks[block].part_of;
+    return &function->blocks[block];
   }
   return NULL;
 }
@@ -103,7 +173,7 @@ static void place_outputs(const ee_cli_embed_model_t *model, ee_cli_embed_functi
   for (size_t i = 0; i < function->plan->output_count; ++i) {
     const eerie_plan_range_t *range = &function->plan->results[i];
     if (!is_transient(model, range)) continue;
-    ee_cli_embed_block_t *block = (ee_cli_embed_block_t *)(uintptr_t)block_of(function, range);
+    ee_cli_embed_block_t *block = block_of(function, range);
     if (!block || block->base != EE_CLI_EMBED_ARENA || block->begin != range->offset ||
         block->end != range->offset + range->size)
       continue;
@@ -169,7 +239,8 @@ static uint64_t most_alive(const ee_cli_embed_function_t *function) {
     uint64_t sum = 0;
     for (size_t j = 0; j < function->block_count; ++j) {
       const ee_cli_embed_block_t *block = &function->blocks[j];
-      if (block->base == EE_CLI_EMBED_ARENA && block->first <= i && i <= block->last)
+      if (!block->gone && block->base == EE_CLI_EMBED_ARENA && block->first <= i &&
+          i <= block->last)
         sum += block->end - block->begin;
     }
     if (sum > most) most = sum;
@@ -189,7 +260,8 @@ static eerie_status_t lay_out_function(const ee_cli_embed_model_t *model,
   place_outputs(model, function);
   size_t count = 0;
   for (size_t i = 0; i < function->block_count; ++i)
-    if (function->blocks[i].base == EE_CLI_EMBED_ARENA) order[count++] = &function->blocks[i];
+    if (!function->blocks[i].gone && function->blocks[i].base == EE_CLI_EMBED_ARENA)
+      order[count++] = &function->blocks[i];
   const uint64_t by_size = pack(order, count, larger_first);
   function->arena_size = pack(order, count, earlier_first);
   if (by_size < function->arena_size) function->arena_size = pack(order, count, larger_first);
@@ -248,6 +320,7 @@ void ee_cli_embed_layout_free(ee_cli_embed_model_t *model) {
   for (size_t i = 0; model->functions && i <= model->function_count; ++i) {
     free(model->functions[i].name);
     free(model->functions[i].blocks);
+    free(model->functions[i].uses);
   }
   free(model->functions);
   free(model->state_offsets);
