@@ -19,7 +19,7 @@ export XDG_CACHE_HOME="$build/tests/drivers/cache"
 # Faults are told to the driver, not to the layers: what is left out makes the device fail.
 cases='fills_any_range updates_and_copies_any_range files_go_both_ways memory_comes_back
   chains_stay_on_the_device fences_join devices_wait_for_each_other left_alone
-  functions_give_their_results lists_are_recorded_once state_stays asynchronous_calls_queue_up'
+  functions_give_their_results kernels_take_addresses lists_are_recorded_once state_stays asynchronous_calls_queue_up'
 status=0
 # shellcheck disable=SC2086 # a list of words
 LD_LIBRARY_PATH="$build/tests/drivers/shim" EERIE_TEST_VULKAN_LIBRARY="$library" \

@@ -20,6 +20,7 @@ MODULES = [
     ("gpu_cpu", "gpu", CPU),
     ("gpu_async_vulkan", "gpu_async", VULKAN),
     ("gpu_async_cpu", "gpu_async", CPU),
+    ("gpu_addresses_vulkan", "gpu", [*VULKAN, "--iree-vulkan-dispatch-abi=bda"]),
     ("gpu_half_vulkan", "gpu_half", [*VULKAN, "--iree-vulkan-target=valhall"]),
 ]
 

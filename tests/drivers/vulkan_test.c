@@ -476,6 +476,29 @@ static void functions_give_their_results(void) {
   forget_faults();
 }
 
+// Kernels that take addresses instead of descriptors, where the device has them.
+static void kernels_take_addresses(void) {
+  for (size_t i = 0; i < LENGTH(variants); ++i) {
+    forget_faults();
+    shim->own_memory = variants[i].own_memory;
+    shim->no_timeline = variants[i].no_timeline;
+    program_t p;
+    eerie_error_t err = {0};
+    const eerie_status_t status = program_open(&p, "vulkan", "gpu_addresses_vulkan", NULL, &err);
+    if (status == EERIE_INCOMPATIBLE) {
+      CHECK_CONTAINS(err.message, "vulkan-spirv-bda-v1");
+    } else if (CHECK_OK(status)) {
+      for (int k = 0; k < 20; ++k)
+        CHECK_OK(call_product(&p, "multiply", 4, (float)k, NULL));
+      for (int64_t count = 1; count < 600; count += 37)
+        CHECK_OK(call_product(&p, "scale", count, 3, NULL));
+    }
+    program_close(&p);
+    CHECK_EQ_INT(shim->live, 0);
+  }
+  forget_faults();
+}
+
 static void lists_are_recorded_once(void) {
   program_t p;
   if (!opened(&p, "gpu_vulkan")) return;
@@ -872,6 +895,7 @@ int main(int argc, char **argv) {
       RUN(devices_wait_for_each_other),
       RUN(left_alone),
       RUN(functions_give_their_results),
+      RUN(kernels_take_addresses),
       RUN(lists_are_recorded_once),
       RUN(state_stays),
       RUN(asynchronous_calls_queue_up),

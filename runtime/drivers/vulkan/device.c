@@ -117,9 +117,8 @@ static eerie_status_t vulkan_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_
 // The questions that compiled modules ask. Source: query_i64 of IREE's vulkan devices, 3.11, 3.13.
 static bool vulkan_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key,
                          int64_t *out_value) {
-  (void)base;
   if (ee_str_equal(category, EE_STR("hal.executable.format"))) {
-    *out_value = ee_str_equal(key, EE_STR("vulkan-spirv-fb"));
+    *out_value = ee_vulkan_runs_format(&ee_vulkan_device(base)->physical, key);
     return true;
   }
   if (ee_str_equal(category, EE_STR("hal.device")) ||

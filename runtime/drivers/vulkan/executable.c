@@ -1,4 +1,4 @@
-// executable.c: from a "vulkan-spirv-fb" image to pipelines.
+// executable.c: from a "vulkan-spirv-fb" or "vulkan-spirv-bda-v1" image to pipelines.
 //
 //   "VKE1" | version 0 | size of the flatbuffer (u64) | zeros up to 64 bytes | flatbuffer "VKE1"
 //
@@ -22,8 +22,23 @@ enum {
   PIPELINE_LAYOUT,
   PIPELINE_SUBGROUP,
   PIPELINE_DEBUG,
-  PIPELINE_ABI
+  PIPELINE_ABI,
+  PIPELINE_BDA
 };
+// BdaDispatchLayoutDef, BdaBindingDef
+enum {
+  BDA_VERSION,
+  BDA_ROOT,
+  BDA_ROOT_SIZE,
+  BDA_CONSTANTS,
+  BDA_CONSTANT_COUNT,
+  BDA_ENTRY_TYPE,
+  BDA_BINDING_COUNT,
+  BDA_BINDINGS
+};
+enum { BDA_ALIGNMENT, BDA_LENGTH };
+enum { ABI_DESCRIPTORS, ABI_ADDRESSES };
+enum { ROOT_SIZE = 32 };
 // ExportDef, FileLineLocDef
 enum { DEBUG_NAME, DEBUG_LOCATION };
 enum { LOCATION_FILE, LOCATION_LINE };
@@ -145,6 +160,66 @@ static eerie_status_t read_source(reader_t *reader, ee_vulkan_pipeline_t *pipeli
   return copy_text(reader->device->base.heap, file, &pipeline->source_file, fb->err);
 }
 
+static void read_requirements(ee_fb_t *fb, ee_vulkan_addresses_t *addresses) {
+  const ee_fb_vector_t list = ee_fb_vector(fb, BDA_BINDINGS, 4, EE_FB_NAME("bindings"));
+  if (list.count > addresses->binding_count) {
+    EE_FB_FAIL(fb, EERIE_DATA_LOSS, "requirements of %u bindings, there are %u", list.count,
+               addresses->binding_count);
+  }
+  for (uint32_t i = 0; i < list.count && fb->status == EERIE_OK; ++i) {
+    ee_fb_table_at(fb, list, i, EE_FB_NAME("bindings"));
+    addresses->alignments[i] = ee_fb_u32(fb, BDA_ALIGNMENT, 1);
+    addresses->lengths[i] = ee_fb_u64(fb, BDA_LENGTH, 0);
+    if (addresses->alignments[i] & (addresses->alignments[i] - 1)) {
+      EE_FB_FAIL(fb, EERIE_DATA_LOSS, "an alignment of %llu",
+                 (unsigned long long)addresses->alignments[i]);
+    }
+  }
+}
+
+static eerie_status_t check_addresses(const ee_vulkan_addresses_t *addresses, uint32_t push_size,
+                                      eerie_error_t *err) {
+  const uint64_t constants_size = (uint64_t)addresses->constant_count * sizeof(uint32_t);
+  const bool constants_fit =
+      constants_size == 0 || ee_range_ok(addresses->constant_offset, constants_size, push_size);
+  if (constants_fit && addresses->root_offset % 4 == 0 && addresses->constant_offset % 4 == 0 &&
+      ee_range_ok(addresses->root_offset, ROOT_SIZE, push_size) &&
+      addresses->binding_count <= EE_VULKAN_MAX_BINDINGS) {
+    return EERIE_OK;
+  }
+  return EE_FAIL(err, EERIE_DATA_LOSS,
+                 "a root at %u, %u constants at %u, %u bindings do not fit into %u bytes",
+                 addresses->root_offset, addresses->constant_count, addresses->constant_offset,
+                 addresses->binding_count, push_size);
+}
+
+// The current table is the pipeline's, and is another one after.
+static eerie_status_t read_addresses(reader_t *reader, ee_vulkan_pipeline_t *pipeline) {
+  ee_fb_t *fb = &reader->fb;
+  ee_vulkan_addresses_t *addresses =
+      ee_heap_allocate_zeroed(reader->device->base.heap, sizeof *addresses);
+  if (!addresses) return EE_NO_MEMORY(fb->err, sizeof *addresses);
+  pipeline->addresses = addresses;
+  ee_fb_child(fb, PIPELINE_BDA, EE_FB_NAME("bda_dispatch_layout"));
+  const uint32_t version = ee_fb_u32(fb, BDA_VERSION, 1);
+  const uint32_t root_size = ee_fb_u32(fb, BDA_ROOT_SIZE, ROOT_SIZE);
+  const uint8_t entry_type = ee_fb_u8(fb, BDA_ENTRY_TYPE, 0);
+  addresses->root_offset = ee_fb_u32(fb, BDA_ROOT, 0);
+  addresses->constant_offset = ee_fb_u32(fb, BDA_CONSTANTS, ROOT_SIZE);
+  addresses->constant_count = ee_fb_u32(fb, BDA_CONSTANT_COUNT, 0);
+  addresses->binding_count = ee_fb_u32(fb, BDA_BINDING_COUNT, 0);
+  if (version != 1 || root_size != ROOT_SIZE || entry_type != 0) {
+    EE_FB_FAIL(fb, EERIE_INCOMPATIBLE,
+               "addresses of version %u, a root of %u bytes, entries of type %u; 1, %d and 0 are "
+               "known",
+               version, root_size, entry_type, ROOT_SIZE);
+  }
+  if (fb->status != EERIE_OK) return fb->status;
+  EE_TRY(check_addresses(addresses, pipeline->layout->push_size, fb->err));
+  read_requirements(fb, addresses);
+  return fb->status;
+}
+
 // The size of subgroups that a kernel was compiled for must be the one that it runs with.
 static eerie_status_t check_subgroup(const ee_vulkan_physical_t *physical, uint32_t size,
                                      bool *out_ask, eerie_error_t *err) {
@@ -200,8 +275,10 @@ static eerie_status_t read_pipeline(reader_t *reader, ee_vulkan_pipeline_t *pipe
   const uint32_t layout = ee_fb_u32(fb, PIPELINE_LAYOUT, 0);
   const uint32_t subgroup_size = ee_fb_u32(fb, PIPELINE_SUBGROUP, 0);
   const ee_str_t entry = ee_fb_string(fb, PIPELINE_ENTRY, true, EE_FB_NAME("entry_point"));
-  if (fb->status == EERIE_OK && ee_fb_u8(fb, PIPELINE_ABI, 0) != 0) {
-    EE_FB_FAIL(fb, EERIE_INCOMPATIBLE, "kernels that take addresses instead of descriptors");
+  const uint8_t abi = ee_fb_u8(fb, PIPELINE_ABI, ABI_DESCRIPTORS);
+  if (abi != ABI_DESCRIPTORS && abi != ABI_ADDRESSES) {
+    EE_FB_FAIL(fb, EERIE_INCOMPATIBLE, "kernels that take arguments in way %u; 0 and 1 are known",
+               abi);
   }
   if (fb->status != EERIE_OK) return fb->status;
   if (shader >= reader->shader_count || layout >= reader->executable->layout_count) {
@@ -210,6 +287,9 @@ static eerie_status_t read_pipeline(reader_t *reader, ee_vulkan_pipeline_t *pipe
   }
   pipeline->layout = &reader->executable->layouts[layout];
   EE_TRY(copy_text(reader->device->base.heap, entry, &pipeline->name, fb->err));
+  const ee_fb_table_t table = fb->table;
+  if (abi == ABI_ADDRESSES) EE_TRY(read_addresses(reader, pipeline));
+  fb->table = table;
   EE_TRY(read_source(reader, pipeline));
   ee_vulkan_entry_t facts;
   EE_TRY(ee_vulkan_entry_check(&reader->device->physical, &reader->shaders[shader].shader,
@@ -284,13 +364,20 @@ static eerie_status_t read_all(reader_t *reader, ee_bytes_t flatbuffer, const ui
   return status;
 }
 
+bool ee_vulkan_runs_format(const ee_vulkan_physical_t *physical, ee_str_t format) {
+  const uint32_t needed = EE_VULKAN_ADDRESSES | EE_VULKAN_INT64;
+  if (ee_str_equal(format, EE_STR("vulkan-spirv-bda-v1")))
+    return (physical->features & needed) == needed;
+  return ee_str_equal(format, EE_STR("vulkan-spirv-fb"));
+}
+
 eerie_status_t ee_vulkan_executable_create(ee_hal_device_t *base, ee_str_t format, ee_bytes_t data,
                                            ee_object_t *data_owner, const uint32_t *constants,
                                            size_t constant_count,
                                            ee_hal_executable_t **out_executable,
                                            eerie_error_t *err) {
   (void)data_owner; // nothing of the file is kept
-  if (!ee_str_equal(format, EE_STR("vulkan-spirv-fb"))) {
+  if (!ee_vulkan_runs_format(&ee_vulkan_device(base)->physical, format)) {
     return EE_FAIL(err, EERIE_INCOMPATIBLE,
                    "executables of format '%.*s' do not run on device %s, which takes "
                    "vulkan-spirv-fb",
@@ -330,6 +417,7 @@ void ee_vulkan_executable_destroy(ee_hal_executable_t *base) {
   for (uint32_t i = 0; i < base->function_count; ++i) {
     ee_vulkan_pipeline_t *pipeline = &executable->pipelines[i];
     if (pipeline->handle) device->vk.DestroyPipeline(device->handle, pipeline->handle, NULL);
+    ee_heap_free(heap, pipeline->addresses, sizeof *pipeline->addresses);
     free_text(heap, pipeline->name);
     free_text(heap, pipeline->source_file);
   }
@@ -359,12 +447,12 @@ eerie_status_t ee_vulkan_dispatch_check(ee_hal_executable_t *base, uint32_t func
                    base->function_count);
   }
   const ee_vulkan_pipeline_t *pipeline = &executable->pipelines[function];
-  const size_t constants = pipeline->layout->push_size / sizeof(uint32_t);
-  if (constant_count != constants || binding_count != pipeline->layout->slot_count) {
+  const uint32_t constants = ee_vulkan_constant_count(pipeline);
+  const uint32_t bindings = ee_vulkan_binding_count(pipeline);
+  if (constant_count != constants || binding_count != bindings) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                   "kernel %s takes %zu constants and %u bindings, the dispatch gives %zu and %zu",
-                   pipeline->name, constants, pipeline->layout->slot_count, constant_count,
-                   binding_count);
+                   "kernel %s takes %u constants and %u bindings, the dispatch gives %zu and %zu",
+                   pipeline->name, constants, bindings, constant_count, binding_count);
   }
   return EERIE_OK;
 }

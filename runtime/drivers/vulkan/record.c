@@ -152,7 +152,7 @@ static void copy_bytes(const ee_vulkan_device_t *device, VkCommandBuffer command
 static uint8_t *stage_bytes(ee_vulkan_recording_t *recording, uint64_t size, uint64_t *out_offset) {
   const ee_vulkan_span_t *span = recording->staging;
   *out_offset = span->offset + recording->staging_used;
-  recording->staging_used += (size + 3) & ~UINT64_C(3);
+  recording->staging_used += (size + 7) & ~UINT64_C(7);
   return span->chunk->data + *out_offset;
 }
 
@@ -291,10 +291,21 @@ static eerie_status_t record_copy(ee_vulkan_device_t *device, ee_vulkan_recordin
   return EERIE_OK;
 }
 
+static const ee_vulkan_pipeline_t *pipeline_of(const ee_hal_command_t *command) {
+  return &((const ee_vulkan_executable_t *)command->executable)->pipelines[command->function];
+}
+
 // Bytes of staging that a command may take.
 static uint64_t staging_size(const ee_hal_command_t *command) {
-  if (command->kind == EE_HAL_COMMAND_FILL) return 16;
-  return command->kind == EE_HAL_COMMAND_UPDATE ? command->target.size + 3 : 0;
+  switch (command->kind) {
+  case EE_HAL_COMMAND_FILL: return 16;
+  case EE_HAL_COMMAND_UPDATE: return command->target.size + 7;
+  case EE_HAL_COMMAND_COPY: return 0;
+  case EE_HAL_COMMAND_DISPATCH:
+  case EE_HAL_COMMAND_DISPATCH_INDIRECT:
+    return pipeline_of(command)->addresses ? command->binding_count * sizeof(uint64_t) : 0;
+  }
+  return 0;
 }
 
 static eerie_status_t reserve_staging(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
@@ -423,6 +434,50 @@ static eerie_status_t bind_buffers(ee_vulkan_device_t *device, ee_vulkan_recordi
   return EERIE_OK;
 }
 
+static eerie_status_t check_address(const ee_vulkan_pipeline_t *pipeline, uint32_t i,
+                                    uint64_t address, const ee_vulkan_range_t *range,
+                                    eerie_error_t *err) {
+  const ee_vulkan_addresses_t *needs = pipeline->addresses;
+  if (needs->alignments[i] && address % needs->alignments[i]) {
+    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
+                   "%s: binding %u is at byte %llu of memory, not at a multiple of %llu",
+                   pipeline->name, i, (unsigned long long)range->offset,
+                   (unsigned long long)needs->alignments[i]);
+  }
+  if (range->size < needs->lengths[i]) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "%s: binding %u has %llu bytes, %llu are needed",
+                   pipeline->name, i, (unsigned long long)range->size,
+                   (unsigned long long)needs->lengths[i]);
+  }
+  return EERIE_OK;
+}
+
+// Writes the table of addresses into staging memory, and the root that points to it.
+static eerie_status_t push_addresses(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                     const ee_vulkan_pipeline_t *pipeline,
+                                     const ee_hal_command_t *command,
+                                     const ee_hal_operation_t *table, eerie_error_t *err) {
+  uint64_t addresses[EE_VULKAN_MAX_BINDINGS], offset = 0;
+  const size_t size = command->binding_count * sizeof *addresses;
+  for (uint32_t i = 0; i < command->binding_count; ++i) {
+    ee_vulkan_range_t range;
+    EE_TRY(ee_vulkan_range_resolve(&command->bindings[i], table, 0, &range, err));
+    addresses[i] = range.chunk->address + range.offset;
+    EE_TRY(check_address(pipeline, i, addresses[i], &range, err));
+  }
+  // Source: the root of dispatch ABI version 1 of compiler 3.13: addresses of the tables of
+  // bindings and constants, where in each the kernel's begin, flags, a word of zeros.
+  uint64_t root[4] = {0};
+  if (size) {
+    memcpy(stage_bytes(recording, size, &offset), addresses, size);
+    root[0] = recording->staging->chunk->address + offset;
+  }
+  device->vk.CmdPushConstants(recording->commands, pipeline->layout->handle,
+                              VK_SHADER_STAGE_COMPUTE_BIT, pipeline->addresses->root_offset,
+                              sizeof root, root);
+  return EERIE_OK;
+}
+
 static eerie_status_t check_counts(const ee_vulkan_device_t *device, const char *name,
                                    const uint32_t counts[3], eerie_error_t *err) {
   const uint32_t *most = device->physical.properties.limits.maxComputeWorkGroupCount;
@@ -436,8 +491,7 @@ static eerie_status_t check_counts(const ee_vulkan_device_t *device, const char 
 static eerie_status_t record_dispatch(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                       const ee_hal_command_t *command,
                                       const ee_hal_operation_t *table, eerie_error_t *err) {
-  const ee_vulkan_executable_t *executable = (const ee_vulkan_executable_t *)command->executable;
-  const ee_vulkan_pipeline_t *pipeline = &executable->pipelines[command->function];
+  const ee_vulkan_pipeline_t *pipeline = pipeline_of(command);
   const VkCommandBuffer commands = recording->commands;
   const uint32_t *counts = command->workgroup_count;
   const bool indirect = command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
@@ -446,9 +500,11 @@ static eerie_status_t record_dispatch(ee_vulkan_device_t *device, ee_vulkan_reco
     if (!counts[0] || !counts[1] || !counts[2]) return EERIE_OK;
   }
   device->vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
-  EE_TRY(bind_buffers(device, recording, pipeline, command, table, err));
+  EE_TRY((pipeline->addresses ? push_addresses : bind_buffers)(device, recording, pipeline, command,
+                                                               table, err));
   if (command->constant_count) {
-    device->vk.CmdPushConstants(commands, pipeline->layout->handle, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+    device->vk.CmdPushConstants(commands, pipeline->layout->handle, VK_SHADER_STAGE_COMPUTE_BIT,
+                                pipeline->addresses ? pipeline->addresses->constant_offset : 0,
                                 command->constant_count * (uint32_t)sizeof(uint32_t),
                                 command->constants);
   }

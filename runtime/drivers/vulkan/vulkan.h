@@ -342,9 +342,21 @@ typedef struct ee_vulkan_layout {
   VkDescriptorType types[EE_VULKAN_MAX_BINDINGS];
 } ee_vulkan_layout_t;
 
+// How kernels that take addresses instead of descriptors find their bindings: constants begin with
+// a root, which points to a table of addresses in memory.
+typedef struct ee_vulkan_addresses {
+  uint32_t root_offset;
+  uint32_t constant_offset;
+  uint32_t constant_count;
+  uint32_t binding_count;
+  uint64_t alignments[EE_VULKAN_MAX_BINDINGS]; // that each address needs, powers of two
+  uint64_t lengths[EE_VULKAN_MAX_BINDINGS];    // bytes that must be there
+} ee_vulkan_addresses_t;
+
 typedef struct ee_vulkan_pipeline {
   VkPipeline handle;
   const ee_vulkan_layout_t *layout;
+  ee_vulkan_addresses_t *addresses; // NULL: descriptors
   char *name;
   uint32_t workgroup_size[3];
   char *source_file; // NULL: the file does not tell
@@ -366,6 +378,15 @@ eerie_status_t ee_vulkan_executable_create(ee_hal_device_t *device, ee_str_t for
                                            ee_hal_executable_t **out_executable,
                                            eerie_error_t *err);
 void ee_vulkan_executable_destroy(ee_hal_executable_t *executable);
+// Whether the device runs executables of the format.
+bool ee_vulkan_runs_format(const ee_vulkan_physical_t *physical, ee_str_t format);
+static inline uint32_t ee_vulkan_constant_count(const ee_vulkan_pipeline_t *pipeline) {
+  return pipeline->addresses ? pipeline->addresses->constant_count
+                             : pipeline->layout->push_size / (uint32_t)sizeof(uint32_t);
+}
+static inline uint32_t ee_vulkan_binding_count(const ee_vulkan_pipeline_t *pipeline) {
+  return pipeline->addresses ? pipeline->addresses->binding_count : pipeline->layout->slot_count;
+}
 eerie_status_t ee_vulkan_executable_lookup(ee_hal_executable_t *executable, ee_str_t name,
                                            uint32_t *out_function, eerie_error_t *err);
 eerie_status_t ee_vulkan_dispatch_check(ee_hal_executable_t *executable, uint32_t function,
