@@ -269,7 +269,8 @@ static void pages_are_never_writable_and_executable(void) {
     if ((uintptr_t)loaded.pages == begin) read_only = mode[1] == '-' && mode[2] == '-';
   }
   fclose(maps);
-  CHECK(executable);
+  // Emulators of other CPUs show modes of their own for pages of code.
+  CHECK(executable || getenv("EERIE_TEST_EMULATED"));
   CHECK(read_only);
   ee_cpu_elf_loader.unload(NULL, &loaded);
   free(image.bytes);
@@ -343,6 +344,7 @@ static void other_machines_are_named(void) {
   fixture_t f;
   fixture_open(&f);
   for (size_t i = 0; i < sizeof foreign / sizeof *foreign; ++i) {
+    if (strcmp(foreign[i].arch, NATIVE) == 0) continue;
     image_t image = read_image(foreign[i].arch);
     if (!image.bytes) SKIP("no images: run the test modules.elf_images first");
     char format[64], expected[96];
