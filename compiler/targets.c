@@ -444,6 +444,13 @@ static void target_module_flags(target_writer_t *writer, const target_set_t *set
   target_flag(writer, "--iree-hal-target-device=%s", devices.data);
 }
 
+static bool target_mixes_devices(const target_set_t *set) {
+  bool gpu = false;
+  for (size_t i = 0; i < set->count; ++i)
+    gpu = gpu || set->items[i].row->kind == TARGET_GPU;
+  return gpu && set->count > 1;
+}
+
 eerie_status_t eerie_compiler_target_flags(const char *const *targets, size_t target_count,
                                            const char *static_library_path,
                                            eerie_compiler_text_fn on_flag, void *user,
@@ -469,6 +476,8 @@ eerie_status_t eerie_compiler_target_flags(const char *const *targets, size_t ta
   } else if (set.count) {
     target_module_flags(&writer, &set);
   }
+  // Of kernels for CPUs and a GPU releases 3.11 to 3.13 keep one kind only when they link them.
+  if (target_mixes_devices(&set)) target_flag(&writer, "--iree-hal-link-executables=false");
   if (writer.overflow)
     return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT,
                             "the targets together make a flag of more than %d bytes", TARGET_TEXT);

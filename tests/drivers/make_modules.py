@@ -20,6 +20,8 @@ MODULES = [
     ("gpu_cpu", "gpu", CPU),
     ("gpu_async_vulkan", "gpu_async", VULKAN),
     ("gpu_async_cpu", "gpu_async", CPU),
+    ("gpu_both", "gpu", [*CPU[1:], "--iree-hal-target-device=local,vulkan",
+                         "--iree-hal-link-executables=false"]),
     ("gpu_addresses_vulkan", "gpu", [*VULKAN, "--iree-vulkan-dispatch-abi=bda"]),
     ("gpu_half_vulkan", "gpu_half", [*VULKAN, "--iree-vulkan-target=valhall"]),
 ]

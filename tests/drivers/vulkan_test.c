@@ -499,6 +499,18 @@ static void kernels_take_addresses(void) {
   forget_faults();
 }
 
+// One module with kernels for the CPU and for Vulkan.
+static void one_module_runs_on_both(void) {
+  static const char *const devices[] = {"vulkan", "local-sync", "local-task"};
+  for (size_t i = 0; i < LENGTH(devices); ++i) {
+    program_t p;
+    eerie_error_t err = {0};
+    if (CHECK_OK(program_open(&p, devices[i], "gpu_both", NULL, &err)))
+      CHECK_OK(call_product(&p, "multiply", 4, 3, NULL));
+    program_close(&p);
+  }
+}
+
 static void lists_are_recorded_once(void) {
   program_t p;
   if (!opened(&p, "gpu_vulkan")) return;
@@ -896,6 +908,7 @@ int main(int argc, char **argv) {
       RUN(left_alone),
       RUN(functions_give_their_results),
       RUN(kernels_take_addresses),
+      RUN(one_module_runs_on_both),
       RUN(lists_are_recorded_once),
       RUN(state_stays),
       RUN(asynchronous_calls_queue_up),

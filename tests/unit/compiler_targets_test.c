@@ -65,8 +65,10 @@ static void joins_targets_in_one_module(void) {
   // The host leads the CPUs, whatever the order; the other is an attribute.
   CHECK_CONTAINS(flags, "--iree-llvmcpu-target-cpu=host\n");
   CHECK_CONTAINS(flags, "--iree-hal-target-device=vulkan,local,cuda,#hal.device.target<\"local\"");
+  CHECK_CONTAINS(flags, "--iree-hal-link-executables=false\n");
   CHECK_CONTAINS(flags, "embedded-elf-arm_64");
   CHECK_CONTAINS(flags, "backends=llvm-cpu\n--iree-hal-local-target-device-backends=vmvx\n");
+  CHECK(strstr(flags_of_one("vulkan"), "link-executables") == NULL);
 }
 
 static void levels_of_a_cpu_go_into_one_device(void) {
