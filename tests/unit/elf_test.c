@@ -529,6 +529,7 @@ static void relro_outside(image_t i) {
 }
 
 static void defects_are_refused_by_name(void) {
+  REQUIRE_WIDE();
   REQUIRE_IMAGE(image, NATIVE);
   static const defect_t defects[] = {
       {"no_magic", no_magic, EERIE_DATA_LOSS, "does not start with an ELF header"},
