@@ -217,8 +217,8 @@ static int run(const run_options_t *options, const ee_cli_strings_t *positional)
 
 // ---- Lists, as iree-run-module prints them ------------------------------------------------------
 
-// "local-sync://": the driver's name there is what stands before the colon. `wanted`: only those of
-// one driver; "" for all.
+// "local-sync://", "vulkan://UUID": the driver's name there is what stands before the colon.
+// `wanted`: only those of one driver; "" for all.
 static int list_devices(const char *wanted, bool drivers) {
   eerie_error_t err = {0};
   eerie_instance_t *instance = NULL;
@@ -235,7 +235,7 @@ static int list_devices(const char *wanted, bool drivers) {
     if (drivers)
       printf("%16.*s: %s\n", length, info.name, info.description);
     else
-      printf("%s%s\n", info.name, info.name[length] ? "" : "://");
+      printf("%.*s://%s\n", length, info.name, info.uuid ? info.uuid : "");
   }
   eerie_instance_release(instance);
   return shown || !*wanted ? EE_CLI_OK

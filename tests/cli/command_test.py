@@ -65,11 +65,13 @@ class Facts(harness.Case):
         listed = json.loads(self.eerie("devices", "--json").out)
         self.assertEqual(
             [device["name"] for device in listed],
-            [line.split()[0] for line in done.out.splitlines()],
+            [line.split()[0] for line in done.out.splitlines() if not line.startswith(" ")],
         )
         named = self.eerie("run", "--list_devices")
-        names = [device["name"] for device in listed]
-        self.assertEqual(named.out.split(), [name + "://" for name in names])
+        self.assertEqual(named.out.split(),
+                         [device["driver"] + "://" + device["uuid"] if "uuid" in device
+                          else device["name"] + "://" for device in listed])
+        names = [device["name"].split(":")[0] for device in listed]
         drivers = self.eerie("run", "--list_drivers").out.splitlines()
         self.assertEqual([line.split(":")[0].strip() for line in drivers], names)
 
