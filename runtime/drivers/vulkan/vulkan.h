@@ -372,6 +372,10 @@ typedef struct ee_vulkan_executable {
   uint32_t set_count;
 } ee_vulkan_executable_t;
 
+static inline const ee_vulkan_pipeline_t *ee_vulkan_pipeline_of(const ee_hal_command_t *command) {
+  return &((const ee_vulkan_executable_t *)command->executable)->pipelines[command->function];
+}
+
 eerie_status_t ee_vulkan_executable_create(ee_hal_device_t *device, ee_str_t format,
                                            ee_bytes_t data, ee_object_t *data_owner,
                                            const uint32_t *constants, size_t constant_count,
@@ -447,6 +451,17 @@ eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
 eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                        const ee_vulkan_span_t *span, const ee_vulkan_range_t *range,
                                        bool to_buffer, eerie_error_t *err);
+
+// Bytes of the recording's staging span, which was sized for all that it holds.
+uint8_t *ee_vulkan_stage_bytes(ee_vulkan_recording_t *recording, uint64_t size,
+                               uint64_t *out_offset);
+// The pools of descriptors: all of it is free again; all of it goes.
+void ee_vulkan_descriptors_reset(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
+void ee_vulkan_descriptors_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
+eerie_status_t ee_vulkan_record_dispatch(ee_vulkan_device_t *device,
+                                         ee_vulkan_recording_t *recording,
+                                         const ee_hal_command_t *command,
+                                         const ee_hal_operation_t *table, eerie_error_t *err);
 
 // A recording of `operation`'s list for the buffers that it brings: one from before where it has
 // one. Its `in_flight` counts the caller.
