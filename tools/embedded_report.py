@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What models as firmware take on a Cortex-M4F: bytes by the linker's map, instructions in QEMU.
 
-    tools/embedded_report.py [--build build/release] [--work DIR] [--write]
+    tools/embedded_report.py [--build build/release] [--work DIR] [--bytes | --write]
 
 Weighs whole programs for the models of tests/boards, planned; the interpreter in its smallest form;
-and counts the instructions of a call both ways. --write puts the table into docs/size.md. Exits 1
-when something is over its budget, 77 where a compiler or QEMU is missing.
+and counts the instructions of a call both ways, unless --bytes asks for budgets alone. --write puts
+the table into docs/size.md. Exits 1 when something is over its budget, 77 where a compiler or QEMU is
+missing.
 """
 from __future__ import annotations
 
@@ -133,7 +134,11 @@ def table(rows: list[dict], runtime: tuple[int, int], interpreter: int) -> str:
                        ("state", "state_bytes")):
         lines.append(f"| {title} | "
                      + " | ".join(number(row["facts"][key]) for row in rows) + " |")
-    lines += ["", "| a call | " + " | ".join(row["name"] for row in rows) + " |",
+    return "\n".join(lines if "planned" not in rows[0] else lines + instructions(rows))
+
+
+def instructions(rows: list[dict]) -> list[str]:
+    lines = ["", "| a call | " + " | ".join(row["name"] for row in rows) + " |",
               "|---|" + "---|" * len(rows)]
     for title, value in (
             ("instructions in kernels", lambda row: number(row["planned"][1])),
@@ -146,7 +151,7 @@ def table(rows: list[dict], runtime: tuple[int, int], interpreter: int) -> str:
             ("interpreted: pool, bytes", lambda row: number(row["interpreted"]["pool"])),
             ("interpreted: stack, bytes", lambda row: number(row["interpreted"]["stack"]))):
         lines.append(f"| {title} | " + " | ".join(value(row) for row in rows) + " |")
-    return "\n".join(lines)
+    return lines
 
 
 def percent(total: float, kernels: float) -> str:
@@ -167,8 +172,10 @@ def report(options) -> int:
     for model in [models.make_mlp(options.out), *models.make_networks(options.out)]:
         place = options.out / model.name
         row = weigh_firmware(options, model, place)
-        row.update(name=model.name, planned=count_planned(options, model, place),
-                   interpreted=count_interpreted(options, model, place / "interpreted"))
+        row["name"] = model.name
+        if not options.bytes:
+            row.update(planned=count_planned(options, model, place),
+                       interpreted=count_interpreted(options, model, place / "interpreted"))
         rows.append(row)
     runtime = options.out / "mlp/whole"
     sizes = boards.execute([f"{BOARD.prefix}size", *runtime.glob("*-eerie_micro.o")])
@@ -176,7 +183,7 @@ def report(options) -> int:
     interpreter = weigh_interpreter(options)
     text = table(rows, (text_size, data + bss), interpreter)
     print(text)
-    if options.write:
+    if options.write and not options.bytes:
         write_page(text)
     over = [row["name"] for row in rows if row["total"] > BUDGETS[row["name"]]]
     over += [f"arena of {row['name']}" for row in rows
@@ -191,6 +198,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     arguments.add_argument("--work", type=pathlib.Path, help="keep programs and maps here")
+    arguments.add_argument("--bytes", action="store_true", help="count no instructions")
     arguments.add_argument("--write", action="store_true", help="put the table into docs/size.md")
     options = arguments.parse_args()
     options.build = options.build.resolve()
