@@ -5,8 +5,8 @@
 
 Weighs whole programs for the models of tests/boards, planned; the interpreter in its smallest form;
 and counts the instructions of a call both ways, unless --bytes asks for budgets alone. --write puts
-the table into docs/size.md. Exits 1 when something is over its budget, 77 where a compiler or QEMU is
-missing.
+the table into docs/size.md. Exits 1 when something is over its budget, 77 where a compiler or QEMU
+is missing.
 """
 from __future__ import annotations
 
