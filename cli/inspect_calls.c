@@ -81,24 +81,27 @@ static void print_usage(const char *label, uint64_t bytes) {
   ee_cli_text_free(&text);
 }
 
-static void show_memory(const usage_t *loaded, const usage_t *usage, ee_cli_json_t *json) {
+static void show_bytes(const char *label, uint64_t bytes, ee_cli_json_t *json) {
+  if (json)
+    ee_cli_json_number(json, label, bytes);
+  else
+    print_usage(label, bytes);
+}
+
+static void show_memory(const eerie_instance_t *instance, const usage_t *loaded,
+                        const usage_t *usage, ee_cli_json_t *json) {
   static const char *const labels[] = {"all",       "weights",   "state",
                                        "arguments", "transient", "results"};
   if (json) ee_cli_json_open(json, "peak_bytes", '{');
-  for (size_t i = 1; i < EERIE_MEMORY_KINDS; ++i) {
-    const uint64_t bytes = i == EERIE_MEMORY_CONSTANTS ? loaded->live[i] : usage->peak[i];
-    if (json)
-      ee_cli_json_number(json, labels[i], bytes);
-    else
-      print_usage(labels[i], bytes);
+  for (size_t i = 1; i < sizeof labels / sizeof *labels; ++i)
+    show_bytes(labels[i], i == EERIE_MEMORY_CONSTANTS ? loaded->live[i] : usage->peak[i], json);
+  show_bytes("together", usage->together + loaded->live[EERIE_MEMORY_CONSTANTS], json);
+  for (size_t i = EERIE_MEMORY_CODE; i <= EERIE_MEMORY_OTHER; ++i) {
+    eerie_memory_figures_t figures;
+    eerie_instance_memory_of(instance, (eerie_memory_kind_t)i, &figures);
+    show_bytes(eerie_memory_kind_name((eerie_memory_kind_t)i), figures.peak, json);
   }
-  const uint64_t together = usage->together + loaded->live[EERIE_MEMORY_CONSTANTS];
-  if (json) {
-    ee_cli_json_number(json, "together", together);
-    ee_cli_json_close(json, '}');
-  } else {
-    print_usage("together", together);
-  }
+  if (json) ee_cli_json_close(json, '}');
 }
 
 // ---- Dispatches --------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ static int show_function(const ee_cli_inspect_calls_t *options, ee_cli_model_t *
     printf("%s:\n", eerie_function_name(model->function));
   }
   if (!exit_code && options->dispatches) show_dispatches(record, first, end, json);
-  if (!exit_code && options->memory) show_memory(loaded, &usage, json);
+  if (!exit_code && options->memory) show_memory(model->instance, loaded, &usage, json);
   if (!exit_code && json) ee_cli_json_close(json, '}');
   ee_cli_values_free(&inputs);
   // The next function finds as much room.

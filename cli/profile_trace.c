@@ -82,7 +82,7 @@ static void write_memory(ee_cli_json_t *json, const eerie_event_t *event, int64_
   begin_event(json, "C", "memory", 0);
   ee_cli_json_real(json, "ts", microseconds(event->begin_ns - start));
   ee_cli_json_open(json, "args", '{');
-  for (size_t i = 1; i < EERIE_MEMORY_KINDS; ++i)
+  for (size_t i = 1; i <= EERIE_MEMORY_RESULTS; ++i)
     ee_cli_json_number(json, eerie_memory_kind_name((eerie_memory_kind_t)i), live[i]);
   ee_cli_json_close(json, '}');
   ee_cli_json_close(json, '}');

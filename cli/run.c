@@ -173,10 +173,18 @@ static void print_statistics(const ee_cli_model_t *model) {
   ee_cli_text_bytes(&text, peak);
   ee_cli_text_string(&text, " at most\n");
   // The words of iree-run-module, by what memory is for instead of where it is.
-  for (size_t i = 0; i < EERIE_MEMORY_KINDS; ++i) {
-    const eerie_memory_kind_t kind = (eerie_memory_kind_t)((i + 1) % EERIE_MEMORY_KINDS);
+  static const eerie_memory_kind_t order[] = {
+      EERIE_MEMORY_CONSTANTS, EERIE_MEMORY_STATE, EERIE_MEMORY_TENSORS, EERIE_MEMORY_TRANSIENT,
+      EERIE_MEMORY_RESULTS,   EERIE_MEMORY_NONE,  EERIE_MEMORY_CODE,    EERIE_MEMORY_OTHER};
+  for (size_t i = 0; i < sizeof order / sizeof *order; ++i) {
+    const eerie_memory_kind_t kind = order[i];
     eerie_memory_figures_t figures;
     eerie_instance_memory_of(model->instance, kind, &figures);
+    if (kind == EERIE_MEMORY_CODE || kind == EERIE_MEMORY_OTHER) {
+      ee_cli_text_printf(&text, "%12s: %12" PRIu64 "B peak / %12" PRIu64 "B live\n",
+                         eerie_memory_kind_name(kind), figures.peak, figures.current);
+      continue;
+    }
     ee_cli_text_printf(&text,
                        "%12s: %12" PRIu64 "B peak / %12" PRIu64 "B allocated / %12" PRIu64
                        "B freed / %12" PRIu64 "B live\n",

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-// What memory of tensors is for.
+// What memory is for: the first five kinds are of tensors, and those that events tell of.
 typedef enum eerie_memory_kind {
   EERIE_MEMORY_NONE = 0,
   EERIE_MEMORY_CONSTANTS, // weights and constants where they lie: in the mapping of a file
@@ -29,8 +29,11 @@ typedef enum eerie_memory_kind {
   EERIE_MEMORY_TENSORS,   // made by the program: eerie_tensor_create, eerie_tensor_wrap
   EERIE_MEMORY_TRANSIENT, // between the kernels of a call
   EERIE_MEMORY_RESULTS,
+  EERIE_MEMORY_CODE,  // kernels made runnable, what modules and executables are read into
+  EERIE_MEMORY_OTHER, // the rest of what eerie_instance_memory counts: programs, stacks, devices,
+                      // blocks that wait for the next call, tensors that nobody has observed
 } eerie_memory_kind_t;
-#define EERIE_MEMORY_KINDS 6
+#define EERIE_MEMORY_KINDS 8
 
 typedef enum eerie_event_kind {
   EERIE_EVENT_CALL = 1, // of a function, from the program's side; `name`. Of eerie_call_async what
@@ -84,17 +87,22 @@ EERIE_API eerie_status_t eerie_instance_observe(eerie_instance_t *instance,
                                                 const eerie_observer_t *observer,
                                                 eerie_error_t *err);
 
-// Bytes of one kind that were allocated while an observer looked.
+// Bytes of one kind: of tensors those that were allocated while an observer looked, of code all.
+// The peak of OTHER is known from the first observer on. What all kinds have `in_heap`, NONE left
+// out, adds up to the current bytes of eerie_instance_memory while nothing is under way; peaks are
+// of different moments and do not.
 typedef struct eerie_memory_figures {
   uint64_t current;
-  uint64_t peak; // most at one time
-  uint64_t allocated, freed;
+  uint64_t peak;             // most at one time
+  uint64_t allocated, freed; // in all; 0 for CODE and OTHER, where that is not counted
+  uint64_t in_heap;          // of `current`: what eerie_instance_memory counts. The rest lies in a
+                             // mapped file, in the caller's memory or in that of a device
 } eerie_memory_figures_t;
 
-// NONE gives all kinds but CONSTANTS together. Any thread.
+// NONE gives STATE, TENSORS, TRANSIENT and RESULTS together. Any thread.
 EERIE_API void eerie_instance_memory_of(const eerie_instance_t *instance, eerie_memory_kind_t kind,
                                         eerie_memory_figures_t *out_figures);
-// "constants", "state", "tensors", "transient", "results"; "all" for NONE. Static.
+// "constants", "state", "tensors", "transient", "results", "code", "other"; "all" for NONE. Static.
 EERIE_API const char *eerie_memory_kind_name(eerie_memory_kind_t kind);
 
 #ifdef __cplusplus

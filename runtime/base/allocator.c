@@ -27,6 +27,9 @@ bool ee_heap_charge(ee_heap_t *heap, size_t size) {
   while (sum > peak && !atomic_compare_exchange_weak_explicit(
                            &heap->peak, &peak, sum, memory_order_relaxed, memory_order_relaxed)) {
   }
+#if EERIE_PROFILE
+  if (EE_UNLIKELY(heap->counters != NULL)) ee_heap_note_other(heap);
+#endif
   return true;
 }
 
@@ -41,6 +44,9 @@ bool ee_heap_charge(ee_heap_t *heap, size_t size) {
   if (heap->limit && sum > heap->limit) return false;
   heap->current = sum;
   if (sum > heap->peak) heap->peak = sum;
+#if EERIE_PROFILE
+  if (heap->counters) ee_heap_note_other(heap);
+#endif
   return true;
 }
 
@@ -57,6 +63,9 @@ void ee_heap_initialize(ee_heap_t *heap, eerie_allocator_t allocator, size_t lim
 #if EERIE_PROFILE
   heap->observer = NULL;
   heap->counters = NULL;
+#endif
+#if EERIE_PROFILE
+  heap->code = heap->code_peak = heap->storage = heap->other_peak = 0;
 #endif
 #if EERIE_THREADS
   atomic_init(&heap->current, 0);

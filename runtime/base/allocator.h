@@ -5,6 +5,12 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+#if EERIE_THREADS
+typedef _Atomic size_t ee_heap_count_t;
+#else
+typedef size_t ee_heap_count_t;
+#endif
+
 // An allocator with bookkeeping in front of it: current and peak bytes, and a limit. An instance
 // has one, and every object made under that instance takes its memory from it. Thread-safe.
 typedef struct ee_heap {
@@ -17,14 +23,14 @@ typedef struct ee_heap {
 #if EERIE_PROFILE
   struct ee_observer *observer; // hal/observe.h; NULL: nobody looks
   struct ee_observer *counters; // the same, of whoever looked first, for ever
+  // Of `current`: what it is for. The rest is of no kind, and its peak known while `counters` is.
+  ee_heap_count_t code; // executables and modules
+  ee_heap_count_t code_peak;
+  ee_heap_count_t storage; // of tensors that were made while an observer looked
+  ee_heap_count_t other_peak;
 #endif
-#if EERIE_THREADS
-  _Atomic size_t current;
-  _Atomic size_t peak;
-#else
-  size_t current;
-  size_t peak;
-#endif
+  ee_heap_count_t current;
+  ee_heap_count_t peak;
 } ee_heap_t;
 
 // `allocator.reallocate` must not be NULL (the port supplies the system's own). `limit` 0: none.
@@ -42,5 +48,20 @@ void *ee_heap_allocate_zeroed(ee_heap_t *heap, size_t size);
 void *ee_heap_resize(ee_heap_t *heap, void *pointer, size_t old_size, size_t new_size);
 // `size` is the size last asked for; NULL is harmless.
 void ee_heap_free(ee_heap_t *heap, void *pointer, size_t size);
+
+// Tells what bytes are for: before they are allocated or charged, and before they are given back.
+// See kinds.c, a host's file.
+#if EERIE_PROFILE
+void ee_heap_count_code(ee_heap_t *heap, size_t size);
+void ee_heap_forget_code(ee_heap_t *heap, size_t size);
+void ee_heap_count_storage(ee_heap_t *heap, size_t size);
+void ee_heap_forget_storage(ee_heap_t *heap, size_t size);
+// What is of no kind now; and a moment at which it may be the most.
+size_t ee_heap_other(const ee_heap_t *heap);
+void ee_heap_note_other(ee_heap_t *heap);
+#else
+#define ee_heap_count_code(heap, size)  ((void)0)
+#define ee_heap_forget_code(heap, size) ((void)0)
+#endif
 
 #endif // EE_BASE_ALLOCATOR_H_

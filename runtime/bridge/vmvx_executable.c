@@ -194,6 +194,7 @@ static const ee_hal_kernels_t vmvx_kernels = {
 // ---- Loading -----------------------------------------------------------------------------------
 
 static void release_data(void *user, ee_bytes_t bytes) {
+  ee_heap_forget_code(user, bytes.size);
   ee_heap_free(user, (void *)(uintptr_t)bytes.data, bytes.size);
 }
 
@@ -202,8 +203,12 @@ static void release_data(void *user, ee_bytes_t bytes) {
 static eerie_status_t load_module(ee_heap_t *heap, ee_bytes_t data, ee_module_t **out_module,
                                   eerie_error_t *err) {
   if (data.size == 0) return ee_module_load(heap, data, NULL, out_module, err); // which refuses it
+  ee_heap_count_code(heap, data.size);
   uint8_t *copy = ee_heap_allocate(heap, data.size);
-  if (!copy) return EE_NO_MEMORY(err, data.size);
+  if (!copy) {
+    ee_heap_forget_code(heap, data.size);
+    return EE_NO_MEMORY(err, data.size);
+  }
   memcpy(copy, data.data, data.size);
   const ee_bytes_t bytes = {copy, data.size};
   const ee_module_load_options_t options = {.release_bytes = release_data, .release_user = heap};

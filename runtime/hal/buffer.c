@@ -20,6 +20,9 @@ static void buffer_destroy(ee_object_t *object) {
   ee_hal_device_t *device = buffer->device;
 #if EERIE_PROFILE
   if (EE_UNLIKELY(buffer->memory_kind)) ee_hal_observe_free(buffer);
+  if (EE_UNLIKELY(buffer->memory_in_heap)) {
+    ee_heap_forget_storage(device->heap, (size_t)buffer->size);
+  }
 #endif
   if (buffer->storage) {
     ee_hal_buffer_release(buffer->storage);
@@ -53,6 +56,7 @@ static ee_hal_buffer_t *buffer_new(ee_hal_device_t *device, size_t extra, uint64
   buffer->block_size = block_size;
 #if EERIE_PROFILE
   buffer->memory_kind = EE_HAL_MEMORY_KIND_NONE;
+  buffer->memory_in_heap = false;
 #endif
   return buffer;
 }
@@ -92,8 +96,13 @@ eerie_status_t ee_hal_buffer_allocate(ee_hal_device_t *device, uint32_t memory_t
   }
   size_t extra = EERIE_BUFFER_ALIGNMENT - 1;
   if (size > SIZE_MAX || !ee_add_size((size_t)size, extra, &extra)) return no_memory_for(size, err);
+  const bool counted = ee_hal_observe_storage(device->heap, (size_t)size);
   ee_hal_buffer_t *buffer = buffer_new(device, extra, size);
-  if (!buffer) return no_memory_for(size, err);
+  if (!buffer) {
+    if (counted) ee_hal_observe_no_storage(device->heap, (size_t)size);
+    return no_memory_for(size, err);
+  }
+  ee_hal_observe_in_heap(buffer, counted);
   buffer->usage |= usage & EE_HAL_USAGE_SHARING_IMMUTABLE;
   buffer->data = align_data((uint8_t *)(buffer + 1));
   *out_buffer = buffer;

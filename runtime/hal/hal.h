@@ -100,6 +100,7 @@ struct ee_hal_buffer {
 #if EERIE_PROFILE
   uint32_t memory_kind; // of storage that is counted, see observe.h; 0: it is not
   uint64_t memory_peak; // the kind's peak without it
+  bool memory_in_heap;  // its bytes, which the heap knows as storage
 #endif
 };
 

@@ -45,12 +45,19 @@ void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *comma
 
 // ---- Memory ------------------------------------------------------------------------------------
 
-static void count_up(ee_hal_memory_counter_t *counter, uint64_t size) {
+static void count_up(ee_hal_memory_counter_t *counter, const ee_hal_buffer_t *storage) {
+  const uint64_t size = storage->size;
+  if (!storage->memory_in_heap) (void)ee_fetch_add_relaxed(&counter->outside, size);
   const uint64_t now = ee_fetch_add_relaxed(&counter->current, size) + size;
   (void)ee_fetch_add_relaxed(&counter->allocated, size);
   uint64_t peak = ee_load_relaxed(&counter->peak);
   while (now > peak && !ee_compare_exchange(&counter->peak, &peak, now)) {
   }
+}
+
+static void count_down(ee_hal_memory_counter_t *counter, const ee_hal_buffer_t *storage) {
+  if (!storage->memory_in_heap) (void)ee_fetch_sub_acq_rel(&counter->outside, storage->size);
+  (void)ee_fetch_sub_acq_rel(&counter->current, storage->size);
 }
 
 static void tell_memory(const ee_hal_buffer_t *buffer, ee_hal_event_kind_t what) {
@@ -75,8 +82,8 @@ void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind)
   }
   buffer->memory_kind = (uint32_t)kind;
   buffer->memory_peak = ee_load_relaxed(&observer->memory[kind].peak);
-  count_up(&observer->memory[kind], buffer->size);
-  if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_up(&observer->memory[0], buffer->size);
+  count_up(&observer->memory[kind], buffer);
+  if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_up(&observer->memory[0], buffer);
   tell_memory(buffer, EE_HAL_EVENT_ALLOCATE);
 }
 
@@ -84,7 +91,7 @@ void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind)
 void ee_hal_observe_move(ee_hal_buffer_t *storage) {
   ee_observer_t *const observer = storage->device->heap->counters;
   ee_hal_memory_counter_t *const from = &observer->memory[storage->memory_kind];
-  (void)ee_fetch_sub_acq_rel(&from->current, storage->size);
+  count_down(from, storage);
   (void)ee_fetch_sub_acq_rel(&from->allocated, storage->size);
   uint64_t peak = ee_load_relaxed(&from->peak), lower;
   do {
@@ -94,7 +101,7 @@ void ee_hal_observe_move(ee_hal_buffer_t *storage) {
   } while (!ee_compare_exchange(&from->peak, &peak, lower));
   tell_memory(storage, EE_HAL_EVENT_FREE);
   storage->memory_kind = EE_HAL_MEMORY_KIND_RESULTS;
-  count_up(&observer->memory[EE_HAL_MEMORY_KIND_RESULTS], storage->size);
+  count_up(&observer->memory[EE_HAL_MEMORY_KIND_RESULTS], storage);
   tell_memory(storage, EE_HAL_EVENT_ALLOCATE);
 }
 
@@ -109,9 +116,8 @@ void ee_hal_observe_loading(const ee_heap_t *heap, bool begins) {
 void ee_hal_observe_free(ee_hal_buffer_t *buffer) {
   ee_observer_t *const observer = buffer->device->heap->counters;
   const uint32_t kind = buffer->memory_kind;
-  (void)ee_fetch_sub_acq_rel(&observer->memory[kind].current, buffer->size);
-  if (kind != EE_HAL_MEMORY_KIND_CONSTANTS)
-    (void)ee_fetch_sub_acq_rel(&observer->memory[0].current, buffer->size);
+  count_down(&observer->memory[kind], buffer);
+  if (kind != EE_HAL_MEMORY_KIND_CONSTANTS) count_down(&observer->memory[0], buffer);
   tell_memory(buffer, EE_HAL_EVENT_FREE);
 }
 

@@ -57,6 +57,7 @@ typedef struct ee_hal_memory_counter {
   EE_ATOMIC(uint64_t) current;
   EE_ATOMIC(uint64_t) peak;
   EE_ATOMIC(uint64_t) allocated;
+  EE_ATOMIC(uint64_t) outside; // of `current`: what the heap does not have
 } ee_hal_memory_counter_t;
 
 typedef struct ee_observer {
@@ -67,7 +68,7 @@ typedef struct ee_observer {
   bool no_kernels;
   ee_port_ticks_t ticks;       // the clock of all that is told
   EE_ATOMIC(uint32_t) loading; // programs whose initialisers run: what they make is state
-  // The first counts all kinds but constants.
+  // The first counts all of these kinds but constants.
   ee_hal_memory_counter_t memory[EE_HAL_MEMORY_KINDS];
 } ee_observer_t;
 
@@ -107,6 +108,15 @@ EE_COLD void ee_hal_observe_move(ee_hal_buffer_t *storage);
 // Initialisers of a program begin or are over.
 EE_COLD void ee_hal_observe_loading(const ee_heap_t *heap, bool begins);
 
+// Storage of the heap that is about to be allocated: is it counted there?
+static inline bool ee_hal_observe_storage(ee_heap_t *heap, size_t size) {
+  if (EE_LIKELY(heap->observer == NULL)) return false;
+  ee_heap_count_storage(heap, size);
+  return true;
+}
+#define ee_hal_observe_no_storage(heap, size)   ee_heap_forget_storage(heap, size)
+#define ee_hal_observe_in_heap(buffer, in_heap) ((void)((buffer)->memory_in_heap = (in_heap)))
+
 // New storage: what it is for.
 static inline void ee_hal_observe_buffer(ee_hal_buffer_t *buffer, const ee_heap_t *heap,
                                          ee_hal_memory_kind_t kind) {
@@ -129,6 +139,9 @@ static inline void ee_hal_observe_result(ee_hal_buffer_t *buffer) {
 #define ee_hal_observe_span(heap, kind, name, size, from)   ((void)0)
 #define ee_hal_observe_submit(heap, kind, from)             ((void)0)
 #define ee_hal_observe_command(heap, command, worker, from) ((void)0)
+#define ee_hal_observe_storage(heap, size)                  ((void)(heap), false)
+#define ee_hal_observe_no_storage(heap, size)               ((void)0)
+#define ee_hal_observe_in_heap(buffer, in_heap)             ((void)(in_heap))
 #define ee_hal_observe_buffer(buffer, heap, kind)           ((void)0)
 #define ee_hal_observe_result(buffer)                       ((void)0)
 

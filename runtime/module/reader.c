@@ -183,8 +183,13 @@ static eerie_status_t allocate_module(reader_t *reader, ee_heap_t *heap, ee_modu
     offsets[i] = size;
     fits = fits && add_part(&size, part_count(reader, i), vector_facts[i].memory_size);
   }
-  uint8_t *block = fits ? ee_heap_allocate_zeroed(heap, size) : NULL;
-  if (!block) return EE_NO_MEMORY(reader->fb.err, fits ? size : SIZE_MAX);
+  if (!fits) return EE_NO_MEMORY(reader->fb.err, SIZE_MAX);
+  ee_heap_count_code(heap, size);
+  uint8_t *block = ee_heap_allocate_zeroed(heap, size);
+  if (!block) {
+    ee_heap_forget_code(heap, size);
+    return EE_NO_MEMORY(reader->fb.err, size);
+  }
 
   ee_module_t *module = (ee_module_t *)(void *)block;
   module->heap = heap;
@@ -452,10 +457,15 @@ static eerie_status_t fill(reader_t *reader, ee_module_t *module) {
 
 // ---- The module --------------------------------------------------------------------------------
 
+static void free_module(ee_heap_t *heap, ee_module_t *module) {
+  ee_heap_forget_code(heap, module->allocation_size);
+  ee_heap_free(heap, module, module->allocation_size);
+}
+
 static void destroy_module(ee_object_t *object) {
   ee_module_t *module = (ee_module_t *)object;
   if (module->release_bytes) module->release_bytes(module->release_user, module->bytes);
-  ee_heap_free(module->heap, module, module->allocation_size);
+  free_module(module->heap, module);
 }
 
 static const ee_object_type_t module_type = {"module", destroy_module};
@@ -485,7 +495,7 @@ eerie_status_t ee_module_load(ee_heap_t *heap, ee_bytes_t bytes,
   eerie_status_t status = fill(&reader, module);
   if (status == EERIE_OK && !(options && options->trusted)) status = verify_module(module, err);
   if (status != EERIE_OK) {
-    ee_heap_free(heap, module, module->allocation_size);
+    free_module(heap, module);
     return status;
   }
   if (options) {

@@ -127,11 +127,82 @@ static void memory_is_told_by_kind(void) {
   CHECK_EQ_INT(figures_of(&s, EERIE_MEMORY_RESULTS).current, 0);
   CHECK_EQ_INT(figures_of(&s, EERIE_MEMORY_RESULTS).peak, 2048);
   CHECK_EQ_INT(figures_of(&s, EERIE_MEMORY_TENSORS).freed, 2048);
-  eerie_memory_figures_t beyond = {1, 1, 1, 1};
+  eerie_memory_figures_t beyond = {1, 1, 1, 1, 1};
   eerie_instance_memory_of(s.instance, (eerie_memory_kind_t)EERIE_MEMORY_KINDS, &beyond);
   CHECK_EQ_INT(beyond.peak, 0);
   CHECK(strcmp(eerie_memory_kind_name(EERIE_MEMORY_TRANSIENT), "transient") == 0);
   CHECK(strcmp(eerie_memory_kind_name((eerie_memory_kind_t)77), "?") == 0);
+  close_setup(&s);
+}
+
+// What each kind has of the heap adds up to what the instance counts; returns that.
+static size_t kinds_add_up(const setup_t *s) {
+  uint64_t sum = 0;
+  for (int kind = EERIE_MEMORY_CONSTANTS; kind < EERIE_MEMORY_KINDS; ++kind) {
+    eerie_memory_figures_t figures;
+    eerie_instance_memory_of(s->instance, (eerie_memory_kind_t)kind, &figures);
+    CHECK(figures.in_heap <= figures.current);
+    CHECK(figures.current <= figures.peak);
+    sum += figures.in_heap;
+  }
+  size_t current = 0, peak = 0;
+  eerie_instance_memory(s->instance, &current, &peak);
+  CHECK_EQ_INT(sum, current);
+  return current;
+}
+
+static eerie_memory_figures_t part_of(const setup_t *s, eerie_memory_kind_t kind) {
+  eerie_memory_figures_t figures;
+  eerie_instance_memory_of(s->instance, kind, &figures);
+  return figures;
+}
+
+static void kinds_of_memory_add_up(void) {
+  enum { ELEMENTS = 100000 };
+  static _Alignas(EERIE_BUFFER_ALIGNMENT) float data[ELEMENTS];
+  const int64_t shape[1] = {ELEMENTS};
+  eerie_error_t err = {0};
+  setup_t s;
+  REQUIRE(open_observed(&s, "constants", "local-sync", 0, &(eerie_observer_t){0}));
+  (void)kinds_add_up(&s);
+  CHECK(part_of(&s, EERIE_MEMORY_CODE).current > 4096); // a module, pages of its kernels
+  const uint64_t other = part_of(&s, EERIE_MEMORY_OTHER).peak;
+  CHECK(other > 0);
+  eerie_tensor_t *own = vector(&s, EERIE_F32, ELEMENTS, NULL), *wrapped = NULL;
+  CHECK(kinds_add_up(&s) > sizeof data);
+  CHECK_OK(eerie_tensor_wrap(s.device, EERIE_F32, 1, shape, data, sizeof data, NULL, NULL, &wrapped,
+                             &err));
+  (void)kinds_add_up(&s);
+  const eerie_memory_figures_t tensors = part_of(&s, EERIE_MEMORY_TENSORS);
+  CHECK_EQ_INT(tensors.current, 2 * sizeof data);
+  CHECK_EQ_INT(tensors.in_heap, sizeof data); // the other is the caller's
+  // A tensor that comes is of no other kind for a moment: the peak does not see it.
+  CHECK(part_of(&s, EERIE_MEMORY_OTHER).peak < other + sizeof data / 2);
+  eerie_tensor_release(wrapped);
+  eerie_tensor_release(own);
+  (void)kinds_add_up(&s);
+  // Unobserved tensors are of no kind.
+  CHECK_OK(eerie_instance_observe(s.instance, NULL, &err));
+  own = vector(&s, EERIE_F32, 2 * ELEMENTS, NULL);
+  (void)kinds_add_up(&s);
+  CHECK(part_of(&s, EERIE_MEMORY_OTHER).current >= 2 * sizeof data);
+  eerie_tensor_release(own);
+  (void)kinds_add_up(&s);
+  close_setup(&s);
+}
+
+static void code_goes_with_its_program(void) {
+  eerie_error_t err = {0};
+  setup_t s;
+  REQUIRE(open_setup(&s, "constants"));
+  const uint64_t once = part_of(&s, EERIE_MEMORY_CODE).current;
+  CHECK_EQ_INT(part_of(&s, EERIE_MEMORY_CODE).peak, once);
+  eerie_module_t *module = NULL;
+  CHECK_OK(eerie_module_load_file(s.instance, module_path("constants"), NULL, &module, &err));
+  CHECK(part_of(&s, EERIE_MEMORY_CODE).current > once);
+  eerie_module_release(module);
+  CHECK_EQ_INT(part_of(&s, EERIE_MEMORY_CODE).current, once);
+  (void)kinds_add_up(&s);
   close_setup(&s);
 }
 
@@ -292,8 +363,14 @@ static void workers_tell_their_shares(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(a_call_tells_what_it_does), RUN(memory_is_told_by_kind), RUN(observers_come_and_go),
-      RUN(kernels_can_be_left_out),   RUN(waits_are_told),         RUN(asynchronous_calls_are_told),
+      RUN(a_call_tells_what_it_does),
+      RUN(memory_is_told_by_kind),
+      RUN(kinds_of_memory_add_up),
+      RUN(code_goes_with_its_program),
+      RUN(observers_come_and_go),
+      RUN(kernels_can_be_left_out),
+      RUN(waits_are_told),
+      RUN(asynchronous_calls_are_told),
       RUN(workers_tell_their_shares),
   };
   return check_main(argc, argv, cases, LENGTH(cases));

@@ -108,6 +108,11 @@ class Run(ProfileCase):
         for peak, allocated, freed, live in figures.values():
             self.assertLessEqual(peak, allocated)
             self.assertEqual(allocated, freed + live)
+        rest = dict(re.findall(r"(?m)^ *(code|other): +(\d+)B peak / +\d+B live$", done.err))
+        self.assertEqual(list(rest), ["code", "other"])
+        # A module, a page of kernels at least; a program with its stack.
+        self.assertGreater(int(rest["code"]), 4096)
+        self.assertGreater(int(rest["other"]), 1024)
 
 
 @needs_iree
@@ -283,6 +288,9 @@ class Inspect(ProfileCase):
             self.assertEqual(peaks["state"], real["state"][0])
             self.assertEqual(peaks["weights"], real["constants"][3])
             self.assertEqual(peaks["together"], real["all"][0] + real["constants"][3])
+            code = re.search(r"(?m)^ *code: +(\d+)B peak", done.err)
+            self.assertEqual(peaks["code"], int(code[1]))
+            self.assertGreater(peaks["other"], 0)
 
     def test_open_shapes(self):
         done = self.eerie("inspect", "--memory", self.module)

@@ -59,7 +59,9 @@ static eerie_status_t load_image(ee_cpu_executable_t *executable, ee_str_t forma
   }
   EE_TRY(loader->load((ee_cpu_device_t *)device, rest, data, data_owner, &executable->image, err));
   // Pages of code count against the limit like all other memory.
+  ee_heap_count_code(device->heap, executable->image.size);
   if (!ee_heap_charge(device->heap, executable->image.size)) {
+    ee_heap_forget_code(device->heap, executable->image.size);
     loader->unload((ee_cpu_device_t *)device, &executable->image);
     return EE_NO_MEMORY(err, executable->image.size);
   }
@@ -128,6 +130,7 @@ void ee_cpu_executable_destroy(ee_hal_executable_t *base) {
   ee_heap_t *heap = base->device->heap;
   ee_cpu_imports_forget(executable);
   if (executable->loader) {
+    ee_heap_forget_code(heap, executable->image.size);
     ee_heap_discharge(heap, executable->image.size);
     executable->loader->unload((ee_cpu_device_t *)base->device, &executable->image);
   }

@@ -37,9 +37,14 @@ eerie_status_t ee_cpu_image_share(ee_cpu_device_t *device, ee_bytes_t data, ee_o
                                   ee_cpu_image_t *image, eerie_error_t *err) {
   ee_heap_t *heap = device->base.heap;
   // Pages of code count against the limit like all other memory.
-  if (!ee_heap_charge(heap, image->size)) return EE_NO_MEMORY(err, image->size);
+  ee_heap_count_code(heap, image->size);
+  if (!ee_heap_charge(heap, image->size)) {
+    ee_heap_forget_code(heap, image->size);
+    return EE_NO_MEMORY(err, image->size);
+  }
   shared_image_t *entry = ee_heap_allocate(heap, sizeof *entry);
   if (!entry) {
+    ee_heap_forget_code(heap, image->size);
     ee_heap_discharge(heap, image->size);
     return EE_NO_MEMORY(err, sizeof *entry);
   }
@@ -72,6 +77,7 @@ void ee_cpu_image_release(ee_cpu_device_t *device, ee_cpu_image_t *image) {
   ee_port_monitor_unlock(&device->base.monitor);
   if (!last) return;
   ee_port_code_free(entry->pages, entry->size);
+  ee_heap_forget_code(device->base.heap, entry->size);
   ee_heap_discharge(device->base.heap, entry->size);
   ee_object_release(entry->owner);
   ee_heap_free(device->base.heap, entry, sizeof *entry);
