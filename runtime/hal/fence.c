@@ -275,6 +275,12 @@ static void watch(const ee_hal_fence_t *fence) {
   if (value) fence->ahead_device->driver->async->watch(fence->ahead_device, value);
 }
 
+// Between putting something into a fence and looking for what another thread may have put there: of
+// two threads that come here, the second sees what the first did before.
+static void take_turn(ee_hal_fence_t *fence) {
+  (void)ee_fetch_sub_acq_rel(&fence->ahead_claimed, 0u);
+}
+
 void ee_hal_fence_set_ahead(ee_hal_fence_t *fence, ee_hal_device_t *device, uint64_t value) {
   for (; fence; fence = fence->target) {
     uint32_t unclaimed = 0;
@@ -284,7 +290,7 @@ void ee_hal_fence_set_ahead(ee_hal_fence_t *fence, ee_hal_device_t *device, uint
     fence->ahead_device = device;
     ee_store_release(&fence->ahead_value, value);
     // Who comes to wait looks at the value after it is in the list: one of the two sees the other.
-    atomic_thread_fence(memory_order_seq_cst);
+    take_turn(fence);
     const ee_hal_fence_waiter_t *head = ee_load_acquire(&fence->waiters);
     if (head && !is_closed(head)) watch(fence);
   }
@@ -348,7 +354,7 @@ void ee_hal_fence_notify(ee_hal_fence_t *fence, ee_hal_fence_waiter_t *node) {
   // Hung, the node may be called by another thread which lets the last reference go.
   ee_object_retain((ee_object_t *)fence);
   if (hang(fence, node)) {
-    atomic_thread_fence(memory_order_seq_cst);
+    take_turn(fence);
     watch(fence);
   }
   ee_object_release((ee_object_t *)fence);
@@ -479,9 +485,11 @@ static void join_ahead_end(const join_ahead_t *ahead, ee_hal_fence_t *join,
     if (ahead->device) ee_hal_fence_set_ahead(join, ahead->device, ahead->value);
     return;
   }
-  atomic_thread_fence(memory_order_seq_cst);
-  for (size_t i = 0; i < count; ++i)
-    if (ee_hal_fence_query(fences[i], NULL) == EERIE_DEFERRED) watch(fences[i]);
+  for (size_t i = 0; i < count; ++i) {
+    if (ee_hal_fence_query(fences[i], NULL) != EERIE_DEFERRED) continue;
+    take_turn(fences[i]);
+    watch(fences[i]);
+  }
 }
 #endif
 
