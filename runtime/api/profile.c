@@ -34,6 +34,8 @@ static void pass_on(void *user, const ee_hal_event_t *event) {
 }
 
 static void observer_begin(ee_observer_t *observer) {
+  // The instance's memory may hold anything.
+  observer->ticks = (ee_port_ticks_t){0};
   ee_atomic_init(&observer->loading, 0u);
   for (size_t i = 0; i < EE_HAL_MEMORY_KINDS; ++i) {
     ee_atomic_init(&observer->memory[i].current, 0u);

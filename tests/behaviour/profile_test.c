@@ -1,6 +1,7 @@
 // Observers: what is told of calls, by whom, and the memory of each kind.
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "eerie/eerie_profile.h"
 
@@ -104,6 +105,41 @@ static void a_call_tells_what_it_does(void) {
                                               dispatch->workgroup_count[2]);
   CHECK(count_of(&seen, EERIE_EVENT_SUBMIT) > 0);
   CHECK_EQ_INT(count_of(&seen, EERIE_EVENT_ALLOCATE), count_of(&seen, EERIE_EVENT_FREE));
+  close_setup(&s);
+}
+
+// An allocator whose memory is never zero.
+static void *dirty(void *user, void *pointer, size_t old_size, size_t new_size) {
+  (void)user;
+  if (!new_size) {
+    free(pointer);
+    return NULL;
+  }
+  unsigned char *const moved = realloc(pointer, new_size);
+  if (moved && new_size > old_size) memset(moved + old_size, 0xA5, new_size - old_size);
+  return moved;
+}
+
+static int64_t now_ns(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void times_are_of_the_clock_in_dirty_memory(void) {
+  static seen_t seen;
+  const eerie_instance_options_t options = {.allocator = {.reallocate = dirty}};
+  eerie_error_t err = {0};
+  setup_t s;
+  REQUIRE(open_setup_with(&s, "mul", &options, (eerie_program_options_t){0}));
+  CHECK_OK(eerie_instance_observe(s.instance, &(eerie_observer_t){keep, &seen, false}, &err));
+  const int64_t before = now_ns();
+  CHECK(call_mul(&s) == 160);
+  const int64_t after = now_ns();
+  const eerie_event_t *const call = event_of(&seen, EERIE_EVENT_CALL);
+  REQUIRE(call != NULL);
+  // Two clocks, a millisecond apart at most.
+  CHECK(call->begin_ns > before - 1000000 && call->end_ns < after + 1000000);
   close_setup(&s);
 }
 
@@ -363,15 +399,11 @@ static void workers_tell_their_shares(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(a_call_tells_what_it_does),
-      RUN(memory_is_told_by_kind),
-      RUN(kinds_of_memory_add_up),
-      RUN(code_goes_with_its_program),
-      RUN(observers_come_and_go),
-      RUN(kernels_can_be_left_out),
-      RUN(waits_are_told),
-      RUN(asynchronous_calls_are_told),
-      RUN(workers_tell_their_shares),
+      RUN(a_call_tells_what_it_does),   RUN(times_are_of_the_clock_in_dirty_memory),
+      RUN(memory_is_told_by_kind),      RUN(kinds_of_memory_add_up),
+      RUN(code_goes_with_its_program),  RUN(observers_come_and_go),
+      RUN(kernels_can_be_left_out),     RUN(waits_are_told),
+      RUN(asynchronous_calls_are_told), RUN(workers_tell_their_shares),
   };
   return check_main(argc, argv, cases, LENGTH(cases));
 }
