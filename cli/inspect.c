@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inspect_calls.h"
+#include "inspect.h"
 #include "json.h"
 #include "model.h"
 #include "needs.h"
@@ -241,7 +241,7 @@ static void print_needs(const eerie_module_t *module) {
 }
 
 // Kernels are constants; what they are for stands beside them as text.
-static bool is_kernel_format(const unsigned char *bytes, size_t size) {
+bool ee_cli_is_kernel_format(const unsigned char *bytes, size_t size) {
   static const char *const parts[] = {"-elf-",     "-bytecode-fb", "-spirv-fb",
                                       "-nvptx-fb", "-hsaco-fb",    "-msl-fb",
                                       "-wgsl-fb",  "-ptx-fb",      "-wasm_"};
@@ -258,7 +258,7 @@ static void print_formats(const eerie_module_t *module) {
   const void *data = NULL;
   size_t size = 0, count = 0;
   for (size_t i = 0; eerie_module_constant(module, i, &data, &size); ++i)
-    if (is_kernel_format(data, size))
+    if (ee_cli_is_kernel_format(data, size))
       printf("%s%.*s", count++ ? ", " : "kernels: ", (int)size, (const char *)data);
   if (count) putchar('\n');
 }
@@ -368,7 +368,7 @@ static void write_formats(ee_cli_json_t *json, const eerie_module_t *module) {
   ee_cli_json_open(json, "kernel_formats", '[');
   for (size_t i = 0; eerie_module_constant(module, i, &data, &size); ++i) {
     char name[64] = "";
-    if (!is_kernel_format(data, size)) continue;
+    if (!ee_cli_is_kernel_format(data, size)) continue;
     memcpy(name, data, size);
     ee_cli_json_string(json, NULL, name);
   }
@@ -472,11 +472,15 @@ static int disassemble(const char *path, const eerie_module_t *module, const cha
 static int inspect_file(eerie_instance_t *instance, const char *path,
                         const inspect_options_t *options, ee_cli_json_t *json) {
   eerie_module_t *module = NULL;
-  if (wants_calls(options) && !options->disassemble)
-    return ee_cli_inspect_calls(&options->calls, path, options->json ? json : NULL);
+  ee_cli_json_t *const target = options->json ? json : NULL;
+  const bool calls = wants_calls(options) && !options->disassemble;
   int exit_code = ee_cli_load_module(instance, path, &module);
   if (exit_code) return exit_code == EE_CLI_FAILED ? EE_CLI_BAD_INPUT : exit_code;
-  if (options->disassemble)
+  if (calls && ee_cli_has_static_kernels(module))
+    exit_code = ee_cli_inspect_static(&options->calls, instance, module, path, target);
+  else if (calls)
+    exit_code = ee_cli_inspect_calls(&options->calls, path, target);
+  else if (options->disassemble)
     exit_code = disassemble(path, module, options->disassemble);
   else if (options->json)
     write_module(json, path, module);

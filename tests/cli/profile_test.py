@@ -308,6 +308,40 @@ class Inspect(ProfileCase):
         self.assertEqual(done.code, 1)
         self.assertIn("DEADLINE_EXCEEDED", done.err)
 
+    def test_static_kernels(self):
+        """No device has the kernels of a module for a microcontroller: its calls are recorded."""
+        static = ("--iree-hal-target-backends=llvm-cpu", "--iree-llvmcpu-link-embedded=false",
+                  "--iree-llvmcpu-link-static=true", "--iree-llvmcpu-target-cpu=generic",
+                  f"--iree-llvmcpu-static-library-output-path={self.folder / 'kernels.o'}")
+        sources = {
+            "fixed": "tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {\n"
+                     "  %y = arith.mulf %x, %w : tensor<4xf32>\n  return %y : tensor<4xf32>\n}",
+            "open": "tensor<?xf32>) -> tensor<?xf32> {\n"
+                    "  %y = arith.addf %x, %x : tensor<?xf32>\n  return %y : tensor<?xf32>\n}",
+        }
+        found = {}
+        for name, rest in sources.items():
+            source, module = self.folder / f"{name}.mlir", self.folder / f"{name}.vmfb"
+            source.write_text(f"func.func @f(%x: {rest}\n")
+            done = harness.execute([harness.IREE_COMPILE, source, *static, "-o", module])
+            self.assertEqual(done.code, 0, done.err)
+            done = self.eerie("inspect", "--memory", "--dispatches", "--json", module)
+            self.assertEqual(done.code, 0, done.err)
+            found[name] = json.loads(done.out)[0]
+            self.assertIn("not in this file", found[name]["kernels_are"])
+            text = self.eerie("inspect", "--memory", module)
+            self.assertEqual((text.code, text.err), (0, ""))
+            self.assertIn("kernels: not in this file", text.out)
+        function, = found["fixed"]["functions"]
+        self.assertEqual(function["peak_bytes"], {"weights": 0, "state": 0, "arguments": 32,
+                                                  "transient": 0, "results": 16, "together": 48})
+        dispatch, = function["dispatches"]
+        self.assertEqual((dispatch["bindings"], dispatch["bytes"]), (3, 48))
+        self.assertIn("_dispatch_0", dispatch["kernel"])
+        self.assertIn("fixed shapes", found["open"]["calls_unknown"])
+        self.refuses(2, "inspect", "--memory", "--function=none", self.folder / "fixed.vmfb",
+                     says="none")
+
     def test_refusals(self):
         self.refuses(2, "inspect", "--memory", "--function=none", self.module, says="none")
         self.refuses(3, "inspect", "--memory", "absent.vmfb", says="absent.vmfb")
