@@ -17,7 +17,7 @@ out=$binary/aarch64
 mkdir -p "$out"
 cd "$source"
 sources=$(ls runtime/base/*.c runtime/hal/*.c runtime/drivers/*.c runtime/drivers/cpu/*.c \
-  runtime/port/posix/*.c | grep -v -e _bare -e loaders_static)
+  runtime/port/posix/*.c | grep -v -e _bare -e loaders_static -e loaders_library)
 for test in elf port; do
   # shellcheck disable=SC2086 # a list of files
   $compiler -std=c11 -O1 -g -static -Iinclude -Iruntime -Itests \
