@@ -88,8 +88,10 @@ ee_api_relief_t *ee_api_evict_begin(ee_heap_t *heap, eerie_module_t *const *modu
   uint64_t sum = 0;
   for (size_t i = 0; i < count; ++i)
     sum += constant_bytes(ee_api_module(modules[i]));
-  for (size_t i = 0; i < hal->parameter_count; ++i)
+  for (size_t i = 0; i < hal->parameter_count; ++i) {
+    if (!hal->parameters[i]) return NULL; // `io_parameters` has an error for that
     sum += parameter_bytes(hal->parameters[i]);
+  }
   size_t size;
   if (sum < WORTHWHILE_BYTES || !ee_mul_size(count, sizeof(ee_module_t *), &size) ||
       !ee_add_size(size, sizeof(ee_api_relief_t), &size)) {
