@@ -95,7 +95,7 @@ def against(what: str, peer: str, theirs: float, ours: float, bar: float) -> str
 
 
 def call_rows(calls, threads, whole):
-    by_name = {one["name"]: one for one in calls}
+    by_name = {f"{one['name']}, {one['unit']}": one for one in calls}
     for name, title, bar in (("mul of two 4xf32", "call with 4-element tensors, local-sync", 0.3),
                              ("64 kernels in one submission", "64 kernels in one submission, local-sync",
                               0.4),
