@@ -104,37 +104,36 @@ static void fuse(ee_vm_decoder_t *d) {
   }
 }
 
-// ---- Copies
+// ---- Copies of 64-bit registers ----------------------------------------------------------------
 
-static bool overlap(uint32_t a, uint32_t b, bool wide) {
-  return wide ? a >> 1 == b >> 1 : a == b;
+static bool overlap(uint32_t a, uint32_t b) {
+  return a >> 1 == b >> 1;
 }
 
-static bool touches(const ee_vm_decoded_t *op, uint32_t reg, bool wide) {
-  return use_of(op, reg) != USE_NONE || (wide && use_of(op, reg + 1) != USE_NONE);
+static bool touches(const ee_vm_decoded_t *op, uint32_t reg) {
+  return use_of(op, reg) != USE_NONE || use_of(op, reg + 1) != USE_NONE;
 }
 
-// Where `op` names the one register that it writes, if that is `reg`, of that width.
-static uint16_t *writes_only(ee_vm_decoded_t *op, uint32_t reg, bool wide) {
+// Where `op` names the one register that it writes, if that is `reg`, whole.
+static uint16_t *writes_only(ee_vm_decoded_t *op, uint32_t reg) {
   const ee_vm_shape_t shape = ee_vm_shapes[op->kind];
   uint16_t *const registers[] = {&op->a, &op->b, &op->c, &op->d};
-  if (op->kind == (wide ? EE_DECODED_SET64 : EE_DECODED_SET32)) return op->a == reg ? &op->a : NULL;
+  if (op->kind == EE_DECODED_SET64) return op->a == reg ? &op->a : NULL;
   if (shape.count == 0 || shape.operands == EE_VM_SHAPE_STORE ||
       op->kind == EE_DECODED_COUNT_A64_GO)
     return NULL;
   uint16_t *last = registers[shape.count - 1];
-  return *last == reg && (shape.wide >> (shape.count - 1) & 1u) == wide ? last : NULL;
+  return *last == reg && (shape.wide >> (shape.count - 1) & 1u) ? last : NULL;
 }
 
 // Whether what computes `source` can write `target` instead: it stands shortly before `index` in
 // the same block, and nothing between asks for either.
-static bool redirect(ee_vm_decoder_t *d, uint32_t index, uint32_t source, uint32_t target,
-                     bool wide) {
+static bool redirect(ee_vm_decoder_t *d, uint32_t index, uint32_t source, uint32_t target) {
   for (uint32_t i = index, left = COPY_BUDGET; left != 0 && i != 0; --left) {
     if (d->offsets[i] & EE_VM_BEGINS_BLOCK) return false;
     ee_vm_decoded_t *op = &d->ops[--i];
     if (op->kind == EE_DECODED_COUNT) continue;
-    uint16_t *written = writes_only(op, source, wide);
+    uint16_t *written = writes_only(op, source);
     if (written) {
       *written = (uint16_t)target;
       return true;
@@ -142,18 +141,17 @@ static bool redirect(ee_vm_decoder_t *d, uint32_t index, uint32_t source, uint32
     const ee_vm_shape_t shape = ee_vm_shapes[op->kind];
     const bool known =
         shape.count != 0 || op->kind == EE_DECODED_SET32 || op->kind == EE_DECODED_SET64;
-    if (!known || op->kind == EE_DECODED_COUNT_A64_GO || touches(op, source, wide) ||
-        touches(op, target, wide))
+    if (!known || op->kind == EE_DECODED_COUNT_A64_GO || touches(op, source) || touches(op, target))
       return false;
   }
   return false;
 }
 
-static bool is_dead_at(const ee_vm_decoder_t *d, uint32_t reg, uint32_t index, bool wide) {
+static bool is_dead_whole(const ee_vm_decoder_t *d, uint32_t reg, uint32_t index) {
   uint32_t budget = DEAD_BUDGET;
   if (!is_dead(d, reg, index, &budget)) return false;
   budget = DEAD_BUDGET;
-  return !wide || is_dead(d, reg + 1, index, &budget);
+  return is_dead(d, reg + 1, index, &budget);
 }
 
 // The copies that a branch back makes, which mostly are of what was just computed.
@@ -164,13 +162,13 @@ static void drop_copies(ee_vm_decoder_t *d) {
     const uint32_t target = ee_vm_op_at(d, op->to.taken);
     // The second reads what the first has written, or writes what it reads: left alone.
     const bool two = op->kind == EE_DECODED_COUNT_A64_B64_GO;
-    if (two && (overlap(op->b, op->c, true) || overlap(op->a, op->d, true))) continue;
-    const bool free_a = is_dead_at(d, op->a, target, true) && !(two && overlap(op->a, op->c, true));
-    if (two && is_dead_at(d, op->c, target, true) && !overlap(op->a, op->c, true) &&
-        !overlap(op->b, op->d, true) && redirect(d, i, op->c, op->d, true)) {
+    if (two && (overlap(op->b, op->c) || overlap(op->a, op->d))) continue;
+    const bool free_a = is_dead_whole(d, op->a, target) && !(two && overlap(op->a, op->c));
+    if (two && is_dead_whole(d, op->c, target) && !overlap(op->a, op->c) &&
+        !overlap(op->b, op->d) && redirect(d, i, op->c, op->d)) {
       op->kind = EE_DECODED_COUNT_A64_GO;
     }
-    if (!free_a || overlap(op->a, op->b, true) || !redirect(d, i, op->a, op->b, true)) continue;
+    if (!free_a || overlap(op->a, op->b) || !redirect(d, i, op->a, op->b)) continue;
     if (op->kind == EE_DECODED_COUNT_A64_GO) {
       op->kind = EE_DECODED_COUNT_GO;
     } else {

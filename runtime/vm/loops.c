@@ -18,11 +18,14 @@ static const ee_vm_entry_t *entry_of(const ee_vm_code_t *code, uint32_t offset) 
   return at != code->entry_count && code->entries[at].offset == offset ? &code->entries[at] : NULL;
 }
 
-// The code that has the block at `offset`, made now if need be; NULL: there will be none.
+// The code that has the block at `offset`, made now if need be, and its entry there; NULL: there
+// will be none.
 static const ee_vm_code_t *find_code(ee_heap_t *heap, struct ee_vm_loops *loops,
-                                     const ee_module_function_t *function, uint32_t offset) {
+                                     const ee_module_function_t *function, uint32_t offset,
+                                     const ee_vm_entry_t **out_entry) {
   for (const ee_vm_code_t *code = loops->codes; code; code = code->next) {
-    if (entry_of(code, offset)) return code;
+    *out_entry = entry_of(code, offset);
+    if (*out_entry) return code;
   }
   if (loops->code_count == CODES_MAX) return NULL;
   ee_vm_code_t *code = ee_vm_decode(heap, function, offset);
@@ -33,6 +36,7 @@ static const ee_vm_code_t *find_code(ee_heap_t *heap, struct ee_vm_loops *loops,
   code->next = loops->codes;
   loops->codes = code;
   ++loops->code_count;
+  *out_entry = entry_of(code, offset);
   return code;
 }
 
@@ -53,12 +57,12 @@ const uint8_t *ee_vm_run_loop(ee_vm_program_t *program, ee_vm_frame_t *frame, co
   --loops->turns;
   const ee_module_function_t *function = frame->function;
   const uint32_t offset = (uint32_t)(pc - function->bytecode);
-  const ee_vm_code_t *code = find_code(program->heap, loops, function, offset);
-  if (!code) return pc;
-  const uint32_t entry = entry_of(code, offset)->op;
-  if (entry & EE_VM_LEAVES_AT_ONCE) return pc;
-  const ee_vm_decoded_t *left = ee_vm_decoded_run(code->ops + entry, ee_vm_frame_registers(frame),
-                                                  ee_vm_frame_refs(frame), &program->steps_left);
+  const ee_vm_entry_t *entry;
+  const ee_vm_code_t *code = find_code(program->heap, loops, function, offset, &entry);
+  if (!code || entry->op & EE_VM_LEAVES_AT_ONCE) return pc;
+  const ee_vm_decoded_t *left =
+      ee_vm_decoded_run(code->ops + entry->op, ee_vm_frame_registers(frame),
+                        ee_vm_frame_refs(frame), &program->steps_left);
   return function->bytecode + code->offsets[left - code->ops];
 }
 
