@@ -14,6 +14,7 @@ import os
 import pathlib
 import time
 
+import tables
 from models import MODELS
 from modules import CONVOLUTIONAL, ROOT, chosen, compiled, made, run, source
 
@@ -80,10 +81,7 @@ def measure(eerie, name, modules, rounds, seconds):
 
 
 def write(lines):
-    path = ROOT / "docs/tuning.md"
-    head, rest = path.read_text().split(MARKS[0])
-    path.write_text(head + MARKS[0] + "\n" + "\n".join(lines) + "\n" + MARKS[1] +
-                    rest.split(MARKS[1])[1])
+    tables.put("tuning.md", *MARKS, "\n" + "\n".join(lines) + "\n")
 
 
 def result(name, times, flags):

@@ -21,6 +21,7 @@ import numpy
 import onnx
 from onnx import TensorProto
 
+import tables
 from models import Builder
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -147,15 +148,6 @@ def ort_version():
     return onnxruntime.__version__
 
 
-def write(text):
-    page = ROOT / "docs/benchmarks.md"
-    old = page.read_text()
-    if BEGIN not in old:
-        sys.exit("quantised: docs/benchmarks.md has no place for the table")
-    before, rest = old.split(BEGIN)
-    page.write_text(before + BEGIN + text + END + rest.split(END)[1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
@@ -174,7 +166,7 @@ def main():
     text = table(rows)
     print(text, end="")
     if options.write:
-        write(text)
+        tables.put("benchmarks.md", BEGIN, END, text)
 
 
 if __name__ == "__main__":

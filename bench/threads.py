@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import tables  # noqa: E402
 from peers import iree  # noqa: E402
 from run import ROOT, compile_modules, compile_program, number, peer_tools, run  # noqa: E402
 
@@ -102,15 +103,6 @@ def table(rows, options):
     return "".join(lines)
 
 
-def write(text):
-    page = ROOT / "docs/benchmarks.md"
-    old = page.read_text()
-    if BEGIN not in old:
-        sys.exit("threads: docs/benchmarks.md has no place for the table")
-    before, rest = old.split(BEGIN)
-    page.write_text(before + BEGIN + text + END + rest.split(END)[1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
@@ -138,7 +130,7 @@ def main():
           "threads": options.threads, "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
          for title, times in rows], indent=1) + "\n")
     if options.write:
-        write(text)
+        tables.put("benchmarks.md", BEGIN, END, text)
 
 
 if __name__ == "__main__":
