@@ -135,11 +135,6 @@ static eerie_kind_t kind_of_letter(char letter) {
   }
 }
 
-static bool starts_with(ee_str_t text, const char *prefix) {
-  const size_t length = ee_str_length(prefix);
-  return text.data && text.size >= length && memcmp(text.data, prefix, length) == 0;
-}
-
 static void describe_type(declared_t declared, char letter, storage_t *storage,
                           eerie_type_t *type) {
   type->kind = kind_of_letter(letter);
@@ -147,18 +142,19 @@ static void describe_type(declared_t declared, char letter, storage_t *storage,
   type->name = store_text(storage, declared.name);
   type->text = store_text(storage, declared.type);
   if (letter != 'r') return;
-  if (starts_with(declared.type, "tensor<") && declared.type.size > 8) {
+  if (ee_str_starts_with(declared.type, "tensor<") && declared.type.size > 8) {
     const ee_str_t body = {declared.type.data + 7, declared.type.size - 8};
     if (parse_tensor(body, storage, type)) type->kind = EERIE_KIND_TENSOR;
-  } else if (starts_with(declared.type, "!hal.buffer_view") ||
+  } else if (ee_str_starts_with(declared.type, "!hal.buffer_view") ||
              ee_str_equal(declared.type, EE_STR("tensor"))) {
     type->kind = EERIE_KIND_TENSOR;
-  } else if (starts_with(declared.type, "!util.buffer") ||
-             starts_with(declared.type, "!vm.buffer")) {
+  } else if (ee_str_starts_with(declared.type, "!util.buffer") ||
+             ee_str_starts_with(declared.type, "!vm.buffer")) {
     type->kind = EERIE_KIND_BUFFER;
-  } else if (starts_with(declared.type, "!util.list") || starts_with(declared.type, "!vm.list")) {
+  } else if (ee_str_starts_with(declared.type, "!util.list") ||
+             ee_str_starts_with(declared.type, "!vm.list")) {
     type->kind = EERIE_KIND_LIST;
-  } else if (starts_with(declared.type, "!hal.fence")) {
+  } else if (ee_str_starts_with(declared.type, "!hal.fence")) {
     type->kind = EERIE_KIND_FENCE;
   }
 }

@@ -3,6 +3,11 @@
 
 // A later '*' makes every earlier choice final, so one place to return to is enough and the worst
 // case is text times pattern, never exponential.
+bool ee_str_starts_with(ee_str_t text, const char *prefix) {
+  const size_t length = ee_str_length(prefix);
+  return text.data && text.size >= length && memcmp(text.data, prefix, length) == 0;
+}
+
 bool ee_str_match(ee_str_t text, ee_str_t pattern) {
   size_t t = 0, p = 0;
   size_t star = SIZE_MAX, star_text = 0;

@@ -46,6 +46,8 @@ static inline bool ee_str_equal(ee_str_t a, ee_str_t b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+bool ee_str_starts_with(ee_str_t text, const char *prefix);
+
 // Matches `text` against a pattern in which '*' stands for any run of characters and '?' for one;
 // the HAL asks for devices and formats so ("local*").
 bool ee_str_match(ee_str_t text, ee_str_t pattern);
