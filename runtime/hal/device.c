@@ -49,6 +49,9 @@ void ee_hal_device_initialize(ee_hal_device_t *device, const ee_hal_driver_t *dr
   const size_t length = name.size < sizeof device->name ? name.size : sizeof device->name - 1;
   memset(device->name, 0, sizeof device->name);
   memcpy(device->name, name.data, length);
+#if EERIE_ASYNC_DEVICES
+  device->host_memory = !driver->buffer_allocate;
+#endif
   device->allocation_size = allocation_size;
   ee_hal_pool_initialize(&device->pool, heap);
   ee_port_monitor_initialize(&device->monitor);

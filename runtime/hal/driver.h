@@ -73,6 +73,12 @@ typedef struct ee_hal_async_driver {
                              bool write, eerie_error_t *err);
   // The list goes, with what `list->recorded` says.
   void (*forget)(ee_hal_command_list_t *list);
+  // Optional: whether `device` can use `buffer`, of another device of this driver, where it is: in
+  // kernels and all, or only as one side of a COPY that is an operation of its own (`in_kernels`
+  // false), as between peers. Operations then come with such buffers. What they wait for says when
+  // the bytes are there, as ever. NULL: never. What is not reached goes through host memory
+  // (across.h), and the driver sees buffers of its own device only.
+  bool (*reaches)(const ee_hal_device_t *device, const ee_hal_buffer_t *buffer, bool in_kernels);
 } ee_hal_async_driver_t;
 #endif
 
@@ -158,6 +164,9 @@ struct ee_hal_device {
   const ee_hal_driver_t *driver;
   ee_heap_t *heap;
   char name[32];
+#if EERIE_ASYNC_DEVICES
+  bool host_memory; // all its buffers have `data`, so that host devices use them too; by the driver
+#endif
   size_t allocation_size;
   ee_hal_pool_t pool;
   // Operations whose wait is over, run in order by one thread at a time.

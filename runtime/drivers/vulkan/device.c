@@ -109,6 +109,7 @@ static eerie_status_t vulkan_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_
     return status == EERIE_NOT_FOUND ? EERIE_UNAVAILABLE : status;
   }
   ee_format(device->base.name, sizeof device->base.name, "%s:%u", kind_name, ordinal);
+  device->base.host_memory = device->physical.unified;
   ee_vulkan_name(device, VK_OBJECT_TYPE_QUEUE, (uint64_t)(uintptr_t)device->queue, "eerie queue");
   *out_device = &device->base;
   return EERIE_OK;
