@@ -10,14 +10,11 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
-#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -59,12 +56,6 @@ const ee_cli_tune_set_t *ee_cli_tune_set(const tune_run_t *run, const tune_candi
   return candidate->set < TUNE_SETS ? &tune_sets[candidate->set] : &run->tiles;
 }
 
-static double tune_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 // A signal ends the search between two steps, so that the folder can be removed.
 static volatile sig_atomic_t tune_stopped;
 
@@ -80,7 +71,7 @@ static void tune_watch(bool on) {
 
 static double tune_left(const tune_run_t *run) {
   if (tune_stopped) return -1;
-  return run->options->budget - (tune_now() - run->start);
+  return run->options->budget - (ee_cli_tune_now() - run->start);
 }
 
 EE_CLI_PRINTF(2, 3)
@@ -88,7 +79,7 @@ static void tune_progress(const tune_run_t *run, const char *format, ...) {
   if (!run->progress) return;
   va_list arguments;
   va_start(arguments, format);
-  fprintf(stderr, "\r\033[K%.0f of %.0f s: ", tune_now() - run->start, run->options->budget);
+  fprintf(stderr, "\r\033[K%.0f of %.0f s: ", ee_cli_tune_now() - run->start, run->options->budget);
   vfprintf(stderr, format, arguments);
   va_end(arguments);
   fflush(stderr);
@@ -98,185 +89,7 @@ static void tune_progress_end(const tune_run_t *run) {
   if (run->progress) fprintf(stderr, "\r\033[K");
 }
 
-// ---- Compiling ---------------------------------------------------------------------------------
-
-// Runs this program; what it prints goes to files, where they are not NULL. Returns its exit code,
-// or -1.
-static int tune_spawn(const char *const *argv, const char *out, const char *log) {
-  fflush(stdout);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    if ((out && !freopen(out, "w", stdout)) || (log && !freopen(log, "w", stderr))) _exit(127);
-    execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
-    _exit(127);
-  }
-  int state = 0;
-  while (pid > 0 && waitpid(pid, &state, 0) < 0 && errno == EINTR) {
-  }
-  return pid > 0 && WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-}
-
-// Where a compile tells which flags it chose.
-void ee_cli_tune_told_path(const tune_candidate_t *candidate, char *out, size_t capacity) {
-  snprintf(out, capacity, "%s.flags", candidate->module);
-}
-
-static bool tune_compile(const tune_run_t *run, tune_candidate_t *candidate, bool show) {
-  const tune_options_t *options = run->options;
-  const char *argv[64 + TUNE_FLAGS];
-  char limit[40], log[TUNE_PATH + 64], told[TUNE_PATH + 80];
-  size_t count = 0;
-  const double left = tune_left(run);
-  snprintf(limit, sizeof limit, "--time-limit=%.1f", left > 1 || show ? left + 1 : 1);
-  snprintf(log, sizeof log, "%s/log", run->folder);
-  ee_cli_tune_told_path(candidate, told, sizeof told);
-  argv[count++] = "eerie";
-  argv[count++] = "compile";
-  argv[count++] = run->mlir;
-  argv[count++] = "--output";
-  argv[count++] = candidate->module;
-  argv[count++] = "--quiet";
-  argv[count++] = "--print-flags";
-  // The first must come to an end: there is nothing without it.
-  if (!show) argv[count++] = limit;
-  for (size_t i = 0; i < options->targets.count && i < 8; ++i) {
-    argv[count++] = "--target";
-    argv[count++] = options->targets.items[i];
-  }
-  if (options->compiler) {
-    argv[count++] = "--compiler";
-    argv[count++] = options->compiler;
-  }
-  if (options->input_type) {
-    argv[count++] = "--input-type";
-    argv[count++] = options->input_type;
-  }
-  for (size_t i = 0; i < TUNE_FLAGS && ee_cli_tune_set(run, candidate)->flags[i]; ++i)
-    argv[count++] = ee_cli_tune_set(run, candidate)->flags[i];
-  argv[count] = NULL;
-  const double start = tune_now();
-  const int exit_code = tune_spawn(argv, told, show ? NULL : log);
-  candidate->compile_seconds = tune_now() - start;
-  return exit_code == 0;
-}
-
-static int tune_import(tune_run_t *run) {
-  if (!ee_cli_import_takes(run->input)) {
-    if (!realpath(run->input, run->mlir))
-      return ee_cli_fail(EE_CLI_BAD_INPUT, "cannot read %s: %s", run->input, strerror(errno));
-    return EE_CLI_OK;
-  }
-  snprintf(run->mlir, sizeof run->mlir, "%s/model.mlir", run->folder);
-  const char *argv[] = {"eerie",   "import",           run->input, "--output",
-                        run->mlir, "--inline-weights", "--quiet",  NULL};
-  const int exit_code = tune_spawn(argv, NULL, NULL);
-  return exit_code < 0 ? EE_CLI_FAILED : exit_code;
-}
-
-// ---- Calling -----------------------------------------------------------------------------------
-
-static int tune_open(const tune_run_t *run, tune_candidate_t *candidate) {
-  const tune_options_t *options = run->options;
-  ee_cli_model_options_t what = {
-      .function = options->function, .inputs = options->inputs, .parameters = options->parameters};
-  const char *module = candidate->module;
-  what.modules = (ee_cli_strings_t){.items = &module, .count = 1};
-  const tune_place_t *place = &run->places[candidate->place];
-  const char *device = place->device;
-  what.devices = (ee_cli_strings_t){.items = &device, .count = 1};
-  what.threads = place->threads;
-  what.spin_us = place->spin_us;
-  const ee_cli_strings_t none = {0};
-  candidate->open = true;
-  return ee_cli_model_open(&what, &none, &candidate->model);
-}
-
-static eerie_status_t tune_call(tune_candidate_t *candidate, ee_cli_values_t *results,
-                                double *out_ns, eerie_error_t *err) {
-  ee_cli_model_t *model = &candidate->model;
-  const double start = tune_now();
-  const eerie_status_t status =
-      eerie_call(model->function, model->inputs.items, model->inputs.count, results->items,
-                 results->count, err);
-  *out_ns = (tune_now() - start) * 1e9;
-  return status;
-}
-
-static bool tune_results(const tune_candidate_t *candidate, ee_cli_values_t *out_results) {
-  out_results->count = eerie_function_output_count(candidate->model.function);
-  out_results->items = calloc(out_results->count + 1, sizeof *out_results->items);
-  return out_results->items != NULL;
-}
-
-// The first call: what it gives is held against what the first candidate gave.
-static int tune_check(tune_run_t *run, tune_candidate_t *candidate) {
-  eerie_error_t err = {0};
-  ee_cli_values_t results = {0};
-  double ns = 0;
-  if (!tune_results(candidate, &results)) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
-  const eerie_status_t status = tune_call(candidate, &results, &ns, &err);
-  if (status) {
-    ee_cli_values_free(&results);
-    return ee_cli_fail_error(ee_cli_exit_code(status), &err);
-  }
-  if (!run->expected.items) {
-    run->expected = results;
-    return EE_CLI_OK;
-  }
-  const double near = run->options->tolerance;
-  const ee_cli_tolerance_t tolerance = {
-      .f16 = 16 * near, .bf16 = 64 * near, .f32 = near, .f64 = near, .relative = near};
-  ee_cli_text_t report = {0};
-  bool equal = false;
-  if (ee_cli_values_compare(&run->expected, &results, &tolerance, &report, &equal, &err))
-    equal = false;
-  ee_cli_text_free(&report);
-  ee_cli_values_free(&results);
-  if (!equal) candidate->state = "other results";
-  return EE_CLI_OK;
-}
-
-// Some calls in a row, as many as take a few milliseconds; the least time counts.
-static bool tune_round(tune_candidate_t *candidate) {
-  enum { CALLS_MOST = 1000 };
-  static const double long_enough = 5e6;
-  eerie_error_t err = {0};
-  ee_cli_values_t results = {0};
-  double least = INFINITY, sum = 0;
-  if (!tune_results(candidate, &results)) return false;
-  bool good = true;
-  for (int i = 0; good && i < CALLS_MOST && (i < 2 || sum < long_enough); ++i) {
-    double ns = 0;
-    good = !tune_call(candidate, &results, &ns, &err);
-    for (size_t k = 0; k < results.count; ++k)
-      eerie_value_release(&results.items[k]);
-    sum += ns;
-    if (ns < least) least = ns;
-  }
-  free(results.items);
-  candidate->ns[candidate->rounds++] = least;
-  return good;
-}
-
-double ee_cli_tune_least(const tune_candidate_t *candidate) {
-  double least = INFINITY;
-  for (size_t i = 0; i < candidate->rounds; ++i)
-    if (candidate->ns[i] < least) least = candidate->ns[i];
-  return least;
-}
-
-static int tune_compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-double ee_cli_tune_median(const tune_candidate_t *candidate) {
-  double sorted[TUNE_ROUNDS_MOST];
-  if (!candidate->rounds) return INFINITY;
-  memcpy(sorted, candidate->ns, candidate->rounds * sizeof *sorted);
-  qsort(sorted, candidate->rounds, sizeof *sorted, tune_compare);
-  return sorted[candidate->rounds / 2];
-}
+// ---- The search --------------------------------------------------------------------------------
 
 // The fastest; one within 2 per cent of it that comes earlier is as good and simpler.
 static tune_candidate_t *tune_best(const tune_run_t *run) {
@@ -288,8 +101,6 @@ static tune_candidate_t *tune_best(const tune_run_t *run) {
   }
   return best;
 }
-
-// ---- The search --------------------------------------------------------------------------------
 
 // Sets that are about convolutions are for models that have some; all dialects name them so.
 static bool tune_is_pointless(const tune_run_t *run, const char *set) {
@@ -325,12 +136,12 @@ static int tune_prepare(tune_run_t *run, tune_candidate_t *candidate) {
     return EE_CLI_OK;
   }
   tune_progress(run, "compiling %s", name);
-  if (!again && !tune_compile(run, candidate, first)) {
+  if (!again && !ee_cli_tune_compile(run, candidate, tune_left(run), first)) {
     candidate->state = "does not compile";
     return first ? EE_CLI_FAILED : EE_CLI_OK;
   }
-  int exit_code = tune_open(run, candidate);
-  if (!exit_code) exit_code = tune_check(run, candidate);
+  int exit_code = ee_cli_tune_open(run, candidate);
+  if (!exit_code) exit_code = ee_cli_tune_check(run, candidate);
   if (exit_code && !first) candidate->state = "does not run";
   candidate->live = !exit_code && !candidate->state;
   return first ? exit_code : EE_CLI_OK;
@@ -346,7 +157,7 @@ static void tune_measure(tune_run_t *run, size_t rounds, double spare) {
       if (!candidate->live || tune_stopped) continue;
       ++live;
       tune_progress(run, "round %zu, %s", round + 1, ee_cli_tune_set(run, candidate)->name);
-      if (!tune_round(candidate)) {
+      if (!ee_cli_tune_round(candidate)) {
         candidate->state = "does not run";
         candidate->live = false;
       }
@@ -413,7 +224,7 @@ static int tune_begin(tune_run_t *run) {
   for (size_t i = 0; i < TUNE_SETS * devices; ++i)
     if (!tune_add_candidate(run, i / devices, i % devices))
       return ee_cli_fail(EE_CLI_FAILED, "out of memory");
-  return tune_import(run);
+  return ee_cli_tune_import(run);
 }
 
 static void tune_end(tune_run_t *run) {
@@ -489,8 +300,8 @@ static int tune_threads(tune_run_t *run) {
   for (size_t i = first; i < run->count; ++i) {
     tune_candidate_t *candidate = &run->candidates[i];
     candidate->compile_seconds = shared->compile_seconds;
-    int exit_code = tune_open(run, candidate);
-    if (!exit_code) exit_code = tune_check(run, candidate);
+    int exit_code = ee_cli_tune_open(run, candidate);
+    if (!exit_code) exit_code = ee_cli_tune_check(run, candidate);
     if (exit_code) candidate->state = "does not run";
     candidate->live = !candidate->state;
   }
@@ -501,7 +312,7 @@ static int tune_threads(tune_run_t *run) {
 static int tune(const tune_options_t *options, const char *input) {
   tune_run_t run = {.options = options,
                     .input = input,
-                    .start = tune_now(),
+                    .start = ee_cli_tune_now(),
                     .progress = !options->quiet && isatty(STDERR_FILENO)};
   tune_watch(true);
   int exit_code = tune_begin(&run);

@@ -1,5 +1,5 @@
-// tune.h: what the files of `eerie tune` share: the search (tune.c), and what is told of it
-// (tune_show.c).
+// tune.h: what the files of `eerie tune` share: the search (tune.c), what is done with one
+// candidate (tune_try.c), and what is told of it (tune_show.c).
 #ifndef EERIE_CLI_TUNE_H_
 #define EERIE_CLI_TUNE_H_
 
@@ -67,10 +67,26 @@ typedef struct tune_run {
 
 // The set of a candidate.
 const ee_cli_tune_set_t *ee_cli_tune_set(const tune_run_t *run, const tune_candidate_t *candidate);
-double ee_cli_tune_least(const tune_candidate_t *candidate);
-double ee_cli_tune_median(const tune_candidate_t *candidate);
+
+// ---- tune_try.c --------------------------------------------------------------------------------
+
+double ee_cli_tune_now(void); // seconds
+// Makes run->mlir of what was given. Returns an exit code, as the others here.
+int ee_cli_tune_import(tune_run_t *run);
+// Compiles the candidate's set, in `left` seconds; with `show` in whatever time, and what the
+// compiler says is seen.
+bool ee_cli_tune_compile(const tune_run_t *run, tune_candidate_t *candidate, double left,
+                         bool show);
 // Where a compile tells which flags it chose.
 void ee_cli_tune_told_path(const tune_candidate_t *candidate, char *out, size_t capacity);
+int ee_cli_tune_open(const tune_run_t *run, tune_candidate_t *candidate);
+// The first call: what it gives is held against what the first candidate gave, or is that.
+int ee_cli_tune_check(tune_run_t *run, tune_candidate_t *candidate);
+// Some calls in a row, as many as take a few milliseconds; the least time counts. False: one
+// failed.
+bool ee_cli_tune_round(tune_candidate_t *candidate);
+double ee_cli_tune_least(const tune_candidate_t *candidate);
+double ee_cli_tune_median(const tune_candidate_t *candidate);
 
 // ---- tune_show.c -------------------------------------------------------------------------------
 
