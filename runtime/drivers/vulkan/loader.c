@@ -1,11 +1,18 @@
 // loader.c: the system's Vulkan loader, opened at run time; instances; how results become errors.
 #include "drivers/vulkan/vulkan.h"
 
-// The loader's name on each system; a system has one of them.
-static const char *const library_names[] = {
-    "libvulkan.so.1", "vulkan-1.dll", "libvulkan.1.dylib", "libMoltenVK.dylib", "libvulkan.so",
+// The loader's names, by what the system's libraries are (ee_port_library_kind), and whence it
+// comes.
+static const struct {
+  const char *kind, *name, *source;
+} loaders[] = {
+    {"elf", "libvulkan.so.1", "Debian's package is libvulkan1"},
+    {"elf", "libvulkan.so", "Android has it since version 7"},
+    {"dll", "vulkan-1.dll", "it comes with the graphics card's driver"},
+    {"dylib", "libvulkan.1.dylib", "the Vulkan SDK has it"},
+    {"dylib", "libMoltenVK.dylib", "MoltenVK is it"},
 };
-#define LIBRARY_COUNT (sizeof library_names / sizeof library_names[0])
+#define LOADER_COUNT (sizeof loaders / sizeof loaders[0])
 
 #define OLDEST_VERSION VK_API_VERSION_1_1
 // What the driver knows of; newer devices are used as this one.
@@ -53,12 +60,19 @@ eerie_status_t ee_vulkan_failed(eerie_error_t *err, const char *function, VkResu
 }
 
 static eerie_status_t open_library(ee_port_library_t *out_library, eerie_error_t *err) {
-  for (size_t i = 0; i < LIBRARY_COUNT; ++i) {
-    if (ee_port_library_open(library_names[i], out_library, NULL) == EERIE_OK) return EERIE_OK;
+  const ee_str_t kind = ee_str_from(ee_port_library_kind());
+  size_t first = LOADER_COUNT;
+  *out_library = (ee_port_library_t){.file = -1};
+  for (size_t i = 0; i < LOADER_COUNT; ++i) {
+    if (!ee_str_equal(ee_str_from(loaders[i].kind), kind)) continue;
+    if (ee_port_library_open(loaders[i].name, out_library, NULL) == EERIE_OK) return EERIE_OK;
+    if (first == LOADER_COUNT) first = i;
   }
+  if (first == LOADER_COUNT)
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED, "no Vulkan loader is known for this system");
   // The first name's reason, and what to do.
-  const eerie_status_t status = ee_port_library_open(library_names[0], out_library, err);
-  EE_ANNOTATE(err, "no Vulkan loader is installed (Debian's package is libvulkan1)");
+  const eerie_status_t status = ee_port_library_open(loaders[first].name, out_library, err);
+  EE_ANNOTATE(err, "no Vulkan loader is installed (%s)", loaders[first].source);
   return status;
 }
 
@@ -97,7 +111,8 @@ static eerie_status_t check_version(ee_vulkan_instance_t *instance, eerie_error_
   const PFN_vkEnumerateInstanceVersion get_version =
       (PFN_vkEnumerateInstanceVersion)instance->get(NULL, "vkEnumerateInstanceVersion");
   uint32_t version = VK_API_VERSION_1_0;
-  if (get_version) (void)get_version(&version);
+  const VkResult result = get_version ? get_version(&version) : VK_SUCCESS;
+  if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkEnumerateInstanceVersion", result);
   if (version < OLDEST_VERSION) {
     return EE_FAIL(err, EERIE_INCOMPATIBLE, "the Vulkan loader is of version %u.%u; 1.1 is needed",
                    VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version));

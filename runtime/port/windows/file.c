@@ -1,4 +1,4 @@
-// file.c: whole files mapped.
+// file.c: whole files, mapped or written.
 //
 // The file of a mapping can be neither deleted nor replaced while the mapping is there.
 #include "port/windows/system.h"
@@ -92,4 +92,20 @@ void ee_port_file_evict(ee_bytes_t bytes) {
 
 void ee_port_file_evict_unwritten(ee_bytes_t bytes) {
   ee_port_file_evict(bytes);
+}
+
+bool ee_windows_write_file(const wchar_t *path, bool is_temporary, ee_bytes_t bytes) {
+  const HANDLE file =
+      CreateFileW(path, GENERIC_WRITE, 0, NULL, is_temporary ? CREATE_ALWAYS : CREATE_NEW,
+                  is_temporary ? FILE_ATTRIBUTE_TEMPORARY : FILE_ATTRIBUTE_NORMAL, NULL);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  bool good = true;
+  while (good && bytes.size) {
+    const DWORD part = bytes.size < (1u << 30) ? (DWORD)bytes.size : 1u << 30;
+    DWORD written = 0;
+    good = WriteFile(file, bytes.data, part, &written, NULL) && written > 0;
+    bytes = (ee_bytes_t){bytes.data + written, bytes.size - written};
+  }
+  good = good && (is_temporary || FlushFileBuffers(file));
+  return CloseHandle(file) && good;
 }

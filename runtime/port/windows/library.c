@@ -10,7 +10,7 @@ const char *ee_port_library_kind(void) {
   return "dll";
 }
 
-static eerie_status_t open_path(const wchar_t *path, eerie_status_t code, const char *what,
+static eerie_status_t open_path(const wchar_t *path, eerie_status_t code, const char *name,
                                 ee_port_library_t *out_library, eerie_error_t *err) {
   *out_library = (ee_port_library_t){.file = NO_FILE};
   // No window that asks the user what to do about a file that is none.
@@ -21,32 +21,18 @@ static eerie_status_t open_path(const wchar_t *path, eerie_status_t code, const 
   (void)SetThreadErrorMode(before, NULL);
   if (out_library->handle) return EERIE_OK;
   char reason[128];
-  (void)what; // unused in builds without texts
-  return EE_FAIL(err, code, "%s: %s", what, ee_windows_reason(error, reason, sizeof reason));
+  (void)name; // unused in builds without texts
+  return EE_FAIL(err, code, "cannot open the shared library %s: %s", name,
+                 ee_windows_reason(error, reason, sizeof reason));
 }
 
 eerie_status_t ee_port_library_open(const char *path, ee_port_library_t *out_library,
                                     eerie_error_t *err) {
   wchar_t buffer[EE_WINDOWS_PATH];
-  return open_path(ee_windows_path(path, buffer), EERIE_NOT_FOUND, "cannot open the shared library",
-                   out_library, err);
+  return open_path(ee_windows_path(path, buffer), EERIE_NOT_FOUND, path, out_library, err);
 }
 
 // ---- From memory -------------------------------------------------------------------------------
-
-static bool write_file(const wchar_t *path, ee_bytes_t bytes) {
-  const HANDLE file =
-      CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_ATTRIBUTE_TEMPORARY, NULL);
-  if (file == INVALID_HANDLE_VALUE) return false;
-  bool good = true;
-  while (good && bytes.size) {
-    const DWORD part = bytes.size < (1u << 30) ? (DWORD)bytes.size : 1u << 30;
-    DWORD written = 0;
-    good = WriteFile(file, bytes.data, part, &written, NULL) && written > 0;
-    bytes = (ee_bytes_t){bytes.data + written, bytes.size - written};
-  }
-  return CloseHandle(file) && good;
-}
 
 eerie_status_t ee_port_library_load(ee_bytes_t image, ee_port_library_t *out_library,
                                     eerie_error_t *err) {
@@ -58,8 +44,8 @@ eerie_status_t ee_port_library_load(ee_bytes_t image, ee_port_library_t *out_lib
                    ee_windows_reason(GetLastError(), reason, sizeof reason));
   }
   eerie_status_t status;
-  if (write_file(path, image)) {
-    status = open_path(path, EERIE_DATA_LOSS, "a shared library in memory", out_library, err);
+  if (ee_windows_write_file(path, true, image)) {
+    status = open_path(path, EERIE_DATA_LOSS, "in memory", out_library, err);
   } else {
     status = EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "a temporary file of %zu bytes: %s", image.size,
                      ee_windows_reason(GetLastError(), reason, sizeof reason));

@@ -34,21 +34,6 @@ static void make_folders(wchar_t *path) {
   }
 }
 
-static bool write_file(const wchar_t *path, ee_bytes_t bytes) {
-  const HANDLE file =
-      CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
-  if (file == INVALID_HANDLE_VALUE) return false;
-  bool good = true;
-  while (good && bytes.size) {
-    const DWORD part = bytes.size < (1u << 30) ? (DWORD)bytes.size : 1u << 30;
-    DWORD written = 0;
-    good = WriteFile(file, bytes.data, part, &written, NULL) && written > 0;
-    bytes = (ee_bytes_t){bytes.data + written, bytes.size - written};
-  }
-  good = good && FlushFileBuffers(file);
-  return CloseHandle(file) && good;
-}
-
 eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_error_t *err) {
   static _Atomic unsigned serial;
   const unsigned number = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
@@ -59,7 +44,8 @@ eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_er
   if (length >= sizeof name || !ee_windows_path(path, target) || !ee_windows_path(name, temporary))
     return failed(path, ERROR_INVALID_NAME, err);
   make_folders(target);
-  if (write_file(temporary, bytes) && MoveFileExW(temporary, target, MOVEFILE_REPLACE_EXISTING))
+  if (ee_windows_write_file(temporary, false, bytes) &&
+      MoveFileExW(temporary, target, MOVEFILE_REPLACE_EXISTING))
     return EERIE_OK;
   const DWORD error = GetLastError();
   (void)DeleteFileW(temporary);
