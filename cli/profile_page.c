@@ -167,7 +167,7 @@ static int depth_of(const eerie_event_t *event) {
   case EERIE_EVENT_SUBMIT:
   case EERIE_EVENT_WAIT: return event->worker ? 0 : 1;
   case EERIE_EVENT_DISPATCH:
-  case EERIE_EVENT_TRANSFER: return event->worker ? 0 : 2;
+  case EERIE_EVENT_TRANSFER: return event->worker || event->device ? 0 : 2;
   default: return -1;
   }
 }
@@ -192,8 +192,8 @@ static size_t name_number(names_t *names, const char *name) {
   return names->count++;
 }
 
-static void write_span(ee_cli_json_t *json, const eerie_event_t *event, int depth, int64_t start,
-                       names_t *names) {
+static void write_span(ee_cli_json_t *json, const ee_cli_tracks_t *tracks,
+                       const eerie_event_t *event, int64_t start, names_t *names) {
   ee_cli_text_t detail = {0};
   if (event->size) ee_cli_text_bytes(&detail, event->size);
   if (event->kind == EERIE_EVENT_DISPATCH) {
@@ -201,8 +201,8 @@ static void write_span(ee_cli_json_t *json, const eerie_event_t *event, int dept
     ee_cli_text_counts(&detail, event->workgroup_count);
   }
   ee_cli_json_open(json, NULL, '[');
-  ee_cli_json_number(json, NULL, event->worker);
-  ee_cli_json_number(json, NULL, (uint64_t)depth);
+  ee_cli_json_number(json, NULL, ee_cli_tracks_of(tracks, event));
+  ee_cli_json_number(json, NULL, (uint64_t)depth_of(event));
   ee_cli_json_number(json, NULL, (uint64_t)(event->begin_ns - start));
   ee_cli_json_number(json, NULL, (uint64_t)(event->end_ns - event->begin_ns));
   ee_cli_json_number(json, NULL, name_number(names, event->name));
@@ -228,17 +228,14 @@ static size_t chart_start(const ee_cli_record_t *record, size_t first, int64_t *
 static void write_data(const ee_cli_record_t *record, size_t first, ee_cli_json_t *json) {
   static const char *const kinds[] = {"", "call", "submit", "dispatch", "transfer", "wait"};
   int64_t start = 0;
-  uint32_t workers = 0;
+  const ee_cli_tracks_t tracks = ee_cli_record_tracks(record, first);
   names_t names = {0};
   ee_cli_json_open(json, NULL, '{');
   ee_cli_json_open(json, "spans", '[');
   const size_t end = ee_cli_record_count(record);
   for (size_t i = chart_start(record, first, &start); i < end; ++i) {
     const eerie_event_t *const event = &record->events[i];
-    const int depth = depth_of(event);
-    if (depth < 0) continue;
-    if (event->worker > workers) workers = event->worker;
-    write_span(json, event, depth, start, &names);
+    if (depth_of(event) >= 0) write_span(json, &tracks, event, start, &names);
   }
   ee_cli_json_close(json, ']');
   ee_cli_json_open(json, "names", '[');
@@ -250,9 +247,9 @@ static void write_data(const ee_cli_record_t *record, size_t first, ee_cli_json_
     ee_cli_json_string(json, NULL, kinds[i]);
   ee_cli_json_close(json, ']');
   ee_cli_json_open(json, "tracks", '[');
-  for (uint32_t i = 0; i <= workers; ++i) {
-    char name[32] = "caller";
-    if (i) snprintf(name, sizeof name, "worker %" PRIu32, i);
+  for (uint32_t i = 0; i < ee_cli_tracks_count(&tracks); ++i) {
+    char name[64];
+    ee_cli_tracks_name(&tracks, i, name, sizeof name);
     ee_cli_json_string(json, NULL, name);
   }
   ee_cli_json_close(json, ']');

@@ -1,8 +1,9 @@
 // profile_trace.c: events as a trace that Perfetto and chrome://tracing open.
 //
 // Source of the format: "Trace Event Format", docs.google.com, the description that Chromium links.
-// One complete event (X) for each span, one track for the thread that calls and one for each
-// worker, a counter (C) for each kind of memory. Times are microseconds from the first event on.
+// One complete event (X) for each span, one track for the thread that calls, one for each worker
+// and one for each device that does its work by itself, a counter (C) for each kind of memory.
+// Times are microseconds from the first event on.
 #include <inttypes.h>
 
 #include "json.h"
@@ -27,9 +28,9 @@ static void begin_event(ee_cli_json_t *json, const char *phase, const char *name
   ee_cli_json_number(json, "tid", track + 1);
 }
 
-static void name_track(ee_cli_json_t *json, uint32_t track) {
-  char name[32] = "caller";
-  if (track) snprintf(name, sizeof name, "worker %" PRIu32, track);
+static void name_track(ee_cli_json_t *json, const ee_cli_tracks_t *tracks, uint32_t track) {
+  char name[64];
+  ee_cli_tracks_name(tracks, track, name, sizeof name);
   begin_event(json, "M", "thread_name", track);
   ee_cli_json_open(json, "args", '{');
   ee_cli_json_string(json, "name", name);
@@ -60,8 +61,9 @@ static void write_dispatch(ee_cli_json_t *json, const eerie_event_t *event) {
   if (event->source_file) ee_cli_json_string(json, "source", event->source_file);
 }
 
-static void write_span(ee_cli_json_t *json, const eerie_event_t *event, int64_t start) {
-  begin_event(json, "X", event->name, event->worker);
+static void write_span(ee_cli_json_t *json, const ee_cli_tracks_t *tracks,
+                       const eerie_event_t *event, int64_t start) {
+  begin_event(json, "X", event->name, ee_cli_tracks_of(tracks, event));
   ee_cli_json_string(json, "cat", category(event->kind));
   ee_cli_json_real(json, "ts", microseconds(event->begin_ns - start));
   ee_cli_json_real(json, "dur", microseconds(event->end_ns - event->begin_ns));
@@ -105,7 +107,7 @@ void ee_cli_record_write_trace(const ee_cli_record_t *record, const ee_cli_page_
   const size_t count = ee_cli_record_count(record);
   const int64_t start = first_time(record, count);
   uint64_t live[EERIE_MEMORY_KINDS] = {0};
-  uint32_t workers = 0;
+  const ee_cli_tracks_t tracks = ee_cli_record_tracks(record, 0);
   ee_cli_json_t json = {.text = *out, .compact = true};
   ee_cli_json_open(&json, NULL, '{');
   ee_cli_json_string(&json, "displayTimeUnit", "ns");
@@ -118,16 +120,15 @@ void ee_cli_record_write_trace(const ee_cli_record_t *record, const ee_cli_page_
   ee_cli_json_close(&json, '}');
   for (size_t i = 0; i < count; ++i) {
     const eerie_event_t *const event = &record->events[i];
-    if (event->worker > workers) workers = event->worker;
     if (event->kind == EERIE_EVENT_ALLOCATE || event->kind == EERIE_EVENT_FREE)
       write_memory(&json, event, start, live);
     else if (category(event->kind))
-      write_span(&json, event, start);
+      write_span(&json, &tracks, event, start);
     // A line each: files of this kind are looked into with simple tools.
     ee_cli_text_string(&json.text, "\n");
   }
-  for (uint32_t i = 0; i <= workers; ++i)
-    name_track(&json, i);
+  for (uint32_t i = 0; i < ee_cli_tracks_count(&tracks); ++i)
+    name_track(&json, &tracks, i);
   ee_cli_json_close(&json, ']');
   ee_cli_json_close(&json, '}');
   ee_cli_text_string(&json.text, "\n");

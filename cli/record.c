@@ -43,6 +43,49 @@ eerie_observer_t ee_cli_record_observer(ee_cli_record_t *record) {
   return (eerie_observer_t){.event = add_event, .user = record};
 }
 
+// ---- Tracks ------------------------------------------------------------------------------------
+
+static uint32_t device_number(const ee_cli_tracks_t *tracks, const char *device) {
+  uint32_t i = 0;
+  while (i < tracks->device_count && strcmp(tracks->devices[i], device) != 0)
+    ++i;
+  return i;
+}
+
+ee_cli_tracks_t ee_cli_record_tracks(const ee_cli_record_t *record, size_t first) {
+  ee_cli_tracks_t tracks = {0};
+  const size_t end = ee_cli_record_count(record);
+  for (size_t i = first; i < end; ++i) {
+    const eerie_event_t *const event = &record->events[i];
+    if (event->worker > tracks.workers) tracks.workers = event->worker;
+    if (!event->device || tracks.device_count == EE_CLI_DEVICES) continue;
+    if (device_number(&tracks, event->device) == tracks.device_count)
+      tracks.devices[tracks.device_count++] = event->device;
+  }
+  return tracks;
+}
+
+uint32_t ee_cli_tracks_count(const ee_cli_tracks_t *tracks) {
+  return tracks->workers + 1 + tracks->device_count;
+}
+
+uint32_t ee_cli_tracks_of(const ee_cli_tracks_t *tracks, const eerie_event_t *event) {
+  if (!event->device) return event->worker;
+  const uint32_t number = device_number(tracks, event->device);
+  // More devices than there are places share the last one's.
+  return tracks->workers + 1 + (number < tracks->device_count ? number : number - 1);
+}
+
+void ee_cli_tracks_name(const ee_cli_tracks_t *tracks, uint32_t track, char *out_name,
+                        size_t capacity) {
+  if (track > tracks->workers)
+    snprintf(out_name, capacity, "%s", tracks->devices[track - tracks->workers - 1]);
+  else if (track)
+    snprintf(out_name, capacity, "worker %" PRIu32, track);
+  else
+    snprintf(out_name, capacity, "caller");
+}
+
 // ---- Operations by the name --------------------------------------------------------------------
 
 // The product of "4x16x8", ended by '_' or the end; 0 when it is something else or has a D, which
@@ -191,9 +234,12 @@ static void print_event(const eerie_event_t *event, FILE *out) {
                      (double)event->workgroup_count[2];
   const double share = all > 0 ? (double)event->workgroups_done / all : 1;
   const double flops = dispatch ? ee_cli_kernel_flops(event->name) * share : 0;
-  fprintf(out, "%6" PRIu32 "  %-14s  %11s  %10s  %8s  %s%s\n", event->worker, work.text,
-          event->kind == EERIE_EVENT_WAIT ? "" : bytes_cell(event->size).text, time_cell(ns).text,
-          rate_cell(flops, ns).text, event->kind == EERIE_EVENT_WAIT ? "wait: " : "", event->name);
+  char who[16];
+  snprintf(who, sizeof who, "%" PRIu32, event->worker);
+  fprintf(out, "%8s  %-14s  %11s  %10s  %8s  %s%s\n", event->device ? event->device : who,
+          work.text, event->kind == EERIE_EVENT_WAIT ? "" : bytes_cell(event->size).text,
+          time_cell(ns).text, rate_cell(flops, ns).text,
+          event->kind == EERIE_EVENT_WAIT ? "wait: " : "", event->name);
 }
 
 static int dropped(const ee_cli_record_t *record) {
@@ -207,7 +253,7 @@ int ee_cli_record_print(const ee_cli_record_t *record, size_t first, FILE *out) 
   const size_t end = ee_cli_record_count(record);
   size_t dispatches = 0;
   int64_t ns = 0, call_ns = 0;
-  fprintf(out, "%6s  %-14s  %11s  %10s  %8s  %s\n", "worker", "workgroups", "bytes", "time",
+  fprintf(out, "%8s  %-14s  %11s  %10s  %8s  %s\n", "worker", "workgroups", "bytes", "time",
           "GFLOP/s", "kernel");
   for (size_t i = first; i < end; ++i) {
     const eerie_event_t *const event = &record->events[i];

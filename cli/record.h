@@ -22,6 +22,22 @@ size_t ee_cli_record_count(const ee_cli_record_t *record);
 // The observer that fills it.
 eerie_observer_t ee_cli_record_observer(ee_cli_record_t *record);
 
+// The tracks on which events are shown: the caller's, one for each worker, one for each device that
+// has a queue of its own.
+enum { EE_CLI_DEVICES = 8 };
+typedef struct ee_cli_tracks {
+  uint32_t workers; // the highest number among them
+  uint32_t device_count;
+  const char *devices[EE_CLI_DEVICES];
+} ee_cli_tracks_t;
+ee_cli_tracks_t ee_cli_record_tracks(const ee_cli_record_t *record, size_t first);
+uint32_t ee_cli_tracks_count(const ee_cli_tracks_t *tracks);
+// The number of an event's track, below the count.
+uint32_t ee_cli_tracks_of(const ee_cli_tracks_t *tracks, const eerie_event_t *event);
+// "caller", "worker 2", "vulkan:0".
+void ee_cli_tracks_name(const ee_cli_tracks_t *tracks, uint32_t track, char *out_name,
+                        size_t capacity);
+
 // Floating-point operations of one dispatch as far as the kernel's name tells, in which the
 // compiler puts the operation and its sizes: "f_dispatch_0_matmul_64x128x256_f32". 0: it does not.
 double ee_cli_kernel_flops(const char *name);

@@ -51,7 +51,7 @@ typedef enum eerie_event_kind {
 // functions stay as long as the program.
 typedef struct eerie_event {
   eerie_event_kind_t kind;
-  uint32_t worker;  // of the device's threads; 0: the thread that calls
+  uint32_t worker;  // of the device's threads; 0: the thread that calls, and where `device` is set
   int64_t begin_ns; // of the system's monotonic clock
   int64_t end_ns;   // the same as begin_ns for what is a moment
   const char *name;
@@ -68,6 +68,9 @@ typedef struct eerie_event {
   uint32_t local_memory;   // bytes
   const char *source_file; // where the kernel comes from; NULL: the module does not tell
   uint32_t source_line;
+  // What a device with a queue of its own has done, by the device's clock turned into the system's:
+  // its name, "vulkan:0", which stays as long as the device. NULL: a thread of this process did it.
+  const char *device;
 } eerie_event_t;
 
 typedef struct eerie_observer {

@@ -20,6 +20,7 @@ SAME_PLACE(memory);
 SAME_PLACE(workgroup_count);
 SAME_PLACE(workgroups_done);
 SAME_PLACE(source_file);
+SAME_PLACE(device);
 _Static_assert(sizeof(eerie_event_t) == sizeof(ee_hal_event_t), "eerie_event_t");
 _Static_assert(EERIE_EVENT_KERNEL == (int)EE_HAL_EVENT_KERNEL, "eerie_event_kind_t");
 _Static_assert(EERIE_MEMORY_RESULTS == (int)EE_HAL_MEMORY_KIND_RESULTS &&

@@ -43,6 +43,87 @@ void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_t *comma
   ee_hal_observe_event(heap, &event);
 }
 
+void ee_hal_observe_kernel(const ee_hal_executable_t *executable, uint32_t function,
+                           ee_hal_event_t *event) {
+  const ee_heap_t *const heap = executable->device->heap;
+  event->kind = EE_HAL_EVENT_KERNEL;
+  event->begin_ns = event->end_ns = ee_hal_observe_begin(heap);
+  event->id = (uint64_t)(uintptr_t)executable;
+  event->function = function;
+  ee_hal_observe_event(heap, event);
+}
+
+// ---- Devices with clocks of their own ----------------------------------------------------------
+#if EERIE_ASYNC_DEVICES
+
+enum { MEET_NS = 100000000 };
+
+static uint64_t bytes_of(const ee_hal_binding_t *binding, const ee_hal_operation_t *table) {
+  uint8_t *data;
+  uint64_t size = 0;
+  (void)ee_hal_binding_resolve(binding, table ? table->bindings : NULL,
+                               table ? table->binding_count : 0, 0, &data, &size, NULL);
+  return size;
+}
+
+void ee_hal_observe_describe(const ee_hal_device_t *device, const ee_hal_command_t *command,
+                             const ee_hal_operation_t *table, ee_hal_event_t *out_event) {
+  *out_event = (ee_hal_event_t){.kind = EE_HAL_EVENT_TRANSFER, .device = device->name};
+  switch (command->kind) {
+  case EE_HAL_COMMAND_FILL: out_event->name = "fill"; break;
+  case EE_HAL_COMMAND_UPDATE: out_event->name = "update"; break;
+  case EE_HAL_COMMAND_COPY: out_event->name = "copy"; break;
+  case EE_HAL_COMMAND_DISPATCH:
+  case EE_HAL_COMMAND_DISPATCH_INDIRECT:
+    out_event->kind = EE_HAL_EVENT_DISPATCH;
+    out_event->name = "(unnamed)";
+    out_event->id = (uint64_t)(uintptr_t)command->executable;
+    out_event->function = command->function;
+    out_event->binding_count = command->binding_count;
+    out_event->constant_count = command->constant_count;
+    for (uint32_t i = 0; i < command->binding_count; ++i)
+      out_event->size += bytes_of(&command->bindings[i], table);
+    if (command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT) return; // counts are the device's
+    memcpy(out_event->workgroup_count, command->workgroup_count, sizeof out_event->workgroup_count);
+    uint64_t all = 1;
+    for (uint32_t i = 0; i < 3; ++i)
+      if (all <= UINT32_MAX) all *= command->workgroup_count[i];
+    out_event->workgroups_done = all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
+    return;
+  }
+  out_event->size = bytes_of(&command->target, table);
+}
+
+void ee_hal_device_clock_meet(ee_hal_device_clock_t *clock, int64_t first, int64_t earliest,
+                              int64_t last, int64_t latest) {
+  int64_t least = earliest - first, most = latest - last;
+  // One look alone may contradict itself: the clocks do not run at the very same speed.
+  if (most < least) most = least;
+  const bool fresh = clock->set_ns && latest - clock->set_ns < MEET_NS;
+  if (fresh && clock->least <= most && least <= clock->most) {
+    if (least < clock->least) least = clock->least;
+    if (most > clock->most) most = clock->most;
+  } else {
+    clock->set_ns = latest;
+  }
+  clock->least = least;
+  clock->most = most;
+}
+
+void ee_hal_observe_on_device(const ee_hal_device_t *device, ee_hal_device_clock_t *clock,
+                              ee_hal_event_t *event, int64_t begin, int64_t end) {
+  const int64_t offset = clock->least + (clock->most - clock->least) / 2;
+  event->begin_ns = begin + offset;
+  event->end_ns = end + offset;
+  // A look that moved the clock must not move what comes later before what was told.
+  if (event->begin_ns < clock->told_ns) event->begin_ns = clock->told_ns;
+  if (event->end_ns < event->begin_ns) event->end_ns = event->begin_ns;
+  clock->told_ns = event->end_ns;
+  ee_hal_observe_event(device->heap, event);
+}
+
+#endif
+
 // ---- Memory ------------------------------------------------------------------------------------
 
 static void count_up(ee_hal_memory_counter_t *counter, const ee_hal_buffer_t *storage) {

@@ -51,6 +51,7 @@ typedef struct ee_hal_event {
   uint32_t local_memory;
   const char *source_file;
   uint32_t source_line;
+  const char *device;
 } ee_hal_event_t;
 
 typedef struct ee_hal_memory_counter {
@@ -105,8 +106,42 @@ EE_COLD void ee_hal_observe_command(const ee_heap_t *heap, const ee_hal_command_
 EE_COLD void ee_hal_observe_allocate(ee_hal_buffer_t *buffer, ee_hal_memory_kind_t kind);
 EE_COLD void ee_hal_observe_free(ee_hal_buffer_t *buffer);
 EE_COLD void ee_hal_observe_move(ee_hal_buffer_t *storage);
+// A kernel that was loaded; `event` has what its driver knows of it.
+EE_COLD void ee_hal_observe_kernel(const ee_hal_executable_t *executable, uint32_t function,
+                                   ee_hal_event_t *event);
 // Initialisers of a program begin or are over.
 EE_COLD void ee_hal_observe_loading(const ee_heap_t *heap, bool begins);
+
+#if EERIE_ASYNC_DEVICES
+// ---- Devices that do things later and have a clock of their own ----
+//
+// Their drivers ask when they record a command whether it has to be timed, describe it then and
+// keep the event beside the recording. When the device has done it, it is told with its times.
+
+static inline bool ee_hal_observe_tells(const ee_heap_t *heap) {
+  return EE_UNLIKELY(heap->observer != NULL) && heap->observer->event != NULL;
+}
+// All that will be told of a dispatch, fill, update or copy but its times and what the driver knows
+// of a kernel: name, workgroup_size, local_memory, source. `table`: the execution's; may be NULL.
+EE_COLD void ee_hal_observe_describe(const ee_hal_device_t *device, const ee_hal_command_t *command,
+                                     const ee_hal_operation_t *table, ee_hal_event_t *out_event);
+
+// How a device's clock, in nanoseconds from any moment on, stands to the observer's. All zero
+// before the first look. One thread at a time.
+typedef struct ee_hal_device_clock {
+  int64_t least, most; // the observer's time minus the device's lies between
+  int64_t set_ns;
+  int64_t told_ns; // the end of what was told last
+} ee_hal_device_clock_t;
+// A look at both: the device's clock showed `first` not before the observer's showed `earliest`,
+// and `last` not after it showed `latest`. Looks of a tenth of a second are taken together.
+EE_COLD void ee_hal_device_clock_meet(ee_hal_device_clock_t *clock, int64_t first, int64_t earliest,
+                                      int64_t last, int64_t latest);
+// Tells a described event that lasted from `begin` to `end` of the device's clock. One queue's
+// events come in order and do not overlap.
+EE_COLD void ee_hal_observe_on_device(const ee_hal_device_t *device, ee_hal_device_clock_t *clock,
+                                      ee_hal_event_t *event, int64_t begin, int64_t end);
+#endif
 
 // Storage of the heap that is about to be allocated: is it counted there?
 static inline bool ee_hal_observe_storage(ee_heap_t *heap, size_t size) {
@@ -142,6 +177,7 @@ static inline void ee_hal_observe_result(ee_hal_buffer_t *buffer) {
 #define ee_hal_observe_storage(heap, size)                  ((void)(heap), false)
 #define ee_hal_observe_no_storage(heap, size)               ((void)0)
 #define ee_hal_observe_in_heap(buffer, in_heap)             ((void)(in_heap))
+#define ee_hal_observe_tells(heap)                          ((void)(heap), false)
 #define ee_hal_observe_buffer(buffer, heap, kind)           ((void)0)
 #define ee_hal_observe_result(buffer)                       ((void)0)
 

@@ -58,6 +58,7 @@ CREATE(DescriptorPool, VkDescriptorPoolCreateInfo, VkDescriptorPool)
 CREATE(CommandPool, VkCommandPoolCreateInfo, VkCommandPool)
 CREATE(Semaphore, VkSemaphoreCreateInfo, VkSemaphore)
 CREATE(Fence, VkFenceCreateInfo, VkFence)
+CREATE(QueryPool, VkQueryPoolCreateInfo, VkQueryPool)
 
 static VKAPI_ATTR VkResult VKAPI_CALL
 shim_CreateShaderModule(VkDevice device, const VkShaderModuleCreateInfo *info,
@@ -303,6 +304,7 @@ static const struct {
     PAIR(CommandPool),
     PAIR(Semaphore),
     PAIR(Fence),
+    PAIR(QueryPool),
     PAIR(ShaderModule),
     PAIR(Device),
     ONE(CreateComputePipelines),

@@ -27,6 +27,12 @@ static void load_optional(ee_vulkan_device_t *device) {
     device->physical.features &= ~(uint32_t)EE_VULKAN_TIMELINE;
   if (!device->vk.GetBufferDeviceAddress)
     device->physical.features &= ~(uint32_t)EE_VULKAN_ADDRESSES;
+  if (!device->vk.GetCalibratedTimestampsEXT) // of the extension's newer name
+    device->vk.GetCalibratedTimestampsEXT =
+        (PFN_vkGetCalibratedTimestampsEXT)device->instance.GetDeviceProcAddr(
+            device->handle, "vkGetCalibratedTimestampsKHR");
+  if (!(device->physical.features & EE_VULKAN_CALIBRATED))
+    device->vk.GetCalibratedTimestampsEXT = NULL;
   if (!device->instance.debug_utils) device->vk.SetDebugUtilsObjectNameEXT = NULL;
 }
 

@@ -406,6 +406,7 @@ eerie_status_t ee_vulkan_executable_create(ee_hal_device_t *base, ee_str_t forma
     ee_object_release(&executable->base.object);
     return status;
   }
+  ee_vulkan_timing_kernels(executable);
   *out_executable = &executable->base;
   return EERIE_OK;
 }

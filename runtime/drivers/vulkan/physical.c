@@ -52,14 +52,17 @@ static const link_t links[] = {
 // Extensions that the driver itself uses beside those of the links.
 static const char *const other_extensions[] = {
     "VK_KHR_portability_subset", // must be enabled where it is there
+    "VK_KHR_calibrated_timestamps",
+    "VK_EXT_calibrated_timestamps",
 };
-#define MOST_EXTENSIONS (LINK_COUNT + 1)
+#define OTHER_COUNT     (sizeof other_extensions / sizeof other_extensions[0])
+#define MOST_EXTENSIONS (LINK_COUNT + OTHER_COUNT)
 
 typedef struct extensions {
   const char *names[MOST_EXTENSIONS]; // those that must be enabled
   uint32_t count;
   bool linked[LINK_COUNT]; // whether the device knows the struct
-  bool portability;
+  bool calibrated;
 } extensions_t;
 
 static uint32_t usable_version(const ee_vulkan_instance_t *instance,
@@ -104,15 +107,20 @@ static void find_extensions(const ee_vulkan_instance_t *instance, VkPhysicalDevi
   bool has[MOST_EXTENSIONS];
   for (size_t i = 0; i < LINK_COUNT; ++i)
     names[i] = links[i].extension;
-  names[LINK_COUNT] = other_extensions[0];
+  for (size_t i = 0; i < OTHER_COUNT; ++i)
+    names[LINK_COUNT + i] = other_extensions[i];
   *out_found = (extensions_t){0};
   if (!device_has(instance, handle, names, MOST_EXTENSIONS, has)) memset(has, 0, sizeof has);
   for (size_t i = 0; i < LINK_COUNT; ++i) {
     out_found->linked[i] = version >= links[i].version || has[i];
     if (version < links[i].version && has[i]) out_found->names[out_found->count++] = names[i];
   }
-  out_found->portability = has[LINK_COUNT];
-  if (has[LINK_COUNT]) out_found->names[out_found->count++] = names[LINK_COUNT];
+  for (size_t i = 0; i < OTHER_COUNT; ++i) {
+    if (i && out_found->calibrated) break; // the one under its newer name is enough
+    if (!has[LINK_COUNT + i]) continue;
+    out_found->names[out_found->count++] = other_extensions[i];
+    out_found->calibrated = i > 0;
+  }
 }
 
 // Chains the structs that the device knows, zeroed.
@@ -203,18 +211,39 @@ static void read_properties(const ee_vulkan_instance_t *instance, const extensio
   }
 }
 
+// Whether the clock of timestamps is among those that the host can read.
+static bool has_device_clock(const ee_vulkan_instance_t *instance, VkPhysicalDevice handle) {
+  enum { MOST = 16 };
+  VkTimeDomainEXT domains[MOST];
+  uint32_t count = MOST;
+  PFN_vkVoidFunction found =
+      instance->get(instance->handle, "vkGetPhysicalDeviceCalibrateableTimeDomainsKHR");
+  if (!found)
+    found = instance->get(instance->handle, "vkGetPhysicalDeviceCalibrateableTimeDomainsEXT");
+  const PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT get =
+      (PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT)found;
+  if (!get || get(handle, &count, domains) < 0) return false; // VK_INCOMPLETE is no failure
+  for (uint32_t i = 0; i < count; ++i)
+    if (domains[i] == VK_TIME_DOMAIN_DEVICE_EXT) return true;
+  return false;
+}
+
 // Queues that only compute run beside those that a display needs.
-static uint32_t find_queue_family(const ee_vulkan_instance_t *instance, VkPhysicalDevice handle) {
+static void find_queue_family(const ee_vulkan_instance_t *instance,
+                              ee_vulkan_physical_t *physical) {
   enum { MOST = 32 };
   VkQueueFamilyProperties families[MOST];
   uint32_t count = MOST, found = UINT32_MAX;
-  instance->GetPhysicalDeviceQueueFamilyProperties(handle, &count, families);
+  instance->GetPhysicalDeviceQueueFamilyProperties(physical->handle, &count, families);
   for (uint32_t i = 0; i < count; ++i) {
-    if (!families[i].queueCount || !(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
-    if (!(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT)) return i;
-    if (found == UINT32_MAX) found = i;
+    const VkQueueFlags flags = families[i].queueFlags;
+    if (!families[i].queueCount || !(flags & VK_QUEUE_COMPUTE_BIT)) continue;
+    if (found == UINT32_MAX || !(flags & VK_QUEUE_GRAPHICS_BIT)) found = i;
+    if (!(flags & VK_QUEUE_GRAPHICS_BIT)) break;
   }
-  return found;
+  physical->queue_family = found;
+  if (found != UINT32_MAX) physical->timestamp_bits = families[found].timestampValidBits;
+  if (physical->timestamp_bits > 64) physical->timestamp_bits = 64;
 }
 
 // Memory that is both the device's and the host's is fast for both only where there is but one.
@@ -238,7 +267,7 @@ bool ee_vulkan_physical_read(const ee_vulkan_instance_t *instance, VkPhysicalDev
   instance->GetPhysicalDeviceProperties(handle, &out_physical->properties);
   const uint32_t version = usable_version(instance, &out_physical->properties);
   if (version < VK_API_VERSION_1_1) return false;
-  out_physical->queue_family = find_queue_family(instance, handle);
+  find_queue_family(instance, out_physical);
   if (out_physical->queue_family == UINT32_MAX) return false;
   extensions_t extensions;
   find_extensions(instance, handle, version, &extensions);
@@ -246,6 +275,8 @@ bool ee_vulkan_physical_read(const ee_vulkan_instance_t *instance, VkPhysicalDev
   chain_begin(&chain, &extensions);
   instance->GetPhysicalDeviceFeatures2(handle, &chain.base);
   out_physical->features = read_features(&chain);
+  if (extensions.calibrated && has_device_clock(instance, handle))
+    out_physical->features |= EE_VULKAN_CALIBRATED;
   read_properties(instance, &extensions, out_physical);
   instance->GetPhysicalDeviceMemoryProperties(handle, &out_physical->memory);
   out_physical->unified = is_unified(out_physical);

@@ -142,7 +142,11 @@ static ee_vulkan_submission_t *take_done(ee_vulkan_device_t *device) {
   while (*link && (device->lost || (*link)->value <= value)) {
     ee_vulkan_submission_t *submission = *link;
     if (submission->value > device->done) device->done = submission->value;
-    if (submission->recording) ee_vulkan_recording_over(device, submission->recording);
+    if (submission->recording) {
+      if (EE_UNLIKELY(submission->recording->timed) && !device->lost)
+        ee_vulkan_timing_tell(device, submission);
+      ee_vulkan_recording_over(device, submission->recording);
+    }
     link = &submission->next;
   }
   if (link == &device->first) return NULL;
@@ -274,6 +278,7 @@ static VkResult submit_locked(ee_vulkan_device_t *device, ee_vulkan_submission_t
       .pSignalSemaphores = &device->timeline,
   };
   VkResult result = VK_SUCCESS;
+  ee_vulkan_timing_submitted(device, submission);
   if (!device->timeline) result = fence_take(device, &submission->fence);
   if (result == VK_SUCCESS)
     result = device->vk.QueueSubmit(device->queue, 1, &info, submission->fence);

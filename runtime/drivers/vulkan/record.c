@@ -79,6 +79,7 @@ void ee_vulkan_recording_destroy(ee_vulkan_device_t *device, ee_vulkan_recording
   if (!recording) return;
   drop_staging(device, recording);
   ee_vulkan_descriptors_destroy(device, recording);
+  ee_vulkan_timing_destroy(device, recording);
   if (recording->pool) device->vk.DestroyCommandPool(device->handle, recording->pool, NULL);
   ee_heap_free(device->base.heap, recording->key, recording->key_words * sizeof *recording->key);
   ee_heap_free(device->base.heap, recording, sizeof *recording);
@@ -95,7 +96,7 @@ static void barrier(const ee_vulkan_device_t *device, VkCommandBuffer commands) 
 }
 
 static eerie_status_t begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                            bool again, eerie_error_t *err) {
+                            size_t commands, bool again, eerie_error_t *err) {
   drop_staging(device, recording);
   VkResult result = device->vk.ResetCommandPool(device->handle, recording->pool, 0);
   if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkResetCommandPool", result);
@@ -108,6 +109,7 @@ static eerie_status_t begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *r
   result = device->vk.BeginCommandBuffer(recording->commands, &info);
   if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkBeginCommandBuffer", result);
   barrier(device, recording->commands);
+  ee_vulkan_timing_begin(device, recording, commands);
   return EERIE_OK;
 }
 
@@ -297,13 +299,13 @@ static eerie_status_t reserve_staging(ee_vulkan_device_t *device, ee_vulkan_reco
 
 // ---- Lists -------------------------------------------------------------------------------------
 
-static eerie_status_t record_command(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                                     const ee_hal_command_t *command,
-                                     const ee_hal_operation_t *table, eerie_error_t *err) {
-  if (command->after_barrier) barrier(device, recording->commands);
+static eerie_status_t record_one(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                 const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                 eerie_error_t *err) {
   switch (command->kind) {
   case EE_HAL_COMMAND_DISPATCH:
   case EE_HAL_COMMAND_DISPATCH_INDIRECT:
+    if (ee_hal_observe_skips(device->base.heap)) return EERIE_OK;
     return ee_vulkan_record_dispatch(device, recording, command, table, err);
   case EE_HAL_COMMAND_FILL: return record_fill(device, recording, command, table, err);
   case EE_HAL_COMMAND_UPDATE: return record_update(device, recording, command, table, err);
@@ -312,15 +314,26 @@ static eerie_status_t record_command(ee_vulkan_device_t *device, ee_vulkan_recor
   return EERIE_OK;
 }
 
+static eerie_status_t record_command(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                     const ee_hal_command_t *command,
+                                     const ee_hal_operation_t *table, eerie_error_t *err) {
+  if (command->after_barrier) barrier(device, recording->commands);
+  EE_TRY(record_one(device, recording, command, table, err));
+  if (EE_UNLIKELY(recording->timed)) ee_vulkan_timing_command(device, recording, command, table);
+  return EERIE_OK;
+}
+
 eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                      const ee_hal_operation_t *operation, bool again,
                                      eerie_error_t *err) {
   uint64_t staging = 0;
+  size_t count = 0;
   for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
     // Bytes that the list holds in memory, so the sum fits.
     staging += staging_size(c);
+    ++count;
   }
-  EE_TRY(begin(device, recording, again, err));
+  EE_TRY(begin(device, recording, count, again, err));
   EE_TRY(reserve_staging(device, recording, staging, err));
   for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
     EE_TRY(record_command(device, recording, c, operation, err));
@@ -331,7 +344,7 @@ eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recor
 eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
                                          ee_vulkan_recording_t *recording,
                                          const ee_hal_command_t *command, eerie_error_t *err) {
-  EE_TRY(begin(device, recording, false, err));
+  EE_TRY(begin(device, recording, 1, false, err));
   EE_TRY(reserve_staging(device, recording, staging_size(command), err));
   EE_TRY(record_command(device, recording, command, NULL, err));
   return end(device, recording, err);
@@ -340,7 +353,7 @@ eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
 eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                        const ee_vulkan_span_t *span, const ee_vulkan_range_t *range,
                                        bool to_buffer, eerie_error_t *err) {
-  EE_TRY(begin(device, recording, false, err));
+  EE_TRY(begin(device, recording, 1, false, err));
   const VkBuffer staged = span->chunk->buffer, buffer = range->chunk->buffer;
   if (to_buffer) {
     copy_bytes(device, recording->commands, staged, span->offset, buffer, range->offset,
@@ -348,6 +361,12 @@ eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_rec
   } else {
     copy_bytes(device, recording->commands, buffer, range->offset, staged, span->offset,
                range->size);
+  }
+  if (EE_UNLIKELY(recording->timed)) {
+    const ee_hal_command_t command = {
+        .kind = EE_HAL_COMMAND_COPY,
+        .target = {(ee_hal_buffer_t *)(uintptr_t)range->buffer, 0, 0, range->size}};
+    ee_vulkan_timing_command(device, recording, &command, NULL);
   }
   return end(device, recording, err);
 }

@@ -1,12 +1,21 @@
 // vulkan.h: what the files of the vulkan driver share.
 //
-//   loader.c      the system's loader, instances       device.c   opening, closing, the driver's
-//   table physical.c    devices: limits, features, names     list.c     what can be opened memory.c
-//   chunks of device memory, spans       buffer.c   buffers, copies for the host spirv.c       what
-//   a shader needs, before it runs  layout.c   descriptor set and pipeline layouts executable.c
-//   executables to pipelines             cache.c    the pipeline cache's file record.c commands to
-//   a command buffer         replay.c   those that are recorded once queue.c       submission,
-//   completion               operation.c  operations to submissions
+//   loader.c      the system's loader, instances
+//   physical.c    devices: limits, features, names
+//   list.c        what can be opened
+//   device.c      opening, closing, the driver's table
+//   memory.c      chunks of device memory, spans
+//   buffer.c      buffers, copies for the host
+//   spirv.c       what a shader needs, before it runs
+//   layout.c      descriptor set and pipeline layouts
+//   executable.c  executables to pipelines
+//   cache.c       the pipeline cache's file
+//   record.c      commands to a command buffer
+//   dispatch.c    dispatches among them
+//   replay.c      command buffers that are recorded once
+//   operation.c   operations to submissions
+//   queue.c       submission, completion
+//   timing.c      when the device did what, for an observer
 //
 // A device has one queue. Work is numbered in the order of submission, and all of it is done in
 // that order: each command buffer begins with a barrier against everything before it. The driver's
@@ -19,6 +28,7 @@
 #include <vulkan/vulkan_core.h>
 
 #include "hal/driver.h"
+#include "hal/observe.h"
 
 // Constants and bindings of one dispatch, as the bridge bounds them.
 #define EE_VULKAN_MAX_CONSTANTS 64u
@@ -83,6 +93,11 @@
   X(CmdUpdateBuffer)                                                                               \
   X(CmdCopyBuffer)                                                                                 \
   X(CmdPipelineBarrier)                                                                            \
+  X(CreateQueryPool)                                                                               \
+  X(DestroyQueryPool)                                                                              \
+  X(CmdResetQueryPool)                                                                             \
+  X(CmdWriteTimestamp)                                                                             \
+  X(GetQueryPoolResults)                                                                           \
   X(CreateSemaphore)                                                                               \
   X(DestroySemaphore)                                                                              \
   X(CreateFence)                                                                                   \
@@ -95,6 +110,7 @@
   X(WaitSemaphores)                                                                                \
   X(GetSemaphoreCounterValue)                                                                      \
   X(GetBufferDeviceAddress)                                                                        \
+  X(GetCalibratedTimestampsEXT)                                                                    \
   X(SetDebugUtilsObjectNameEXT)
 
 #define EE_VULKAN_POINTER(name) PFN_vk##name name;
@@ -154,7 +170,7 @@ typedef enum ee_vulkan_feature {
   EE_VULKAN_FULL_SUBGROUPS = 1u << 26,
   EE_VULKAN_TIMELINE = 1u << 27,
   EE_VULKAN_ADDRESSES = 1u << 28,
-  EE_VULKAN_PORTABILITY = 1u << 29, // lacks something of 1.1; must be asked for
+  EE_VULKAN_CALIBRATED = 1u << 29, // the host can read the clock of its timestamps
 } ee_vulkan_feature_t;
 
 typedef struct ee_vulkan_physical {
@@ -166,8 +182,9 @@ typedef struct ee_vulkan_physical {
   uint32_t subgroup_size;
   uint32_t min_subgroup_size, max_subgroup_size;
   uint64_t max_allocation;
-  uint32_t queue_family; // UINT32_MAX: it computes nothing
-  bool unified;          // memory of the device is the host's too
+  uint32_t queue_family;   // UINT32_MAX: it computes nothing
+  uint32_t timestamp_bits; // of the queue's; 0: it has none
+  bool unified;            // memory of the device is the host's too
 } ee_vulkan_physical_t;
 
 // Looks at a device; false: nothing that modules run on.
@@ -208,6 +225,10 @@ typedef struct ee_vulkan_device {
   VkFence *fences;                           // free ones; only without a timeline
   uint32_t fence_count, fence_capacity;
   struct ee_vulkan_watcher *watcher; // a thread, from when somebody needs it
+#if EERIE_PROFILE
+  ee_hal_device_clock_t clock;
+  uint64_t clock_base; // the timestamp that `clock` counts from; 0: none yet
+#endif
   // Pipelines.
   VkPipelineCache cache;
   size_t cache_size; // of its data when it was read
@@ -426,7 +447,9 @@ typedef struct ee_vulkan_recording {
   ee_vulkan_span_t *staging;                      // bytes of updates and of fills' edges, or NULL
   uint64_t staging_used;
   uint32_t in_flight;
-  bool kept; // by a list
+  bool kept;                       // by a list
+  bool timed;                      // it writes timestamps
+  struct ee_vulkan_timing *timing; // NULL: none yet
   // Of a kept one: what it was recorded for.
   uint64_t last_used;
   uint64_t *key;
@@ -436,7 +459,7 @@ typedef struct ee_vulkan_recording {
 
 eerie_status_t ee_vulkan_recording_take(ee_vulkan_device_t *device,
                                         ee_vulkan_recording_t **out_recording, eerie_error_t *err);
-// Nothing of it is in flight.
+// Nothing of it is in flight. NULL is harmless.
 void ee_vulkan_recording_give(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
 void ee_vulkan_recording_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
 // Records the commands of an EXECUTE. `again`: it may be submitted more than once.
@@ -480,6 +503,7 @@ typedef struct ee_vulkan_submission {
   size_t block_size;
   uint64_t value;         // done when the queue has come so far
   bool on_queue;          // false: nothing but a fence that is signaled then
+  int64_t submitted_ns;   // of the observer's clock, for a recording that is timed
   VkFence fence;          // where there is no timeline
   uint32_t waiters;       // threads that wait for `fence`
   bool retired;           // who waits last frees it
@@ -511,6 +535,33 @@ eerie_status_t ee_vulkan_queue_create(ee_vulkan_device_t *device, eerie_error_t 
 void ee_vulkan_queue_destroy(ee_vulkan_device_t *device);
 // ABORTED: the device is lost.
 eerie_status_t ee_vulkan_check_lost(ee_vulkan_device_t *device, eerie_error_t *err);
+
+// ---- Timestamps --------------------------------------------------------------------------------
+
+#if EERIE_PROFILE
+// At the begin of a recording, behind its first barrier: sets `timed` where somebody looks.
+void ee_vulkan_timing_begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                            size_t commands);
+// Behind each command of a recording that is timed, `commands` of them at most.
+EE_COLD void ee_vulkan_timing_command(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                                      const ee_hal_command_t *command,
+                                      const ee_hal_operation_t *table);
+// The submission is about to be handed over.
+void ee_vulkan_timing_submitted(ee_vulkan_device_t *device, ee_vulkan_submission_t *submission);
+// The submission is done: tells of its commands. With the lock held, so that all come in order.
+EE_COLD void ee_vulkan_timing_tell(ee_vulkan_device_t *device,
+                                   const ee_vulkan_submission_t *submission);
+void ee_vulkan_timing_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
+// The kernels of an executable that was loaded.
+void ee_vulkan_timing_kernels(const ee_vulkan_executable_t *executable);
+#else
+#define ee_vulkan_timing_begin(device, recording, commands)         ((void)(commands))
+#define ee_vulkan_timing_command(device, recording, command, table) ((void)0)
+#define ee_vulkan_timing_submitted(device, submission)              ((void)0)
+#define ee_vulkan_timing_tell(device, submission)                   ((void)0)
+#define ee_vulkan_timing_destroy(device, recording)                 ((void)0)
+#define ee_vulkan_timing_kernels(executable)                        ((void)0)
+#endif
 
 eerie_status_t ee_vulkan_submit(ee_hal_device_t *device, uint64_t after, ee_hal_fence_t *signal,
                                 const ee_hal_operation_t *operation, eerie_error_t *err);
