@@ -35,26 +35,4 @@ void ee_hal_device_settle(ee_hal_device_t *device) {
   if (device && device->driver->async) device->driver->async->watch(device, UINT64_MAX);
 }
 
-// ---- Whose buffers -----------------------------------------------------------------------------
-
-eerie_status_t ee_hal_device_check_buffer(const ee_hal_device_t *device,
-                                          const ee_hal_buffer_t *buffer, eerie_error_t *err) {
-  if (EE_LIKELY(!buffer || buffer->device == device ||
-                (!buffer->device->driver->async && !device->driver->async))) {
-    return EERIE_OK;
-  }
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "a buffer of device %s in work for device %s",
-                 buffer->device->name, device->name);
-}
-
-eerie_status_t ee_hal_device_check_operation(const ee_hal_device_t *device,
-                                             const ee_hal_operation_t *operation,
-                                             eerie_error_t *err) {
-  EE_TRY(ee_hal_device_check_buffer(device, operation->source.buffer, err));
-  EE_TRY(ee_hal_device_check_buffer(device, operation->target.buffer, err));
-  for (size_t i = 0; i < operation->binding_count; ++i)
-    EE_TRY(ee_hal_device_check_buffer(device, operation->bindings[i].buffer, err));
-  return EERIE_OK;
-}
-
 #endif

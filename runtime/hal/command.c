@@ -3,7 +3,7 @@
 // Commands lie in the list's arena in the order of recording and are run by walking them. What can
 // be checked is checked here, once; the ranges of slots, whose buffers come with the execution, are
 // checked when they are resolved (ee_hal_binding_resolve).
-#include "hal/driver.h"
+#include "hal/across.h"
 
 #define FIRST_ARENA_SIZE 960u
 #define ARENA_BLOCK_SIZE 3840u
@@ -28,6 +28,7 @@ static void list_destroy(ee_object_t *object) {
   }
 #if EERIE_ASYNC_DEVICES
   if (list->recorded) device->driver->async->forget(list);
+  ee_hal_across_forget(list);
 #endif
   ee_hal_command_block_t *block = list->blocks;
   while (block) {
@@ -55,6 +56,8 @@ eerie_status_t ee_hal_command_list_create(ee_hal_device_t *device, uint32_t mode
   list->blocks = &list->own;
 #if EERIE_ASYNC_DEVICES
   list->recorded = NULL;
+  list->foreign = NULL;
+  list->foreign_count = 0;
 #endif
   list->own = (ee_hal_command_block_t){.capacity = size - sizeof *list};
   *out_list = list;
@@ -86,18 +89,30 @@ static void *arena_take(ee_hal_command_list_t *list, size_t size, eerie_error_t 
   return piece;
 }
 
+#if EERIE_ASYNC_DEVICES
+void *ee_hal_command_list_take(ee_hal_command_list_t *list, size_t size, eerie_error_t *err) {
+  return arena_take(list, size, err);
+}
+#endif
+
 // ---- Checks ------------------------------------------------------------------------------------
+
+// Those that the execution brings.
+static uint32_t slot_count(const ee_hal_command_list_t *list) {
+#if EERIE_ASYNC_DEVICES
+  return list->binding_capacity - list->foreign_count;
+#else
+  return list->binding_capacity;
+#endif
+}
 
 static eerie_status_t check_binding(const ee_hal_command_list_t *list,
                                     const ee_hal_binding_t *binding, eerie_error_t *err) {
   if (!binding->buffer) {
-    if (binding->slot < list->binding_capacity) return EERIE_OK;
+    if (binding->slot < slot_count(list)) return EERIE_OK;
     return EE_FAIL(err, EERIE_OUT_OF_RANGE, "binding slot %u of a command list with %u slots",
-                   binding->slot, list->binding_capacity);
+                   binding->slot, slot_count(list));
   }
-#if EERIE_ASYNC_DEVICES
-  EE_TRY(ee_hal_device_check_buffer(list->device, binding->buffer, err));
-#endif
   uint8_t *data;
   uint64_t size;
   return ee_hal_binding_resolve(binding, NULL, 0, 0, &data, &size, err);
@@ -178,18 +193,21 @@ static eerie_status_t append_copy(ee_hal_command_list_t *list, const ee_hal_comm
   *copy = *command;
   copy->next = NULL;
   copy->after_barrier = list->barrier;
-  list->barrier = false;
   uint8_t *tail = (uint8_t *)(copy + 1);
   if (bindings_size) copy->bindings = memcpy(tail, command->bindings, bindings_size);
   tail += bindings_size;
   if (constants_size) copy->constants = memcpy(tail, command->constants, constants_size);
   tail += constants_size;
   if (update_size) copy->update_data = memcpy(tail, command->update_data, (size_t)update_size);
+#if EERIE_ASYNC_DEVICES
+  EE_TRY(ee_hal_across_record(list, copy, err));
+#endif
   ee_hal_buffer_retain(copy->source.buffer);
   ee_hal_buffer_retain(copy->target.buffer);
   ee_object_retain((ee_object_t *)copy->executable);
   for (uint32_t i = 0; i < copy->binding_count; ++i)
     ee_hal_buffer_retain(copy->bindings[i].buffer);
+  list->barrier = false;
   if (list->last) {
     list->last->next = copy;
   } else {

@@ -5,7 +5,7 @@
 // the device's ready list, which one thread at a time runs down. So a chain of waiting operations
 // of any length takes no more stack than two, and those that wait for one fence run in the order in
 // which they were submitted.
-#include "hal/driver.h"
+#include "hal/across.h"
 #include "hal/observe.h"
 
 typedef struct ee_hal_pending {
@@ -19,6 +19,9 @@ typedef struct ee_hal_pending {
   eerie_error_t *wait_error; // of a failed wait; NULL: no text
 #if EERIE_THREADS
   ee_hal_task_t task;
+#endif
+#if EERIE_ASYNC_DEVICES
+  bool across; // with buffers of other devices
 #endif
   ee_hal_operation_t operation;
   // bindings and update bytes follow
@@ -256,13 +259,27 @@ static inline eerie_status_t run_operation(ee_hal_device_t *device, uint64_t aft
   return status;
 }
 
+#if EERIE_ASYNC_DEVICES
+static eerie_status_t run_across(ee_hal_device_t *device, ee_hal_fence_t *signal,
+                                 const ee_hal_operation_t *operation, eerie_error_t *err) {
+  const eerie_status_t status = ee_hal_across_submit(device, signal, operation, err);
+  if (status != EERIE_OK) ee_hal_fence_signal(signal, status, err);
+  return status;
+}
+#endif
+
 static void pending_run(pending_t *pending) {
   ee_hal_device_t *device = pending->device;
   const eerie_status_t status = pending->wait_status;
   if (status == EERIE_OK) {
     eerie_error_t err;
     err.message[0] = 0;
-    (void)run_operation(device, 0, pending->signal, &pending->operation, &err);
+#if EERIE_ASYNC_DEVICES
+    if (pending->across) {
+      (void)run_across(device, pending->signal, &pending->operation, &err);
+    } else
+#endif
+      (void)run_operation(device, 0, pending->signal, &pending->operation, &err);
   } else {
     ee_hal_fence_signal(pending->signal, status, pending->wait_error);
   }
@@ -313,6 +330,9 @@ static void task_run(ee_hal_task_t *task) {
 static bool run_later(pending_t *pending) {
   const ee_hal_driver_t *driver = pending->device->driver;
   if (!pending->operation.later || !driver->later) return false;
+#if EERIE_ASYNC_DEVICES
+  if (pending->across) return false;
+#endif
   pending->task.run = task_run;
   return driver->later(pending->device, &pending->operation, &pending->task);
 }
@@ -356,13 +376,13 @@ static eerie_status_t pending_create(ee_hal_device_t *device, ee_hal_fence_t *wa
   }
   pending_t *pending = ee_hal_device_allocate(device, total, &block_size);
   if (!pending) return EE_NO_MEMORY(err, total);
-  *pending = (pending_t){
-      .waiter = {.function = wait_over},
-      .device = device,
-      .wait = wait,
-      .signal = signal,
-      .block_size = block_size,
-      .operation = *operation,
+  *pending = (pending_t) {
+    .waiter = {.function = wait_over}, .device = device, .wait = wait, .signal = signal,
+    .block_size = block_size,
+#if EERIE_ASYNC_DEVICES
+    .across = ee_hal_across_is_needed(device, operation),
+#endif
+    .operation = *operation,
   };
   uint8_t *tail = (uint8_t *)(pending + 1);
   if (bindings_size) {
@@ -416,16 +436,12 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
   }
   eerie_status_t status;
 #if EERIE_ASYNC_DEVICES
-  status = ee_hal_device_check_operation(device, operation, err);
-  if (EE_UNLIKELY(status != EERIE_OK)) {
-    ee_hal_fence_signal(signal, status, err);
-    return status;
-  }
+  const bool across = ee_hal_across_is_needed(device, operation);
 #endif
   status = ee_hal_fence_query(wait, err);
   if (EE_UNLIKELY(status == EERIE_DEFERRED)) {
 #if EERIE_ASYNC_DEVICES
-    const uint64_t after = ee_hal_fence_ahead(wait, device);
+    const uint64_t after = across ? 0 : ee_hal_fence_ahead(wait, device);
     if (after) return run_operation(device, after, signal, operation, err);
 #endif
     EE_TRY(ee_hal_fence_promise(wait, signal, err)); // it is another operation's to signal
@@ -437,6 +453,12 @@ eerie_status_t ee_hal_device_submit(ee_hal_device_t *device, ee_hal_fence_t *wai
     ee_hal_fence_signal(signal, status, err);
     return signal ? EERIE_OK : status;
   }
+#if EERIE_ASYNC_DEVICES
+  if (EE_UNLIKELY(across)) {
+    EE_TRY(ee_hal_fence_promise(wait, signal, err));
+    return run_across(device, signal, operation, err);
+  }
+#endif
 #if EERIE_THREADS
   if (EE_UNLIKELY(operation->later) && signal && device->driver->later) {
     return submit_later(device, wait, signal, operation, err);

@@ -213,14 +213,6 @@ eerie_status_t ee_hal_binding_resolve(const ee_hal_binding_t *binding,
                                       eerie_error_t *err);
 
 #if EERIE_ASYNC_DEVICES
-// Buffers of a device with memory of its own are for that device alone.
-eerie_status_t ee_hal_device_check_buffer(const ee_hal_device_t *device,
-                                          const ee_hal_buffer_t *buffer, eerie_error_t *err);
-// The same for all buffers of an operation but those in its command list, which were checked when
-// it was recorded.
-eerie_status_t ee_hal_device_check_operation(const ee_hal_device_t *device,
-                                             const ee_hal_operation_t *operation,
-                                             eerie_error_t *err);
 // Somebody lets go of the device who may have left work in flight that nobody waits for: a thread
 // sees to its end, as what is in flight holds the device.
 void ee_hal_device_settle(ee_hal_device_t *device);

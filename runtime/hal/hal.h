@@ -352,7 +352,9 @@ struct ee_hal_command_list {
   bool barrier;                   // the next command comes after one
   ee_hal_command_block_t *blocks; // newest first
 #if EERIE_ASYNC_DEVICES
-  void *recorded; // the driver's own form of it; NULL: none yet
+  void *recorded;                 // the driver's own form of it; NULL: none yet
+  struct ee_hal_foreign *foreign; // buffers of other devices, in the last slots (across.h)
+  uint32_t foreign_count;
 #endif
   ee_hal_command_block_t own; // its bytes follow
 };
@@ -407,6 +409,9 @@ typedef struct ee_hal_operation {
   ee_hal_command_list_t *commands;
 #if EERIE_THREADS
   bool later; // nobody waits for it at once: it may go on after submit has returned
+#endif
+#if EERIE_ASYNC_DEVICES
+  bool complete; // the table has all slots of the list (across.h)
 #endif
   const ee_hal_binding_t *bindings; // binding table of EXECUTE, fixed buffers only
   size_t binding_count;
