@@ -44,10 +44,10 @@ static const char embed_notes[] =
     "rv32imac, rv32imf, rv64gc\n"
     "\n"
     "The folder then has the plan (NAME.c), typed functions (NAME.h), the kernels "
-    "(NAME_kernels.o), the\n"
-    "few hundred lines that run it, CMakeLists.txt, NAME.mk and the module (NAME.vmfb), which "
-    "Eerie's\n"
-    "interpreter runs on the same core. docs/embedded.md tells how to call it.\n"
+    "(NAME_kernels.o),\n"
+    "CMakeLists.txt, NAME.mk and the module (NAME.vmfb), which Eerie's interpreter runs on the "
+    "same\n"
+    "core. docs/embedded.md tells how to call it.\n"
     "\n"
     "Shapes must be fixed, and what the model does must not depend on values; otherwise it is "
     "refused\n"
@@ -239,10 +239,11 @@ static int write_files(embed_run_t *run, const char *module_path) {
   eerie_error_t err = {0};
   ee_cli_text_t *text = NULL;
   int exit_code = open_output(run, model->prefix, ".c", &text);
-  if (!exit_code && ee_cli_embed_write_source(model, text, &err))
+  uint32_t number = 0;
+  if (!exit_code && ee_cli_embed_write_source(model, text, &number, &err))
     exit_code = ee_cli_fail_error(EE_CLI_BAD_INPUT, &err);
   if (!exit_code) exit_code = open_output(run, model->prefix, ".h", &text);
-  if (!exit_code) ee_cli_embed_write_header(model, text);
+  if (!exit_code) ee_cli_embed_write_header(model, number, text);
   if (!exit_code) exit_code = open_output(run, "CMakeLists.txt", "", &text);
   if (!exit_code) ee_cli_embed_write_cmake(model, text);
   if (!exit_code) exit_code = open_output(run, model->prefix, ".mk", &text);

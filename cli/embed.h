@@ -1,13 +1,14 @@
 // embed.h: what the files behind `eerie embed` share.
 //
-//   embed.c         the command: compiles, records, writes
-//   embed_target.c  the cores, and what a compiler of C is told for each
-//   embed_object.c  the object file with the kernels: their names, numbers and needs
-//   embed_access.c  which tensors kernels only write
-//   embed_layout.c  where everything lies: lifetimes, the arena
-//   embed_source.c  the plan as C
-//   embed_header.c  types and functions for the program that calls the model
-//   embed_build.c   CMakeLists.txt and the fragment for make
+//   embed.c           the command: compiles, records, writes
+//   embed_target.c    the cores, and what a compiler of C is told for each
+//   embed_object.c    the object file with the kernels: their names, numbers and needs
+//   embed_access.c    which tensors kernels only write
+//   embed_layout.c    where everything lies: lifetimes, the arena
+//   embed_source.c    the constants, and what stands around the functions
+//   embed_function.c  a function of the model as a function of C
+//   embed_header.c    types and functions for the program that calls the model
+//   embed_build.c     CMakeLists.txt and the fragment for make
 #ifndef EERIE_CLI_EMBED_H_
 #define EERIE_CLI_EMBED_H_
 
@@ -127,7 +128,6 @@ typedef struct ee_cli_embed_model {
   bool has_init;
   uint64_t *state_offsets; // by storage
   uint64_t arena_size, live_size, state_size, constant_size;
-  size_t max_bindings;
 } ee_cli_embed_model_t;
 
 // Fills functions and sizes from the plan.
@@ -145,10 +145,24 @@ bool ee_cli_embed_output_is_apart(const ee_cli_embed_model_t *model,
 
 // ---- What is written ---------------------------------------------------------------------------
 
-void ee_cli_embed_write_header(const ee_cli_embed_model_t *model, ee_cli_text_t *text);
+// `number` tells this plan from others.
+void ee_cli_embed_write_header(const ee_cli_embed_model_t *model, uint32_t number,
+                               ee_cli_text_t *text);
 // NOT_FOUND: a kernel that the object lacks. INVALID_ARGUMENT: one that takes something else.
 eerie_status_t ee_cli_embed_write_source(const ee_cli_embed_model_t *model, ee_cli_text_t *text,
-                                         eerie_error_t *err);
+                                         uint32_t *out_number, eerie_error_t *err);
+// The function that the typed ones of the header call: its definition, and its prototype without
+// the semicolon.
+eerie_status_t ee_cli_embed_write_function(const ee_cli_embed_model_t *model,
+                                           const ee_cli_embed_function_t *function,
+                                           ee_cli_text_t *text, eerie_error_t *err);
+void ee_cli_embed_write_run(const ee_cli_embed_model_t *model,
+                            const ee_cli_embed_function_t *function, ee_cli_text_t *text);
+// Whether it calls kernels, whether it takes the state.
+bool ee_cli_embed_dispatches(const ee_cli_embed_function_t *function);
+bool ee_cli_embed_has_state(const ee_cli_embed_model_t *model,
+                            const ee_cli_embed_function_t *function);
+uint64_t ee_cli_embed_tensor_size(const eerie_type_t *type); // bytes
 void ee_cli_embed_write_cmake(const ee_cli_embed_model_t *model, ee_cli_text_t *text);
 void ee_cli_embed_write_make(const ee_cli_embed_model_t *model, ee_cli_text_t *text);
 

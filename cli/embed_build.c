@@ -31,17 +31,12 @@ static void write_link_flags(const ee_cli_embed_model_t *model, ee_cli_text_t *t
       ee_cli_text_printf(text, " -Wl,--defsym=%s=%s", old_helpers[i].called, old_helpers[i].there);
 }
 
-static void write_definition(const ee_cli_embed_model_t *model, ee_cli_text_t *text) {
-  if (model->max_bindings > 8)
-    ee_cli_text_printf(text, " -DEERIE_MICRO_MAX_BINDINGS=%zu", model->max_bindings);
-}
-
 void ee_cli_embed_write_cmake(const ee_cli_embed_model_t *model, ee_cli_text_t *text) {
   const char *p = model->prefix;
   ee_cli_text_printf(text,
                      "# Written by `eerie embed`. add_subdirectory() this folder from a project "
                      "for %s and link to `%s`.\n"
-                     "add_library(%s STATIC %s.c eerie_micro.c%s)\n"
+                     "add_library(%s STATIC %s.c%s)\n"
                      "target_include_directories(%s PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n"
                      "target_link_libraries(%s PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/%s_kernels.o)\n"
                      "target_compile_features(%s PUBLIC c_std_11)\n"
@@ -49,7 +44,6 @@ void ee_cli_embed_write_cmake(const ee_cli_embed_model_t *model, ee_cli_text_t *
                      model->target->name, p, p, p,
                      ee_cli_embed_needs_math(model) ? " " EE_CLI_EMBED_MATH : "", p, p, p, p, p,
                      model->target->flags);
-  write_definition(model, text);
   ee_cli_text_printf(text,
                      "\")\n"
                      "target_compile_options(%s PUBLIC ${%s_FLAGS} PRIVATE -Os "
@@ -65,14 +59,13 @@ void ee_cli_embed_write_make(const ee_cli_embed_model_t *model, ee_cli_text_t *t
   ee_cli_text_printf(text,
                      "# Written by `eerie embed`. include it after setting %s_DIR to this folder.\n"
                      "%s_DIR ?= .\n"
-                     "%s_SOURCES := $(%s_DIR)/%s.c $(%s_DIR)/eerie_micro.c",
-                     u, u, u, u, p, u);
+                     "%s_SOURCES := $(%s_DIR)/%s.c",
+                     u, u, u, u, p);
   if (ee_cli_embed_needs_math(model)) ee_cli_text_printf(text, " $(%s_DIR)/" EE_CLI_EMBED_MATH, u);
   ee_cli_text_printf(text,
                      "\n%s_OBJECTS := $(%s_DIR)/%s_kernels.o\n"
                      "%s_CFLAGS := -I$(%s_DIR) %s",
                      u, u, p, u, u, model->target->flags);
-  write_definition(model, text);
   ee_cli_text_printf(text, "\n%s_LDFLAGS := %s", u, model->target->flags);
   write_link_flags(model, text);
   ee_cli_text_string(text, "\n");

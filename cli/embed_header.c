@@ -1,5 +1,7 @@
 // embed_header.c: what the program that calls the model includes: types of tensors, sizes of
 // memory, a function for each function of the model.
+#define _GNU_SOURCE
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +9,13 @@
 #include "embed.h"
 
 // ---- Types -------------------------------------------------------------------------------------
+
+uint64_t ee_cli_embed_tensor_size(const eerie_type_t *type) {
+  uint64_t bits = eerie_dtype_bits(type->dtype);
+  for (size_t i = 0; i < type->rank; ++i)
+    bits *= (uint64_t)type->shape[i];
+  return (bits + 7) / 8;
+}
 
 static const eerie_type_t *value_at(const eerie_plan_function_t *plan, size_t index) {
   return index < plan->input_count ? &plan->inputs[index]
@@ -56,10 +65,8 @@ static void write_type(const ee_cli_embed_model_t *model, const eerie_type_t *ty
   ee_cli_text_printf(text, "typedef struct {\n  EERIE_MICRO_ALIGNED %s data",
                      element ? element : "uint8_t");
   if (!element || is_empty(type)) {
-    uint64_t bits = eerie_dtype_bits(type->dtype);
-    for (size_t i = 0; i < type->rank; ++i)
-      bits *= (uint64_t)type->shape[i];
-    ee_cli_text_printf(text, "[%" PRIu64 "]", bits ? (bits + 7) / 8 : 1);
+    const uint64_t size = ee_cli_embed_tensor_size(type);
+    ee_cli_text_printf(text, "[%" PRIu64 "]", size ? size : 1); // C has no array of none
   } else {
     for (size_t i = 0; i < type->rank; ++i)
       ee_cli_text_printf(text, "[%" PRId64 "]", type->shape[i]);
@@ -76,61 +83,121 @@ static void write_type(const ee_cli_embed_model_t *model, const eerie_type_t *ty
 static char *value_name(const eerie_plan_function_t *plan, size_t index) {
   const eerie_type_t *type = value_at(plan, index);
   char *name = ee_cli_c_identifier(type->name ? type->name : "", true);
+  const size_t length = name ? strlen(name) : 0;
   bool taken = !name || strcmp(name, "arena") == 0 || strcmp(name, "state") == 0 ||
-               strcmp(name, "memory") == 0;
+               (length > 5 && strcmp(name + length - 5, "_size") == 0);
   for (size_t i = 0; i < index && !taken; ++i) {
     char *other = value_name(plan, i);
     taken = !other || strcmp(other, name) == 0;
     free(other);
   }
   if (!taken) return name;
-  const size_t size = (name ? strlen(name) : 0) + 24;
+  const size_t size = length + 24;
   char *unique = malloc(size);
   if (unique) snprintf(unique, size, "%s_%zu", name ? name : "", index);
   free(name);
   return unique;
 }
 
-static void write_prototype(const ee_cli_embed_model_t *model,
-                            const ee_cli_embed_function_t *function, ee_cli_text_t *text) {
-  const eerie_plan_function_t *plan = function->plan;
-  const bool init = plan == &model->plan->initialization;
-  ee_cli_text_printf(text, "static inline int %s_%s(%s_arena_t *arena", model->prefix,
-                     function->name, model->prefix);
-  if (model->state_size || init) ee_cli_text_printf(text, ", %s_state_t *state", model->prefix);
-  for (size_t i = 0; i < plan->input_count + plan->output_count; ++i) {
-    char *name = value_name(plan, i);
-    ee_cli_text_string(text, i < plan->input_count ? ",\n    const " : ",\n    ");
-    write_type_name(model, value_at(plan, i), text);
-    ee_cli_text_printf(text, " *%s", name ? name : "");
-    free(name);
+// The memory that a function takes, in the order of its parameters: arena, state, inputs, outputs.
+typedef struct memory {
+  const eerie_type_t *type; // NULL: arena or state
+  bool constant;
+  char *name; // owned
+  uint64_t size;
+} memory_t;
+
+static size_t memory_count(const ee_cli_embed_model_t *model,
+                           const ee_cli_embed_function_t *function) {
+  return 1u + ee_cli_embed_has_state(model, function) + function->plan->input_count +
+         function->plan->output_count;
+}
+
+static memory_t memory_at(const ee_cli_embed_model_t *model,
+                          const ee_cli_embed_function_t *function, size_t index) {
+  const size_t first = 1u + ee_cli_embed_has_state(model, function);
+  memory_t memory = {.size = index ? model->state_size : model->arena_size};
+  if (index < first) {
+    memory.name = strdup(index ? "state" : "arena");
+    return memory;
   }
-  ee_cli_text_string(text, ")");
+  memory.type = value_at(function->plan, index - first);
+  memory.constant = index - first < function->plan->input_count;
+  memory.name = value_name(function->plan, index - first);
+  memory.size = ee_cli_embed_tensor_size(memory.type);
+  return memory;
+}
+
+static void write_memory_type(const ee_cli_embed_model_t *model, const memory_t *memory, bool typed,
+                              ee_cli_text_t *text) {
+  if (memory->constant) ee_cli_text_string(text, "const ");
+  if (!typed)
+    ee_cli_text_string(text, "void");
+  else if (memory->type)
+    write_type_name(model, memory->type, text);
+  else
+    ee_cli_text_printf(text, "%s_%s_t", model->prefix, memory->name);
+}
+
+static void write_parameters(const ee_cli_embed_model_t *model,
+                             const ee_cli_embed_function_t *function, bool typed,
+                             ee_cli_text_t *text) {
+  for (size_t i = 0; i < memory_count(model, function); ++i) {
+    memory_t memory = memory_at(model, function, i);
+    const char *name = memory.name ? memory.name : "";
+    ee_cli_text_string(text, i ? ",\n    " : "\n    ");
+    write_memory_type(model, &memory, typed, text);
+    ee_cli_text_printf(text, " *%s", name);
+    if (!typed) ee_cli_text_printf(text, ", size_t %s_size", name);
+    free(memory.name);
+  }
+}
+
+// A shape is a type, and the size of a type is right; bytes are counted.
+static void write_size_checks(const ee_cli_embed_model_t *model,
+                              const ee_cli_embed_function_t *function, ee_cli_text_t *text) {
+  for (size_t i = 0; i < memory_count(model, function); ++i) {
+    memory_t memory = memory_at(model, function, i);
+    const char *name = memory.name ? memory.name : "";
+    if (memory.type)
+      ee_cli_text_printf(text,
+                         "  if (%s_size != %" PRIu64 ") return EERIE_MICRO_INVALID_ARGUMENT;\n",
+                         name, memory.size);
+    else if (memory.size)
+      ee_cli_text_printf(text,
+                         "  if (%s_size < %" PRIu64 ") return EERIE_MICRO_RESOURCE_EXHAUSTED;\n",
+                         name, memory.size);
+    else
+      ee_cli_text_printf(text, "  (void)%s_size;\n", name);
+    free(memory.name);
+  }
+}
+
+static void write_call(const ee_cli_embed_model_t *model, const ee_cli_embed_function_t *function,
+                       ee_cli_text_t *text) {
+  ee_cli_text_printf(text, "  return %s_%s_run(%s_PLAN", model->prefix, function->name,
+                     model->upper);
+  for (size_t i = 0; i < memory_count(model, function); ++i) {
+    memory_t memory = memory_at(model, function, i);
+    ee_cli_text_printf(text, ", %s", memory.name ? memory.name : "");
+    free(memory.name);
+  }
+  ee_cli_text_string(text, ");\n}\n");
 }
 
 static void write_function(const ee_cli_embed_model_t *model,
                            const ee_cli_embed_function_t *function, ee_cli_text_t *text) {
-  const eerie_plan_function_t *plan = function->plan;
-  const size_t count = plan->input_count + plan->output_count;
-  ee_cli_text_printf(text, "\nextern const eerie_micro_plan_t %s_%s_plan;\n", model->prefix,
-                     function->name);
-  write_prototype(model, function, text);
-  ee_cli_text_string(text, " {\n  const eerie_micro_memory_t memory[] = {\n"
-                           "      {NULL, 0},\n      {arena, sizeof *arena},\n");
-  ee_cli_text_string(text,
-                     model->state_size ? "      {state, sizeof *state},\n" : "      {NULL, 0},\n");
-  for (size_t i = 0; i < count; ++i) {
-    char *name = value_name(plan, i);
-    // What a tensor without elements has is there for C alone.
-    const char *size = is_empty(value_at(plan, i)) ? "0 * sizeof" : "sizeof";
-    ee_cli_text_printf(text, "      {(void *)(uintptr_t)%s, %s %s->data},\n", name ? name : "",
-                       size, name ? name : "");
-    free(name);
-  }
-  ee_cli_text_printf(text,
-                     "  };\n"
-                     "  return eerie_micro_run(&%s_%s_plan, memory, %zu);\n}\n",
-                     model->prefix, function->name, (size_t)EE_CLI_EMBED_VALUES + count);
+  const char *p = model->prefix, *name = function->name;
+  ee_cli_embed_write_run(model, function, text);
+  ee_cli_text_printf(text, ";\nstatic inline int %s_%s(", p, name);
+  write_parameters(model, function, true, text);
+  ee_cli_text_string(text, ") {\n");
+  write_call(model, function, text);
+  ee_cli_text_printf(text, "static inline int %s_%s_sized(", p, name);
+  write_parameters(model, function, false, text);
+  ee_cli_text_string(text, ") {\n");
+  write_size_checks(model, function, text);
+  write_call(model, function, text);
 }
 
 // ---- The file ----------------------------------------------------------------------------------
@@ -144,11 +211,11 @@ static void write_opening(const ee_cli_embed_model_t *model, ee_cli_text_t *text
       " *\n"
       " * Written by `eerie embed`; changes are lost when it is written again.\n"
       " *\n"
-      " *   %s.h, %s.c      this, and what the functions do: a list of kernels and the memory "
-      "each\n"
-      " *                   works on, with the weights as constants that stay in flash\n"
+      " *   %s.h, %s.c      this, and what the functions do: calls of kernels, with the weights "
+      "as\n"
+      " *                   constants that stay in flash\n"
       " *   %s_kernels.o    the kernels\n"
-      " *   eerie_micro.*   runs the list\n"
+      " *   eerie_micro.h   what they are told\n"
       " *   CMakeLists.txt  for add_subdirectory: the library `%s`\n"
       " *   %s.mk           for include: %s_SOURCES, %s_OBJECTS, %s_CFLAGS, %s_LDFLAGS\n"
       " *\n"
@@ -162,7 +229,9 @@ static void write_opening(const ee_cli_embed_model_t *model, ee_cli_text_t *text
       "%s%s%s"
       " *   status = %s_%s(&arena%s, ...);\n"
       " *\n"
-      " * A function returns 0, or a status of eerie_micro.h. It keeps nothing in the "
+      " * A function takes typed memory, or with ..._sized any whose bytes are counted; all must "
+      "begin at\n"
+      " * multiples of 64. It returns 0, or a status of eerie_micro.h. It keeps nothing in the "
       "arena: one is\n"
       " * enough for all functions, and for other things between calls. Calls that "
       "overlap in time\n"
@@ -180,16 +249,19 @@ static void write_opening(const ee_cli_embed_model_t *model, ee_cli_text_t *text
                      u, u);
 }
 
-static void write_memory(const ee_cli_embed_model_t *model, ee_cli_text_t *text) {
+static void write_sizes(const ee_cli_embed_model_t *model, uint32_t number, ee_cli_text_t *text) {
   ee_cli_text_printf(text,
+                     "/* Tells this plan from others; a program that was compiled for another is "
+                     "refused. */\n"
+                     "#define %s_PLAN 0x%08" PRIx32 "u\n\n"
                      "/* Bytes. The most that is needed at once is %" PRIu64 ". */\n"
                      "#define %s_ARENA_SIZE %" PRIu64 "\n"
                      "#define %s_STATE_SIZE %" PRIu64 "\n\n"
                      "typedef struct {\n"
                      "  EERIE_MICRO_ALIGNED uint8_t bytes[%s_ARENA_SIZE ? %s_ARENA_SIZE : 1];\n"
                      "} %s_arena_t;\n",
-                     model->live_size, model->upper, model->arena_size, model->upper,
-                     model->state_size, model->upper, model->upper, model->prefix);
+                     model->upper, number, model->live_size, model->upper, model->arena_size,
+                     model->upper, model->state_size, model->upper, model->upper, model->prefix);
   if (model->has_init)
     ee_cli_text_printf(text,
                        "typedef struct {\n"
@@ -199,20 +271,23 @@ static void write_memory(const ee_cli_embed_model_t *model, ee_cli_text_t *text)
   ee_cli_text_string(text, "\n");
 }
 
-void ee_cli_embed_write_header(const ee_cli_embed_model_t *model, ee_cli_text_t *text) {
+void ee_cli_embed_write_header(const ee_cli_embed_model_t *model, uint32_t number,
+                               ee_cli_text_t *text) {
   write_opening(model, text);
-  write_memory(model, text);
+  write_sizes(model, number, text);
   for (size_t i = 0; i < model->function_count; ++i) {
     const eerie_plan_function_t *plan = model->functions[i].plan;
     for (size_t j = 0; j < plan->input_count + plan->output_count; ++j)
       write_type(model, value_at(plan, j), text);
   }
   if (model->has_init) {
-    ee_cli_text_string(text, "\n/* Fills the state: once, before any other function. */");
+    ee_cli_text_string(text, "\n/* Fills the state: once, before any other function. */\n");
     write_function(model, &model->functions[model->function_count], text);
   }
-  for (size_t i = 0; i < model->function_count; ++i)
+  for (size_t i = 0; i < model->function_count; ++i) {
+    ee_cli_text_string(text, "\n");
     write_function(model, &model->functions[i], text);
+  }
   ee_cli_text_printf(text,
                      "\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n#endif /* %s_H_ */\n",
                      model->upper);

@@ -288,6 +288,36 @@ static eerie_status_t lay_out_storages(ee_cli_embed_model_t *model, eerie_error_
   return EERIE_OK;
 }
 
+// Whether two functions would have a C function of one name: those of a function that is called "f"
+// are called f, f_run and f_sized (embed_header.c).
+static bool same_names(const char *a, const char *b) {
+  static const char *const endings[] = {"", "_run", "_sized"};
+  const size_t size = strlen(a);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; ++i)
+    if (strncmp(a, b, size) == 0 && strcmp(b + size, endings[i]) == 0) return true;
+  return false;
+}
+
+// Lengthens the name of function `index` until it is like none before it, nor that of what fills
+// the state. False: no memory.
+static bool make_unique(ee_cli_embed_model_t *model, size_t index) {
+  char **name = &model->functions[index].name;
+  const bool init = index == model->function_count;
+  for (bool taken = !init; taken;) {
+    taken = same_names("init", *name) || same_names(*name, "init");
+    for (size_t i = 0; i < index && !taken; ++i)
+      taken = same_names(model->functions[i].name, *name) ||
+              same_names(*name, model->functions[i].name);
+    if (!taken) break;
+    const size_t size = strlen(*name);
+    char *longer = realloc(*name, size + 2);
+    if (!longer) return false;
+    memcpy(longer + size, "_", 2);
+    *name = longer;
+  }
+  return true;
+}
+
 eerie_status_t ee_cli_embed_layout(ee_cli_embed_model_t *model, eerie_error_t *err) {
   const eerie_plan_t *plan = model->plan;
   model->functions = calloc(plan->function_count + 1, sizeof *model->functions);
@@ -298,19 +328,12 @@ eerie_status_t ee_cli_embed_layout(ee_cli_embed_model_t *model, eerie_error_t *e
     ee_cli_embed_function_t *function = &model->functions[i];
     const bool init = i == plan->function_count;
     function->plan = init ? &plan->initialization : &plan->functions[i];
-    // "init" is the name of what fills the state.
-    const bool taken = !init && strcmp(function->plan->name, "init") == 0;
-    function->name = ee_cli_c_identifier(init    ? "init"
-                                         : taken ? "init_"
-                                                 : function->plan->name,
-                                         false);
-    if (!function->name) return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
+    function->name = ee_cli_c_identifier(init ? "init" : function->plan->name, false);
+    if (!function->name || !make_unique(model, i))
+      return ee_cli_error(err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
     status = lay_out_function(model, function, err);
     if (function->arena_size > model->arena_size) model->arena_size = function->arena_size;
     if (function->live_size > model->live_size) model->live_size = function->live_size;
-    for (size_t j = 0; j < function->plan->step_count; ++j)
-      if (function->plan->steps[j].binding_count > model->max_bindings)
-        model->max_bindings = function->plan->steps[j].binding_count;
   }
   model->has_init = plan->initialization.step_count != 0 || model->state_size != 0;
   return status;

@@ -1,12 +1,9 @@
-/* eerie_micro.h: runs what `eerie embed` has written: a plan, in place of an interpreter.
+/* eerie_micro.h: what the C that `eerie embed` writes and the compiler's kernels tell each other.
  *
- * A plan lists the kernels of a model with the memory that each works on. This file and
- * eerie_micro.c are all that a firmware needs beside the model's own files. They use no heap, no
- * files, no writable data, and of the C library memcpy and memset. Any number of calls may run at
- * once, each with an arena of its own.
- *
- * The model's header has a typed function for each function of the model; those call
- * eerie_micro_run, which nobody else needs to.
+ * A function of the model has become a function of C that calls one kernel after the other. Beside
+ * the model's own files this header is all that a firmware needs: no heap, no files, no writable
+ * data, and of the C library memcpy and memset. Any number of calls may run at once, each with an
+ * arena of its own.
  */
 #ifndef EERIE_MICRO_H_
 #define EERIE_MICRO_H_
@@ -18,12 +15,15 @@
 extern "C" {
 #endif
 
+/* Counts up when what stands here changes. */
+#define EERIE_MICRO_VERSION 2
+
 /* Status codes; the numbers are those of eerie_status_t. */
 #define EERIE_MICRO_OK                 0
 #define EERIE_MICRO_INVALID_ARGUMENT   3  /* an input or output of another size, or not aligned */
 #define EERIE_MICRO_RESOURCE_EXHAUSTED 8  /* the arena or the state is too small */
 #define EERIE_MICRO_INTERNAL           13 /* a kernel failed */
-#define EERIE_MICRO_INCOMPATIBLE       18 /* plan, runtime and kernels do not fit each other */
+#define EERIE_MICRO_INCOMPATIBLE       18 /* program, plan and kernels do not fit each other */
 
 /* What memory must be aligned to: kernels load vectors. */
 #define EERIE_MICRO_ALIGNMENT 64
@@ -32,12 +32,6 @@ extern "C" {
 #define EERIE_MICRO_ALIGNED alignas(EERIE_MICRO_ALIGNMENT)
 #else
 #define EERIE_MICRO_ALIGNED _Alignas(EERIE_MICRO_ALIGNMENT)
-#endif
-
-/* The most bindings that a kernel of the model has; the generated build files set it where it must
- * be larger. Each takes the bytes of a pointer on the stack. */
-#ifndef EERIE_MICRO_MAX_BINDINGS
-#define EERIE_MICRO_MAX_BINDINGS 8
 #endif
 
 /* ---- Kernels: the compiler's interface --------------------------------------------------------
@@ -61,7 +55,7 @@ typedef struct eerie_micro_dispatch {
   uint16_t workgroup_count_z;
   uint8_t max_concurrency, binding_count;
   const uint32_t *constants;
-  void *const *bindings;
+  const void *const *bindings;
   const size_t *binding_sizes;
 } eerie_micro_dispatch_t;
 
@@ -96,51 +90,14 @@ typedef struct eerie_micro_library {
 typedef const eerie_micro_library_t *(*eerie_micro_query_t)(
     uint32_t max_version, const eerie_micro_environment_t *environment);
 
-/* ---- Plans ------------------------------------------------------------------------------------
+/* ---- For the generated C ----------------------------------------------------------------------
  */
 
-/* Counts up when the structures below change. */
-#define EERIE_MICRO_PLAN_VERSION 0x45450001u
-
-/* An address: that of memory number `base` and `offset` more. Memory 0 is at address 0, which makes
- * pointers to constants. */
-typedef struct eerie_micro_range {
-  const uint8_t *offset;
-  size_t base;
-} eerie_micro_range_t;
-
-/* One thing to do: a dispatch of kernel `number`, whose bindings are `ranges`; or, without a
- * `dispatch`, `number` bytes onto ranges[0] from the `period` bytes at ranges[1], over and over. */
-typedef struct eerie_micro_step {
-  const eerie_micro_dispatch_t *dispatch; /* all but the bindings */
-  const eerie_micro_range_t *ranges;
-  size_t number;
-  size_t period;
-} eerie_micro_step_t;
-
-typedef struct eerie_micro_plan {
-  uint32_t version; /* EERIE_MICRO_PLAN_VERSION */
-  uint16_t kernel_count;
-  uint16_t memory_count;
-  const size_t *sizes; /* of memory 1 and on */
-  const eerie_micro_step_t *steps;
-  size_t step_count;
-  eerie_micro_query_t query;
-  const eerie_micro_environment_t *environment;
-} eerie_micro_plan_t;
-
-/* Memory of a call: nothing, the arena, the state, the inputs, the outputs, in this order. */
-typedef struct eerie_micro_memory {
-  void *data;
-  size_t size;
-} eerie_micro_memory_t;
-
-#define EERIE_MICRO_ARENA 1
-#define EERIE_MICRO_STATE 2
-
-/* Runs all steps. What does not fit is refused before the first. */
-int eerie_micro_run(const eerie_micro_plan_t *plan, const eerie_micro_memory_t *memory,
-                    size_t memory_count);
+/* `size` bytes onto `to`: the first `period` of `pattern`, over and over. */
+static inline void eerie_micro_fill(uint8_t *to, size_t size, uint64_t pattern, size_t period) {
+  for (size_t i = 0; i < size; ++i)
+    to[i] = i < period ? (uint8_t)(pattern >> (8 * i)) : to[i - period];
+}
 
 #ifdef __cplusplus
 } /* extern "C" */

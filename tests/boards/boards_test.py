@@ -23,8 +23,8 @@ import boards
 HERE = pathlib.Path(__file__).resolve().parent
 # What each planted fault must be answered with: eerie_micro.h.
 FAULTS = {"whole": 0, "small-arena": 8, "no-arena": 3, "unaligned-arena": 3, "short-input": 3,
-          "long-input": 3, "short-output": 3, "missing-memory": 3, "other-version": 18,
-          "other-kernels": 18, "no-kernels": 18}
+          "long-input": 3, "no-input": 3, "short-output": 3, "other-plan": 18, "no-kernels": 18,
+          "failing-kernel": 13, "other-kernels": 18}
 # Boards of a share; models that are not here have all.
 SHARE = {"cnn": ("cortex-m4f", "rv64gc"), "cnn_int8": ("cortex-m4f", "cortex-m0plus", "rv32imac")}
 # Bytes of stack that a program has, kernels included.
@@ -35,10 +35,27 @@ typedef {name}_arena_t model_arena_t;
 typedef {name}_{input}_t model_input_t;
 typedef {name}_{output}_t model_output_t;
 #define MODEL_ARENA_SIZE {upper}_ARENA_SIZE
+#define MODEL_PLAN {upper}_PLAN
 #define MODEL_HAS_STATE {state}
-#define model_plan {name}_{function}_plan
-#define model_run {name}_{function}
+#define MODEL_QUERY {query}
+#define model_typed {name}_{function}
+#define model_sized {name}_{function}_sized
+#define model_run {name}_{function}_run
 """
+# The source once more, with the kernels of the program that includes it.
+AGAIN = """#define {query} chosen_library
+#define {name}_{function}_run model_again
+#include "{name}.c"
+#undef {query}
+#undef {name}_{function}_run
+"""
+
+
+def query_name(source: pathlib.Path) -> str:
+    """The function that leads to the kernels, as the generated source declares it."""
+    line = next(line for line in source.read_text().splitlines()
+                if line.startswith("const eerie_micro_library_t *"))
+    return line.split("*", 1)[1].split("(", 1)[0]
 
 
 def embed(eerie: pathlib.Path, model, target: str, out: pathlib.Path) -> dict:
@@ -47,9 +64,12 @@ def embed(eerie: pathlib.Path, model, target: str, out: pathlib.Path) -> dict:
                            f"--name={model.name}", "-o", out, "--json", *model.options])
     facts = json.loads(text)
     shapes = {"mlp": "1x64"}
-    (out / "model.h").write_text(MODEL.format(
-        name=model.name, upper=model.name.upper(), function=model.function, output="f32_1x10",
-        input="f32_" + shapes.get(model.name, "1x1x8x8"), state=int(facts["state_bytes"] > 0)))
+    words = dict(name=model.name, upper=model.name.upper(), function=model.function,
+                 query=query_name(out / f"{model.name}.c"), output="f32_1x10",
+                 input="f32_" + shapes.get(model.name, "1x1x8x8"),
+                 state=int(facts["state_bytes"] > 0))
+    (out / "model.h").write_text(MODEL.format(**words))
+    (out / "model_again.h").write_text(AGAIN.format(**words))
     return facts
 
 

@@ -14,9 +14,9 @@ static model_output_t scores;
 static int classify(void) {
 #if MODEL_HAS_STATE
   const int status = model_init(&arena, &state);
-  return status ? status : model_run(&arena, &state, &image, &scores);
+  return status ? status : model_typed(&arena, &state, &image, &scores);
 #else
-  return model_run(&arena, &image, &scores);
+  return model_typed(&arena, &image, &scores);
 #endif
 }
 

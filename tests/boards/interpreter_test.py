@@ -39,18 +39,11 @@ def core_sources(build: pathlib.Path) -> list[pathlib.Path]:
     return [ROOT / line for line in (build / "core-micro-sources.txt").read_text().split()]
 
 
-def query_name(source: pathlib.Path) -> str:
-    """The function that leads to the kernels, as the generated source declares it."""
-    line = next(line for line in source.read_text().splitlines()
-                if line.startswith("const eerie_micro_library_t *"))
-    return line.split("*", 1)[1].split("(", 1)[0]
-
-
 def write_model(model, firmware: pathlib.Path, pool: int, out: pathlib.Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     data = (firmware / f"{model.name}.vmfb").read_bytes()
     (out / "model.h").write_text(MODEL.format(
-        pool=pool, query=query_name(firmware / f"{model.name}.c"), function=model.function,
+        pool=pool, query=planned.query_name(firmware / f"{model.name}.c"), function=model.function,
         shape=SHAPES.get(model.name, "{1, 1, 8, 8}"), data=", ".join(map(str, data))))
 
 

@@ -1,8 +1,12 @@
 /* planned.c: a planned model on a board: all images, watermarks, planted faults, instructions.
  *
- * "model.h" is made for each model: it names the generated header, types, function and plan. */
+ * "model.h" is made for each model: it names the generated header, types and functions;
+ * "model_again.h" includes the generated source under other names. */
 #include "case.h"
 #include "model.h"
+
+#include <stdbool.h>
+#include <string.h>
 
 #define GUARD 64
 #define PAINT 0xA5
@@ -36,150 +40,165 @@ static uint32_t arena_used(void) {
   return used;
 }
 
-static int classify(void) {
+/* What every call begins with. */
 #if MODEL_HAS_STATE
-  return model_run(&guarded.arena, &state, &input, &output);
+#define STATE       &state,
+#define SIZED_STATE &state, sizeof state,
 #else
-  return model_run(&guarded.arena, &input, &output);
+#define STATE
+#define SIZED_STATE
 #endif
+
+static int classify(void) {
+  return model_typed(&guarded.arena, STATE & input, &output);
 }
+
+/* ---- The same plan with other kernels ----------------------------------------------------------
+ *
+ * The model's source once more, with kernels, copies and fills from here. */
+
+static eerie_micro_library_t chosen;
+
+static const eerie_micro_library_t *chosen_library(uint32_t max_version,
+                                                   const eerie_micro_environment_t *environment) {
+  (void)max_version, (void)environment;
+  return chosen.exports.kernels ? &chosen : NULL;
+}
+
+static uint32_t ticks;
+static bool idle; /* time what measuring takes */
+
+static void timed_memcpy(void *to, const void *from, size_t size) {
+  const uint32_t begin = board_ticks();
+  if (!idle) memcpy(to, from, size);
+  ticks += board_ticks() - begin;
+}
+
+static void timed_memset(void *to, int value, size_t size) {
+  const uint32_t begin = board_ticks();
+  if (!idle) memset(to, value, size);
+  ticks += board_ticks() - begin;
+}
+
+static void timed_fill(uint8_t *to, size_t size, uint64_t pattern, size_t period) {
+  const uint32_t begin = board_ticks();
+  if (!idle) eerie_micro_fill(to, size, pattern, period);
+  ticks += board_ticks() - begin;
+}
+
+static void (*const timers[])(void) = {(void (*)(void))timed_memcpy, (void (*)(void))timed_memset,
+                                       (void (*)(void))timed_fill};
+
+#define memcpy           timed_memcpy
+#define memset           timed_memset
+#define eerie_micro_fill timed_fill
+#include "model_again.h"
+#undef memcpy
+#undef memset
+#undef eerie_micro_fill
+
+#define KERNEL_PARAMETERS                                                                          \
+  const eerie_micro_environment_t *e, const eerie_micro_dispatch_t *d,                             \
+      const eerie_micro_workgroup_t *w
+
+const eerie_micro_library_t *MODEL_QUERY(uint32_t max_version, const eerie_micro_environment_t *e);
+
+static int failing_kernel(KERNEL_PARAMETERS) {
+  (void)e, (void)d, (void)w;
+  return 1;
+}
+
+static int no_kernel(KERNEL_PARAMETERS) {
+  (void)e, (void)d, (void)w;
+  return 0;
+}
+
+static const eerie_micro_kernel_t *real_kernels;
+
+static int timed_kernel(size_t number, KERNEL_PARAMETERS) {
+  const eerie_micro_kernel_t kernel = idle ? no_kernel : real_kernels[number];
+  const uint32_t begin = board_ticks();
+  const int status = kernel(e, d, w);
+  ticks += board_ticks() - begin;
+  return status;
+}
+
+#define TIMED(number)                                                                              \
+  static int timed_kernel_##number(KERNEL_PARAMETERS) {                                            \
+    return timed_kernel(number, e, d, w);                                                          \
+  }
+/* clang-format off */
+TIMED(0) TIMED(1) TIMED(2) TIMED(3) TIMED(4) TIMED(5) TIMED(6) TIMED(7)
+enum { MOST_KERNELS = 8 };
+static const eerie_micro_kernel_t timed_kernels[MOST_KERNELS] = {
+    timed_kernel_0, timed_kernel_1, timed_kernel_2, timed_kernel_3,
+    timed_kernel_4, timed_kernel_5, timed_kernel_6, timed_kernel_7,
+};
+/* clang-format on */
+static const eerie_micro_kernel_t failing_kernels[MOST_KERNELS] = {
+    failing_kernel, failing_kernel, failing_kernel, failing_kernel,
+    failing_kernel, failing_kernel, failing_kernel, failing_kernel,
+};
 
 /* ---- Planted faults ---------------------------------------------------------------------------
  */
 
-enum { INPUT = 3, OUTPUT = 4, MEMORY = 5 };
-
-static void fill_memory(eerie_micro_memory_t *memory) {
-  memory[0] = (eerie_micro_memory_t){NULL, 0};
-  memory[EERIE_MICRO_ARENA] = (eerie_micro_memory_t){&guarded.arena, MODEL_ARENA_SIZE};
-  memory[EERIE_MICRO_STATE] = (eerie_micro_memory_t){NULL, 0};
-#if MODEL_HAS_STATE
-  memory[EERIE_MICRO_STATE] = (eerie_micro_memory_t){&state, sizeof state};
-#endif
-  memory[INPUT] = (eerie_micro_memory_t){&input, sizeof input.data};
-  memory[OUTPUT] = (eerie_micro_memory_t){&output, sizeof output.data};
-}
-
-static const eerie_micro_library_t *no_library(uint32_t version,
-                                               const eerie_micro_environment_t *environment) {
-  (void)version, (void)environment;
-  return NULL;
-}
-
 static void plant_faults(void) {
-  eerie_micro_memory_t memory[MEMORY];
-  eerie_micro_plan_t plan = model_plan;
-  fill_memory(memory);
-  write_line("whole", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  memory[EERIE_MICRO_ARENA].size = MODEL_ARENA_SIZE - 1;
-  write_line("small-arena", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  fill_memory(memory);
-  memory[EERIE_MICRO_ARENA].data = NULL;
-  write_line("no-arena", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  fill_memory(memory);
-  memory[EERIE_MICRO_ARENA].data = guarded.arena.bytes + 4;
-  write_line("unaligned-arena", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  fill_memory(memory);
-  memory[INPUT].size -= 4;
-  write_line("short-input", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  memory[INPUT].size += 8;
-  write_line("long-input", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  fill_memory(memory);
-  memory[OUTPUT].size -= 4;
-  write_line("short-output", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  fill_memory(memory);
-  write_line("missing-memory", (uint32_t)eerie_micro_run(&plan, memory, MEMORY - 1));
-  plan.version ^= 1;
-  write_line("other-version", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  plan = model_plan;
-  plan.kernel_count++;
-  write_line("other-kernels", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
-  plan = model_plan;
-  plan.query = no_library;
-  write_line("no-kernels", (uint32_t)eerie_micro_run(&plan, memory, MEMORY));
+  const size_t size = MODEL_ARENA_SIZE, in = sizeof input.data, out = sizeof output.data;
+  uint8_t *arena = guarded.arena.bytes;
+  const struct {
+    const char *name;
+    int status;
+  } faults[] = {
+      {"whole", model_sized(arena, size, SIZED_STATE & input, in, &output, out)},
+      {"small-arena", model_sized(arena, size - 1, SIZED_STATE & input, in, &output, out)},
+      {"no-arena", model_sized(NULL, size, SIZED_STATE & input, in, &output, out)},
+      {"unaligned-arena", model_sized(arena + 4, size, SIZED_STATE & input, in, &output, out)},
+      {"short-input", model_sized(arena, size, SIZED_STATE & input, in - 4, &output, out)},
+      {"long-input", model_sized(arena, size, SIZED_STATE & input, in + 4, &output, out)},
+      {"no-input", model_sized(arena, size, SIZED_STATE NULL, in, &output, out)},
+      {"short-output", model_sized(arena, size, SIZED_STATE & input, in, &output, out - 4)},
+      {"other-plan", model_run(MODEL_PLAN ^ 1, arena, STATE & input, &output)},
+  };
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; ++i)
+    write_line(faults[i].name, (uint32_t)faults[i].status);
+  chosen = *MODEL_QUERY(EERIE_MICRO_LIBRARY_VERSION, NULL);
+  real_kernels = chosen.exports.kernels;
+  chosen.exports.kernels = NULL;
+  write_line("no-kernels", (uint32_t)model_again(MODEL_PLAN, arena, STATE & input, &output));
+  chosen.exports.kernels = failing_kernels;
+  write_line("failing-kernel", (uint32_t)model_again(MODEL_PLAN, arena, STATE & input, &output));
+  chosen.exports.count++;
+  write_line("other-kernels", (uint32_t)model_again(MODEL_PLAN, arena, STATE & input, &output));
+  chosen.exports.count--;
 }
 
 /* ---- Instructions -----------------------------------------------------------------------------
  */
 
-static int no_kernel(const eerie_micro_environment_t *environment,
-                     const eerie_micro_dispatch_t *dispatch,
-                     const eerie_micro_workgroup_t *workgroup) {
-  (void)environment, (void)dispatch, (void)workgroup;
-  return 0;
-}
-
-/* Instructions of a dispatch's kernel, one workgroup after the other, without what calls it. */
-static uint32_t time_kernel(eerie_micro_kernel_t kernel, const eerie_micro_step_t *step,
-                            const eerie_micro_memory_t *memory) {
-  void *bindings[EERIE_MICRO_MAX_BINDINGS];
-  eerie_micro_dispatch_t dispatch = *step->dispatch;
-  eerie_micro_workgroup_t workgroup = {0};
-  uint32_t ticks = 0;
-  for (size_t i = 0; i < dispatch.binding_count; ++i)
-    bindings[i] = (uint8_t *)((uintptr_t)memory[step->ranges[i].base].data +
-                              (uintptr_t)step->ranges[i].offset);
-  dispatch.bindings = bindings;
-  const uint32_t count =
-      dispatch.workgroup_count_x * dispatch.workgroup_count_y * dispatch.workgroup_count_z;
-  for (uint32_t i = 0; i < count; ++i) {
-    workgroup.id_x = i % dispatch.workgroup_count_x;
-    workgroup.id_y = i / dispatch.workgroup_count_x % dispatch.workgroup_count_y;
-    workgroup.id_z = (uint16_t)(i / dispatch.workgroup_count_x / dispatch.workgroup_count_y);
-    const uint32_t begin = board_ticks();
-    kernel(model_plan.environment, &dispatch, &workgroup);
-    ticks += board_ticks() - begin;
-  }
+/* Of kernels, copies and fills. */
+static uint32_t ticks_inside(bool nothing) {
+  idle = nothing;
+  ticks = 0;
+  (void)model_again(MODEL_PLAN, &guarded.arena, STATE & input, &output);
   return ticks;
 }
 
 static void count_instructions(void) {
-  eerie_micro_memory_t memory[MEMORY];
-  fill_memory(memory);
   const uint32_t begin = board_ticks();
   (void)classify();
   write_line("ticks-total", board_ticks() - begin);
-  const eerie_micro_library_t *library =
-      model_plan.query(EERIE_MICRO_LIBRARY_VERSION, model_plan.environment);
-  uint32_t kernels = 0, empty = 0;
-  for (size_t i = 0; i < model_plan.step_count; ++i) {
-    const eerie_micro_step_t *step = &model_plan.steps[i];
-    if (!step->dispatch) {
-      /* A fill or copy is work of the model too. */
-      const uint32_t start = board_ticks();
-      (void)eerie_micro_run(&(eerie_micro_plan_t){.version = EERIE_MICRO_PLAN_VERSION,
-                                                  .kernel_count = model_plan.kernel_count,
-                                                  .memory_count = model_plan.memory_count,
-                                                  .sizes = model_plan.sizes,
-                                                  .steps = step,
-                                                  .step_count = 1,
-                                                  .query = model_plan.query,
-                                                  .environment = model_plan.environment},
-                            memory, MEMORY);
-      kernels += board_ticks() - start;
-      const uint32_t again = board_ticks();
-      (void)eerie_micro_run(&(eerie_micro_plan_t){.version = EERIE_MICRO_PLAN_VERSION,
-                                                  .kernel_count = model_plan.kernel_count,
-                                                  .memory_count = model_plan.memory_count,
-                                                  .sizes = model_plan.sizes,
-                                                  .steps = step,
-                                                  .step_count = 0,
-                                                  .query = model_plan.query,
-                                                  .environment = model_plan.environment},
-                            memory, MEMORY);
-      empty += board_ticks() - again;
-      continue;
-    }
-    kernels += time_kernel(library->exports.kernels[step->number], step, memory);
-    empty += time_kernel(no_kernel, step, memory);
-  }
-  write_line("ticks-kernels", kernels - empty);
+  if (chosen.exports.count > MOST_KERNELS) return;
+  chosen.exports.kernels = timed_kernels;
+  const uint32_t inside = ticks_inside(false);
+  write_line("ticks-kernels", inside - ticks_inside(true));
 }
 
 /* ---- The program ------------------------------------------------------------------------------
  */
 
 int board_main(void) {
+  (void)timers; /* a model need not use all */
 #if MODEL_HAS_STATE
   if (model_init(&guarded.arena, &state)) return 2;
 #endif

@@ -3,6 +3,7 @@
     python tests/cli/embed_test.py EERIE
 """
 import json
+import re
 import struct
 import sys
 
@@ -66,6 +67,10 @@ PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
 """
 
 
+# What one function's C is called, another is called in the model.
+NAMES = "".join(PLAIN.replace("@f", f"@{name}") for name in ("f", "f_run", "f_sized", "init"))
+
+
 class EmbedTest(harness.Case):
     def setUp(self):
         self.folder = harness.SCRATCH / self.id().rsplit(".", 1)[-1]
@@ -85,12 +90,19 @@ class EmbedTest(harness.Case):
         self.assertEqual(facts["state_bytes"], 0)
         self.assertEqual([one["name"] for one in facts["functions"]], ["f"])
         names = sorted(path.name for path in (self.folder / "out").iterdir())
-        self.assertEqual(names, ["CMakeLists.txt", "eerie_micro.c", "eerie_micro.h", "twice.c",
-                                 "twice.h", "twice.mk", "twice.vmfb", "twice_kernels.h",
+        self.assertEqual(names, ["CMakeLists.txt", "eerie_micro.h", "twice.c", "twice.h",
+                                 "twice.mk", "twice.vmfb", "twice_kernels.h",
                                  "twice_kernels.o"])
         header = (self.folder / "out/twice.h").read_text()
         self.assertIn("int twice_f(", header)
         self.assertIn("} twice_f32_4_t; /* tensor<4xf32> */", header)
+
+    def test_names(self):
+        self.embed(NAMES)
+        header = (self.folder / "out/twice.h").read_text()
+        made = re.findall(r"int twice_(\w+)\(", header)
+        self.assertEqual(len(made), 12)
+        self.assertEqual(len(set(made)), 12, made)
 
     def test_compiled_before(self):
         self.embed(PLAIN)

@@ -187,6 +187,7 @@ static eerie_status_t record_dispatch(ee_record_t *record, const ee_hal_command_
   for (uint32_t i = 0; i < command->binding_count; ++i) {
     EE_TRY(locate(record, &command->bindings[i], table, 0, &ranges[i], err));
   }
+  if (!counts[0] || !counts[1] || !counts[2]) return EERIE_OK;
   const ee_record_step_t step = {
       .kind = EE_RECORD_DISPATCH,
       .library = executable->library,
