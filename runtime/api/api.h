@@ -120,6 +120,14 @@ eerie_status_t ee_api_check_counts(const eerie_function_t *function, size_t inpu
 eerie_status_t ee_api_call_run(const eerie_function_t *function, ee_vm_value_t *arguments,
                                ee_vm_value_t *results, eerie_error_t *err);
 
+#if EERIE_ASYNC_DEVICES
+// After modules could not be initialised, INCOMPATIBLE: where a device is missing, says which in
+// few words (refusal.c).
+eerie_status_t ee_api_refusal_explain(eerie_module_t *const *modules, size_t module_count,
+                                      eerie_device_t *const *devices, size_t device_count,
+                                      eerie_error_t *err);
+#endif
+
 // The public view of an object; takes over the reference (value.c).
 eerie_value_t ee_api_value_from_object(ee_object_t *object);
 // The object behind a value, borrowed; NULL for scalars and NONE.

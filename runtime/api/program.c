@@ -184,7 +184,13 @@ static eerie_status_t link_modules(eerie_program_t *program, eerie_instance_t *i
 #if EERIE_PROFILE
   ee_hal_observe_loading(program->heap, true);
 #endif
-  const eerie_status_t status = ee_vm_program_create(program->heap, &vm, &program->vm, err);
+  eerie_status_t status = ee_vm_program_create(program->heap, &vm, &program->vm, err);
+#if EERIE_ASYNC_DEVICES
+  if (status == EERIE_INCOMPATIBLE) {
+    status = ee_api_refusal_explain(inputs->modules, inputs->module_count, inputs->devices,
+                                    inputs->device_count, err);
+  }
+#endif
 #if EERIE_PROFILE
   ee_hal_observe_loading(program->heap, false);
 #endif

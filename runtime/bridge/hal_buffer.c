@@ -97,19 +97,6 @@ eerie_status_t ee_bridge_hal_allocator_import(ee_vm_call_t *call) {
   return status;
 }
 
-// memory types, usage, flags, count, (device, queue)...
-eerie_status_t ee_bridge_hal_allocator_select(ee_vm_call_t *call) {
-  if (call->arguments[3].i32 < 1) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT, "no device to select from");
-  }
-  ee_hal_device_t *device = NULL;
-  EE_TRY(ee_bridge_device(call, 4, &device));
-  ee_hal_device_retain(device);
-  call->results[0].ref = (ee_object_t *)device;
-  call->results[1].i64 = call->arguments[5].i64;
-  return EERIE_OK;
-}
-
 // ---- Buffers -----------------------------------------------------------------------------------
 
 static EE_COLD eerie_status_t name_failure(ee_vm_call_t *call, const ee_vm_buffer_t *name,
@@ -117,6 +104,18 @@ static EE_COLD eerie_status_t name_failure(ee_vm_call_t *call, const ee_vm_buffe
   (void)call, (void)name;
   EE_ANNOTATE(call->err, "%.*s", EE_STR_ARG(ee_vm_buffer_str(name)));
   return status;
+}
+
+static eerie_status_t check_place(ee_vm_call_t *call, const ee_hal_device_t *device,
+                                  const ee_hal_buffer_t *buffer) {
+  if (EE_LIKELY(buffer->device == device)) return EERIE_OK;
+#if EERIE_ASYNC_DEVICES
+  return ee_bridge_check_place(call, device, buffer);
+#else
+  return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
+                 "the buffer belongs to another device (%s) than the module's (%s)",
+                 buffer->device->name, device->name);
+#endif
 }
 
 static eerie_status_t check_buffer(ee_vm_call_t *call, const ee_hal_buffer_t *buffer,
@@ -137,12 +136,7 @@ static eerie_status_t check_buffer(ee_vm_call_t *call, const ee_hal_buffer_t *bu
     return EE_FAIL(call->err, EERIE_PERMISSION_DENIED,
                    "expected a buffer for uses 0x%x, this one allows 0x%x", usage, buffer->usage);
   }
-  if (EE_UNLIKELY(buffer->device != allocator->device)) {
-    return EE_FAIL(call->err, EERIE_INVALID_ARGUMENT,
-                   "the buffer belongs to another device (%s) than the module's (%s)",
-                   buffer->device->name, allocator->device->name);
-  }
-  return EERIE_OK;
+  return check_place(call, allocator->device, buffer);
 }
 
 // buffer, name, allocator, minimum size, memory types, usage

@@ -7,6 +7,7 @@
 //   hal_target.c   what CPU a module was compiled for
 //   hal_pieces.c   lists run a command at a time
 //   hal_share.c    reads that copy nothing         hal_trace.c    buffer_view.trace
+//   hal_places.c   several devices
 //
 // Semantics: compiler/Dialect/HAL/hal.imports.mlir of 3.11 to 3.13. Arguments lie flat, a slot
 // each; the numbers in each function count slots in the calling convention that stands in the
@@ -105,6 +106,13 @@ eerie_status_t ee_bridge_bytes_range(ee_vm_call_t *call, uint32_t index, uint64_
 // A buffer of the memory types, for the uses and of the size in slot `index` and the two after it;
 // goes into results[0].
 eerie_status_t ee_bridge_allocate(ee_vm_call_t *call, ee_hal_device_t *device, uint32_t index);
+
+#if EERIE_ASYNC_DEVICES
+// Refuses a buffer of another device for work of `device` in this program, unless that device is
+// one of the program's too, or `device` uses the buffer where it is (hal_places.c).
+eerie_status_t ee_bridge_check_place(ee_vm_call_t *call, const ee_hal_device_t *device,
+                                     const ee_hal_buffer_t *buffer);
+#endif
 
 // A binding made of slots: of `buffer` (or null) at `index`, which of `slot` it takes then.
 static inline eerie_status_t ee_bridge_binding(ee_vm_call_t *call, uint32_t index, uint32_t slot,
