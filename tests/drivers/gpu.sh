@@ -17,15 +17,21 @@ library=$(sed -n 's/^EERIE_VULKAN_LIBRARY:[A-Z]*=//p' "$build/CMakeCache.txt")
 export XDG_CACHE_HOME="$build/tests/drivers/cache"
 
 # Faults are told to the driver, not to the layers: what is left out makes the device fail.
-cases='fills_any_range updates_and_copies_any_range files_go_both_ways memory_comes_back
-  chains_stay_on_the_device fences_join devices_wait_for_each_other left_alone
-  functions_give_their_results kernels_take_addresses lists_are_recorded_once state_stays asynchronous_calls_queue_up'
+validated() {
+  program=$1
+  shift
+  LD_LIBRARY_PATH="$build/tests/drivers/shim" EERIE_TEST_VULKAN_LIBRARY="$library" \
+    VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation VK_LAYER_VALIDATE_SYNC=1 \
+    VK_LAYER_ENABLES=VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT \
+    "$build/tests/drivers/$program" "$@" >>"$log" 2>&1 || status=$?
+}
 status=0
-# shellcheck disable=SC2086 # a list of words
-LD_LIBRARY_PATH="$build/tests/drivers/shim" EERIE_TEST_VULKAN_LIBRARY="$library" \
-  VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation VK_LAYER_VALIDATE_SYNC=1 \
-  VK_LAYER_ENABLES=VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT \
-  "$build/tests/drivers/vulkan_test" $cases >"$log" 2>&1 || status=$?
+: >"$log"
+validated vulkan_test
+validated vulkan_program_test functions_give_their_results kernels_take_addresses \
+  lists_are_recorded_once state_stays asynchronous_calls_queue_up
+validated vulkan_timing_test kernels_have_times nobody_looks_and_nothing_is_written \
+  events_of_a_stream_do_not_overlap kernels_are_told_and_left_out
 cat "$log"
 [ $status = 0 ] || exit $status
 if grep -E 'VUID-|SYNC-HAZARD' "$log" >/dev/null; then

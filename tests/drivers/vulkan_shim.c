@@ -163,6 +163,19 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_EndCommandBuffer(VkCommandBuffer comm
   return REAL(EndCommandBuffer)(commands);
 }
 
+static VKAPI_ATTR void VKAPI_CALL shim_CmdWriteTimestamp(VkCommandBuffer commands,
+                                                         VkPipelineStageFlagBits stage,
+                                                         VkQueryPool pool, uint32_t query) {
+  ++vulkan_shim.timestamps;
+  REAL(CmdWriteTimestamp)(commands, stage, pool, query);
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_CmdDispatch(VkCommandBuffer commands, uint32_t x, uint32_t y,
+                                                   uint32_t z) {
+  ++vulkan_shim.dispatches;
+  REAL(CmdDispatch)(commands, x, y, z);
+}
+
 // A device that is lost does nothing any more.
 static void lose(void) {
   (void)REAL(DeviceWaitIdle)(any_device);
@@ -225,6 +238,14 @@ shim_GetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeature
         next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES)
       ((VkPhysicalDeviceShaderFloat16Int8Features *)next)->shaderFloat16 = VK_FALSE;
   }
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_GetPhysicalDeviceCalibrateableTimeDomainsEXT(
+    VkPhysicalDevice device, uint32_t *count, VkTimeDomainEXT *domains) {
+  const VkResult result =
+      REAL(GetPhysicalDeviceCalibrateableTimeDomainsEXT)(device, count, domains);
+  if (vulkan_shim.no_calibration) *count = 0;
+  return result;
 }
 
 static VKAPI_ATTR void VKAPI_CALL
@@ -317,6 +338,9 @@ static const struct {
     ONE(AllocateCommandBuffers),
     ONE(BeginCommandBuffer),
     ONE(EndCommandBuffer),
+    ONE(CmdWriteTimestamp),
+    ONE(CmdDispatch),
+    ONE(GetPhysicalDeviceCalibrateableTimeDomainsEXT),
     ONE(QueueSubmit),
     ONE(WaitSemaphores),
     ONE(GetSemaphoreCounterValue),

@@ -13,14 +13,17 @@ typedef struct vulkan_shim {
   bool lose_at_wait;    // the next wait or look does
   bool no_timeline;     // devices without timeline semaphores
   bool no_float16;      // devices without 16-bit floats
+  bool no_calibration;  // devices whose clock the host cannot read
   bool own_memory;      // memory of the device that the host does not see
   bool compile_nothing; // shaders do not reach the driver
   // To be read.
   long calls;      // fallible ones
   long submits;    // submissions
   long recordings; // command buffers that were begun
-  long live;       // objects that were made and not destroyed
-  bool lost;       // the device is lost until this is false again
+  long timestamps; // and those that were put into them
+  long dispatches;
+  long live; // objects that were made and not destroyed
+  bool lost; // the device is lost until this is false again
 } vulkan_shim_t;
 
 #endif // EERIE_TESTS_DRIVERS_VULKAN_SHIM_H_

@@ -158,8 +158,8 @@ static uint32_t pattern_word(uint64_t pattern, uint32_t width, uint64_t phase) {
   return ee_load_u32(bytes);
 }
 
-// Fills of Vulkan write words. What stands out on both sides is copied, and a pattern of two
-// different words is written once and then copied onto what follows, twice as much each time.
+// Fills of Vulkan write words: what stands out on both sides is copied, and between them stands the
+// pattern as it lies in words there. `width` is 1, 2 or 4.
 static void fill_words(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                        const ee_vulkan_range_t *target, uint64_t pattern, uint32_t width) {
   const uint64_t end_offset = target->offset + target->size;
@@ -169,7 +169,7 @@ static void fill_words(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
   for (uint32_t i = 0; i < 4; ++i)
     edge[i] = (uint8_t)(pattern >> 8 * (i % width));
   if (first >= last) {
-    // Within two words, of a pattern of one byte or two.
+    // Within two words.
     uint8_t all[8];
     for (uint32_t i = 0; i < 8; ++i)
       all[i] = (uint8_t)(pattern >> 8 * (i % width));
@@ -187,10 +187,19 @@ static void fill_words(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
   }
 }
 
-static void fill_pairs(const ee_vulkan_device_t *device, VkCommandBuffer commands,
+// A pattern of two different words is written once and then copied onto what follows, twice as much
+// each time.
+static void fill_pairs(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                        const ee_vulkan_range_t *target, uint64_t pattern) {
   const VkBuffer buffer = target->chunk->buffer;
-  device->vk.CmdUpdateBuffer(commands, buffer, target->offset, sizeof pattern, &pattern);
+  const VkCommandBuffer commands = recording->commands;
+  uint8_t bytes[sizeof pattern];
+  for (uint32_t i = 0; i < sizeof bytes; ++i)
+    bytes[i] = (uint8_t)(pattern >> 8 * i);
+  if (target->offset % 4 == 0)
+    device->vk.CmdUpdateBuffer(commands, buffer, target->offset, sizeof bytes, bytes);
+  else
+    copy_staged(device, recording, bytes, sizeof bytes, buffer, target->offset);
   for (uint64_t done = sizeof pattern; done < target->size;) {
     const uint64_t rest = target->size - done, next = done < rest ? done : rest;
     barrier(device, commands);
@@ -216,18 +225,12 @@ static eerie_status_t record_fill(ee_vulkan_device_t *device, ee_vulkan_recordin
   EE_TRY(check_fill(&target, command->pattern_size, err));
   if (target.size == 0) return EERIE_OK;
   const uint64_t pattern = command->pattern;
-  const bool pairs = command->pattern_size == 8 && (uint32_t)pattern != (uint32_t)(pattern >> 32);
-  if (pairs && target.offset % 4 == 0) {
-    fill_pairs(device, recording->commands, &target, pattern);
-    return EERIE_OK;
+  if (command->pattern_size == 8 && (uint32_t)pattern != (uint32_t)(pattern >> 32)) {
+    fill_pairs(device, recording, &target, pattern);
+  } else {
+    fill_words(device, recording, &target, pattern,
+               command->pattern_size == 8 ? 4 : command->pattern_size);
   }
-  if (command->pattern_size >= 4 && target.offset % 4) {
-    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
-                   "a fill with patterns of %u bytes at byte %llu of memory: not a multiple of 4",
-                   command->pattern_size, (unsigned long long)target.offset);
-  }
-  fill_words(device, recording, &target, pattern,
-             command->pattern_size == 8 ? 4 : command->pattern_size);
   return EERIE_OK;
 }
 
@@ -251,38 +254,76 @@ static eerie_status_t record_update(ee_vulkan_device_t *device, ee_vulkan_record
   return EERIE_OK;
 }
 
+// Ranges of one buffer that share bytes, as Vulkan's copies may not.
 static bool overlap(const ee_vulkan_range_t *a, const ee_vulkan_range_t *b) {
   return a->chunk == b->chunk && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+}
+
+// Bytes of staging that a copy onto a part of itself takes. Pieces of more are copied in a row.
+#define MOVED_PIECE (UINT64_C(16) << 20)
+static uint64_t moved_piece(uint64_t size) {
+  return size < MOVED_PIECE ? size : MOVED_PIECE;
+}
+
+// Piece by piece through staging memory, from the end on which no piece is overwritten before it is
+// read.
+static void move_bytes(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+                       const ee_vulkan_range_t *source, const ee_vulkan_range_t *target) {
+  const VkCommandBuffer commands = recording->commands;
+  const VkBuffer buffer = source->chunk->buffer, staged = recording->staging->chunk->buffer;
+  const uint64_t piece = moved_piece(source->size);
+  uint64_t offset;
+  (void)ee_vulkan_stage_bytes(recording, piece, &offset);
+  for (uint64_t done = 0; done < source->size;) {
+    const uint64_t size = source->size - done < piece ? source->size - done : piece;
+    const uint64_t at = target->offset < source->offset ? done : source->size - done - size;
+    if (done) barrier(device, commands);
+    copy_bytes(device, commands, buffer, source->offset + at, staged, offset, size);
+    barrier(device, commands);
+    copy_bytes(device, commands, staged, offset, buffer, target->offset + at, size);
+    done += size;
+  }
+}
+
+static eerie_status_t resolve_copy(const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                   ee_vulkan_range_t *out_source, ee_vulkan_range_t *out_target,
+                                   eerie_error_t *err) {
+  EE_TRY(ee_vulkan_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, out_source, err));
+  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, out_target, err));
+  if (out_source->size == out_target->size) return EERIE_OK;
+  return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
+                 (unsigned long long)out_source->size, (unsigned long long)out_target->size);
 }
 
 static eerie_status_t record_copy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
   ee_vulkan_range_t source, target;
-  EE_TRY(ee_vulkan_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, &source, err));
-  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
-  if (source.size != target.size) {
-    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
-                   (unsigned long long)source.size, (unsigned long long)target.size);
-  }
+  EE_TRY(resolve_copy(command, table, &source, &target, err));
   if (source.size == 0) return EERIE_OK;
   if (overlap(&source, &target)) {
-    if (source.offset == target.offset) return EERIE_OK;
-    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
-                   "a copy of %llu bytes onto a range that overlaps with them",
-                   (unsigned long long)source.size);
+    if (source.offset != target.offset) move_bytes(device, recording, &source, &target);
+    return EERIE_OK;
   }
   copy_bytes(device, recording->commands, source.chunk->buffer, source.offset, target.chunk->buffer,
              target.offset, source.size);
   return EERIE_OK;
 }
 
+static uint64_t copy_staging_size(const ee_hal_command_t *command,
+                                  const ee_hal_operation_t *table) {
+  ee_vulkan_range_t source, target;
+  // What is wrong with it is said when it is recorded.
+  if (resolve_copy(command, table, &source, &target, NULL) != EERIE_OK) return 0;
+  return overlap(&source, &target) ? moved_piece(source.size) + 7 : 0;
+}
+
 // Bytes of staging that a command may take.
-static uint64_t staging_size(const ee_hal_command_t *command) {
+static uint64_t staging_size(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
   switch (command->kind) {
   case EE_HAL_COMMAND_FILL: return 16;
   case EE_HAL_COMMAND_UPDATE: return command->target.size + 7;
-  case EE_HAL_COMMAND_COPY: return 0;
+  case EE_HAL_COMMAND_COPY: return copy_staging_size(command, table);
   case EE_HAL_COMMAND_DISPATCH:
   case EE_HAL_COMMAND_DISPATCH_INDIRECT:
     return ee_vulkan_pipeline_of(command)->addresses ? command->binding_count * sizeof(uint64_t)
@@ -329,8 +370,8 @@ eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recor
   uint64_t staging = 0;
   size_t count = 0;
   for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
-    // Bytes that the list holds in memory, so the sum fits.
-    staging += staging_size(c);
+    // At most what the list holds in memory or a piece for a command, so the sum fits.
+    staging += staging_size(c, operation);
     ++count;
   }
   EE_TRY(begin(device, recording, count, again, err));
@@ -345,7 +386,7 @@ eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
                                          ee_vulkan_recording_t *recording,
                                          const ee_hal_command_t *command, eerie_error_t *err) {
   EE_TRY(begin(device, recording, 1, false, err));
-  EE_TRY(reserve_staging(device, recording, staging_size(command), err));
+  EE_TRY(reserve_staging(device, recording, staging_size(command, NULL), err));
   EE_TRY(record_command(device, recording, command, NULL, err));
   return end(device, recording, err);
 }
