@@ -157,19 +157,18 @@ eerie_status_t ee_vm_push_frame(ee_vm_program_t *program, ee_vm_linked_module_t 
                                 const ee_module_function_t *function, eerie_error_t *err);
 // Pops the innermost frame and releases what its registers hold.
 void ee_vm_pop_frame(ee_vm_program_t *program);
+// Puts "module.function+offset" before the message.
+void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc, eerie_error_t *err);
 // Runs until DEFERRED is settled by the program's wait hook; for initialisers.
 eerie_status_t ee_vm_invoke_blocking(ee_vm_program_t *program, ee_vm_function_t function,
                                      eerie_error_t *err);
 
-// interpreter.c -----------------------------------------------------------------------------------
+// interpreter.c, interpreter_compact.c ------------------------------------------------------------
 
 // Runs from the innermost frame until the function called from outside returns (its frame is then
 // gone and `results` written), fails (frames stay for unwinding), or defers.
 eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
                                eerie_error_t *err);
-
-// Puts "module.function+offset" before the message.
-void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc, eerie_error_t *err);
 
 // loops.c -----------------------------------------------------------------------------------------
 

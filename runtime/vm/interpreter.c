@@ -10,215 +10,16 @@
 //
 // For speed each case jumps to the next one by itself, which gives the CPU one branch to predict
 // per opcode instead of one for all; the table holds distances, not addresses, so that a shared
-// library needs no relocations for it. For size, and other compilers, it is a plain switch.
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+// library needs no relocations for it. Where size counts interpreter_compact.c takes its place.
 #pragma GCC diagnostic ignored "-Wpedantic" // labels as values
 #if !defined(__clang__)
 // Distances are constants only while all cases stay in one section. Before the includes, as
 // functions of differing options are not inlined into each other.
 #pragma GCC optimize("no-reorder-blocks-and-partition")
 #endif
-#endif
 
 #include "vm/instructions.h"
-
-// ---- Helpers of the cases ----------------------------------------------------------------------
-
-// Passes the registers in `list` as arguments: a callee finds them left-aligned in its two banks.
-static void pass_arguments(ee_str_t letters, const uint8_t *list, const uint32_t *regs,
-                           ee_object_t **refs, uint32_t *callee_regs, ee_object_t **callee_refs) {
-  list += 2;
-  for (size_t i = 0, value = 0, ref = 0; i < letters.size; ++i, list += 2) {
-    const uint32_t reg = ee_load_u16(list);
-    switch (letters.data[i]) {
-    case 'r': callee_refs[ref++] = ee_vm_take_ref(refs, reg); break;
-    case 'I':
-    case 'F':
-      value = (value + 1) & ~(size_t)1;
-      ee_vm_store64(callee_regs + value, ee_vm_load64(regs + reg));
-      value += 2;
-      break;
-    default: callee_regs[value++] = regs[reg];
-    }
-  }
-}
-
-// Returns registers of a callee in registers of its caller.
-static void pass_results(ee_str_t letters, const uint8_t *source, const uint8_t *target,
-                         const uint32_t *regs, ee_object_t **refs, uint32_t *caller_regs,
-                         ee_object_t **caller_refs) {
-  for (size_t i = 0; i < letters.size; ++i) {
-    const uint32_t from = ee_load_u16(source += 2), to = ee_load_u16(target += 2);
-    switch (letters.data[i]) {
-    case 'r': ee_vm_put_ref(caller_refs, to, ee_vm_take_ref(refs, from)); break;
-    case 'I':
-    case 'F': ee_vm_store64(caller_regs + to, ee_vm_load64(regs + from)); break;
-    default: caller_regs[to] = regs[from];
-    }
-  }
-}
-
-// Returns registers to the caller outside.
-static void pass_results_out(ee_str_t letters, const uint8_t *source, const uint32_t *regs,
-                             ee_object_t **refs, ee_vm_value_t *results) {
-  for (size_t i = 0; i < letters.size; ++i) {
-    const uint32_t from = ee_load_u16(source += 2);
-    results[i].i64 = 0;
-    switch (letters.data[i]) {
-    case 'r': results[i].ref = ee_vm_take_ref(refs, from); break;
-    case 'I':
-    case 'F': results[i].i64 = (int64_t)ee_vm_load64(regs + from); break;
-    default: results[i].i32 = (int32_t)regs[from];
-    }
-  }
-}
-
-// Puts the registers of `list` into slots; returns where the next one goes. Letters of 64-bit
-// values are capitals, which lack the bit that `i` and `f` have. What is read behind a 32-bit
-// register is still of the stack: its slot lies there, if nothing else.
-static inline ee_vm_value_t *marshal_run(ee_str_t letters, const uint8_t *list,
-                                         const uint32_t *regs, ee_object_t **refs,
-                                         ee_vm_value_t *slot) {
-  for (const char *letter = letters.data, *end = letter + letters.size; letter != end;
-       ++letter, ++slot, list += 2) {
-    const uint32_t reg = ee_load_u16(list);
-    if (*letter == 'r') {
-      if (sizeof(void *) < sizeof *slot) slot->i64 = 0;
-      slot->ref = refs[reg & EE_REGISTER_REF_MASK];
-    } else {
-      const uint64_t value = ee_vm_load64(regs + reg);
-      slot->i64 = (int64_t)(*letter & 0x20 ? (uint32_t)value : value);
-    }
-  }
-  return slot;
-}
-
-// Lays out the arguments of a native call, one slot each. `fixed` is the number of those before the
-// first variadic one, `segments` the list of the sizes of variadic arguments, NULL for calls
-// without.
-static inline void marshal_arguments(ee_str_t letters, uint32_t fixed, const uint8_t *segments,
-                                     const uint8_t *list, const uint32_t *regs, ee_object_t **refs,
-                                     ee_vm_value_t *slot) {
-  ee_str_t run = {letters.data, fixed};
-  const char *end = letters.data + letters.size;
-  for (list += 2;;) {
-    slot = marshal_run(run, list, regs, refs, slot);
-    list += 2 * run.size;
-    run.data += run.size;
-    if (run.data == end) break;
-    segments += 2 * (run.size + 1);
-    ee_str_t span = {run.data + 1, 0};
-    while (span.data[span.size] != 'D')
-      ++span.size;
-    uint32_t tuples = ee_load_u16(segments);
-    *slot++ = (ee_vm_value_t){.i64 = tuples};
-    for (; tuples != 0; --tuples, list += 2 * span.size)
-      slot = marshal_run(span, list, regs, refs, slot);
-    run = (ee_str_t){span.data + span.size + 1, 0};
-    while (run.data + run.size != end && run.data[run.size] != 'C')
-      ++run.size;
-  }
-}
-
-// Calls a native function with registers of the innermost frame. The stack may move. After
-// DEFERRED the registers are as they were, for the call to be made again.
-static eerie_status_t call_native(ee_vm_program_t *program, const ee_vm_linked_import_t *import,
-                                  const ee_module_import_t *declaration, const uint8_t *segments,
-                                  const uint8_t *arguments, const uint8_t *results,
-                                  eerie_error_t *err) {
-  const uint32_t argument_count = ee_load_u16(arguments);
-  const uint32_t result_count = (uint32_t)declaration->signature.results.size;
-  const uint32_t slot_count = argument_count + import->spans;
-  EE_TRY(ee_vm_stack_reserve(program, (slot_count + result_count) * sizeof(ee_vm_value_t), err));
-  ee_vm_frame_t *frame = ee_vm_frame_at(program, program->frame);
-  uint32_t *regs = ee_vm_frame_registers(frame);
-  ee_object_t **refs = ee_vm_frame_refs(frame);
-  ee_vm_value_t *slots = (ee_vm_value_t *)(void *)(program->stack + program->top);
-  marshal_arguments(declaration->signature.arguments, import->fixed, segments, arguments, regs,
-                    refs, slots);
-
-  ee_vm_call_t call = {
-      .native = import->native,
-      .state = import->state,
-      .arguments = slots,
-      .results = slots + slot_count,
-      .program = program,
-      .heap = program->heap,
-      .err = err,
-      .wait_deadline_ns = INT64_MAX,
-  };
-  for (uint32_t i = 0; i < result_count; ++i)
-    call.results[i].i64 = 0;
-  const eerie_status_t status = import->native->function(&call);
-
-  if (EE_UNLIKELY(status != EERIE_OK)) {
-    for (uint32_t i = 0; i < result_count; ++i) {
-      if (declaration->signature.results.data[i] == 'r') ee_object_release(call.results[i].ref);
-    }
-    if (status == EERIE_DEFERRED) {
-      program->pending = call.wait_object;
-      program->pending_deadline_ns = call.wait_deadline_ns;
-    } else {
-      ee_object_release(call.wait_object);
-      EE_ANNOTATE(err, "%.*s", EE_STR_ARG(declaration->full_name));
-    }
-    return status;
-  }
-  ee_object_release(call.wait_object);
-  // Arguments go before results come, which may take their registers.
-  for (const uint8_t *end = arguments + 2 * argument_count; arguments != end; arguments += 2) {
-    const uint32_t reg = ee_load_u16(arguments + 2);
-    if (reg >= (EE_REGISTER_REF_BIT | EE_REGISTER_MOVE_BIT)) ee_vm_put_ref(refs, reg, NULL);
-  }
-  for (uint32_t i = 0; i < result_count; ++i) {
-    const uint32_t reg = ee_load_u16(results + 2 + 2 * i);
-    switch (declaration->signature.results.data[i]) {
-    case 'r': ee_vm_put_ref(refs, reg, call.results[i].ref); break;
-    case 'I':
-    case 'F': ee_vm_store64(regs + reg, (uint64_t)call.results[i].i64); break;
-    default: regs[reg] = (uint32_t)call.results[i].i32;
-    }
-  }
-  return EERIE_OK;
-}
-
-static EE_COLD eerie_status_t fail(uint32_t code, const uint8_t *text, eerie_error_t *err) {
-  // DEFERRED would be taken for a call that waits; INCOMPATIBLE is what a module says that finds no
-  // device to run its kernels.
-  const bool known =
-      (code >= EERIE_CANCELLED && code <= EERIE_UNAUTHENTICATED) || code == EERIE_INCOMPATIBLE;
-  const eerie_status_t status = known ? (eerie_status_t)code : EERIE_UNKNOWN;
-  const uint32_t size = ee_load_u16(text);
-  if (size == 0) return EE_FAIL(err, status, "failed with %s", eerie_status_name(status));
-  return EE_FAIL(err, status, "%.*s", (int)size, (const char *)text + 2);
-}
-
-EE_COLD void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc,
-                                     eerie_error_t *err) {
-  const ee_module_t *module = frame->module->module;
-  const ee_module_function_t *function = frame->function;
-  const unsigned offset = (unsigned)(pc - function->bytecode);
-  (void)module, (void)offset;
-  if (function->local_name != 0) {
-    EE_ANNOTATE(err, "%.*s.%.*s+%u", EE_STR_ARG(module->name),
-                EE_STR_ARG(module->exports[function->local_name - 1].name), offset);
-  } else {
-    EE_ANNOTATE(err, "%.*s.function[%u]+%u", EE_STR_ARG(module->name),
-                (unsigned)(function - module->functions), offset);
-  }
-}
-
-// `type` NULL: any.
-static inline bool is_of_type(const ee_object_t *object, const ee_object_type_t *type) {
-  return !object || !type || object->type == type;
-}
-
-static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
-                                       const ee_object_t *object, eerie_error_t *err) {
-  (void)module, (void)type, (void)object;
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT, "expected a %.*s, got %s",
-                 EE_STR_ARG(module->types[type]), object->type->name);
-}
+#include "vm/passing.h"
 
 // ---- Decoding ----------------------------------------------------------------------------------
 
@@ -233,17 +34,8 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
 #define ALIGNED(pointer) ((pointer) + ((uintptr_t)((pointer)-code) & 1u))
 #define LIST_END(list)   ((list) + 2 + 2u * ee_load_u16(list))
 
-#if THREADED
 #define CASE(NAME)       case_##NAME:
 #define DISPATCH(opcode) goto *((const char *)&&case_origin + distances[opcode])
-#else
-#define CASE(NAME) case EE_VM_OP_##NAME:
-#define DISPATCH(opcode)                                                                           \
-  do {                                                                                             \
-    next_opcode = (opcode);                                                                        \
-    goto dispatch;                                                                                 \
-  } while (0)
-#endif
 #define NEXT(size)                                                                                 \
   do {                                                                                             \
     pc += (size);                                                                                  \
@@ -294,12 +86,6 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
     }                                                                                              \
   } while (0)
 
-#if THREADED
-#define BINARY_I32_INSTRUCTIONS(OP) ARITHMETIC_I32_INSTRUCTIONS(OP)
-#else
-#define BINARY_I32_INSTRUCTIONS(OP) ARITHMETIC_I32_INSTRUCTIONS(OP) COMPARE_I32_INSTRUCTIONS(OP)
-#endif
-
 #define LOAD_UNARY_I32  const uint32_t a = REG32(0)
 #define LOAD_BINARY_I32 const uint32_t a = REG32(0), b = REG32(2)
 #define LOAD_UNARY_I64  const uint64_t a = REG64(0)
@@ -308,7 +94,6 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
   const uint64_t a = REG64(0);                                                                     \
   const uint32_t b = REG32(2) & 63u
 
-#if THREADED
 // A case each.
 #define INSTRUCTION(NAME, load, store, size)                                                       \
   CASE(NAME) {                                                                                     \
@@ -333,24 +118,8 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
     }                                                                                              \
     NEXT(6);                                                                                       \
   }
-#define COMPARE_I64(NAME, expr)              COMPARE(NAME, LOAD_BINARY_I64, expr)
-#define COMPARE_I32(NAME, expr)              COMPARE(NAME, LOAD_BINARY_I32, expr)
-#define GROUP(KIND, load, type, store, size) KIND##_INSTRUCTIONS(KIND)
-#else
-// A group shares what reads and writes registers.
-#define GROUP_LABEL(NAME, expr) CASE(NAME)
-#define GROUP_RESULT(NAME, expr)                                                                   \
-  CASE(NAME) result = (__typeof__(result))(expr);                                                  \
-  break;
-#define GROUP(KIND, load, type, store, size)                                                       \
-  KIND##_INSTRUCTIONS(GROUP_LABEL) {                                                               \
-    load;                                                                                          \
-    type result = 0;                                                                               \
-    switch (next_opcode) { KIND##_INSTRUCTIONS(GROUP_RESULT) }                                     \
-    store;                                                                                         \
-    NEXT(size);                                                                                    \
-  }
-#endif
+#define COMPARE_I64(NAME, expr) COMPARE(NAME, LOAD_BINARY_I64, expr)
+#define COMPARE_I32(NAME, expr) COMPARE(NAME, LOAD_BINARY_I32, expr)
 
 // Division: `signed_type` has the one quotient that does not fit.
 #define DIVIDE(NAME, load, store, signed_type, minimum, quotient)                                  \
@@ -410,7 +179,7 @@ static EE_COLD eerie_status_t bad_type(const ee_module_t *module, uint32_t type,
 
 // ---- The interpreter ---------------------------------------------------------------------------
 
-#if THREADED && !defined(__clang__)
+#if !defined(__clang__)
 __attribute__((noclone)) // labels have addresses: there can be one copy only
 #endif
 eerie_status_t
@@ -433,7 +202,6 @@ ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results, eerie_error_t 
   uint64_t fill_value;         // buffer_fill
   bool taken;                  // cond_branch
 
-#if THREADED
   // clang-format off
   static const int32_t distances[256] = {
 #define EE_OP(number, NAME, mnemonic, operands)                                                    \
@@ -444,20 +212,8 @@ ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results, eerie_error_t 
   // clang-format on
   LOAD_FRAME();
   DISPATCH(*pc++);
-#else
-  uint32_t next_opcode;
-  LOAD_FRAME();
-  next_opcode = *pc++;
-dispatch:
-  switch (next_opcode) {
-#endif
   // What a number without an instruction jumps to, reached only when the verifier was skipped.
-#if THREADED
-case_origin :
-#else
-  default:
-#endif
-{
+case_origin : {
   status = EE_FAIL(err, EERIE_DATA_LOSS, "no such instruction: 0x%02X", (unsigned)pc[-1]);
   goto failed;
 }
@@ -706,15 +462,13 @@ case_origin :
 
   // ---- Integers ----
 
-  GROUP(UNARY_I32, LOAD_UNARY_I32, uint32_t, REG32(2) = result, 4)
-  GROUP(BINARY_I32, LOAD_BINARY_I32, uint32_t, REG32(4) = result, 6)
-#if THREADED
-  GROUP(COMPARE_I32, LOAD_BINARY_I32, uint32_t, REG32(4) = result, 6)
-#endif
-  GROUP(UNARY_I64, LOAD_UNARY_I64, uint64_t, SET64(2, result), 4)
-  GROUP(BINARY_I64, LOAD_BINARY_I64, uint64_t, SET64(4, result), 6)
-  GROUP(SHIFT_I64, LOAD_SHIFT_I64, uint64_t, SET64(4, result), 6)
-  GROUP(COMPARE_I64, LOAD_BINARY_I64, uint32_t, REG32(4) = result, 6)
+  UNARY_I32_INSTRUCTIONS(UNARY_I32)
+  ARITHMETIC_I32_INSTRUCTIONS(BINARY_I32)
+  COMPARE_I32_INSTRUCTIONS(COMPARE_I32)
+  UNARY_I64_INSTRUCTIONS(UNARY_I64)
+  BINARY_I64_INSTRUCTIONS(BINARY_I64)
+  SHIFT_I64_INSTRUCTIONS(SHIFT_I64)
+  COMPARE_I64_INSTRUCTIONS(COMPARE_I64)
   DIVIDE(DIV_I32_S, REG32, REG32(4) = (uint32_t)(a / b), int32_t, INT32_MIN, goto quotient_overflow)
   DIVIDE_UNSIGNED_I32(DIV_I32_U, /)
   DIVIDE(REM_I32_S, REG32, REG32(4) = (uint32_t)(b == -1 ? 0 : a % b), int32_t, INT32_MIN, (void)0)
@@ -771,10 +525,7 @@ case_origin :
   CASE(COND_BREAK) BRANCH(pc + 2);
   CASE(COND_BR)
   taken = REG32(0) != 0;
-#if THREADED
-cond_branch :
-#endif
-{
+cond_branch : {
   if (taken) BRANCH(pc + 2);
   const uint8_t *list = ALIGNED(pc + 6);
   BRANCH(list + 2 + 4u * ee_load_u16(list));
@@ -795,9 +546,7 @@ branch : {
   if (ee_load_u16(list) != 0) remap_registers(list, regs, refs);
   COUNT_STEP();
   target = code + ee_load_u32(target) + 1;
-#if THREADED
   if (target < pc) target = ee_vm_run_loop(program, frame, target);
-#endif
   pc = target;
   DISPATCH(*pc++);
 }
@@ -992,8 +741,8 @@ buffer_fill:
     TRY(ee_vm_step_f32(pc, regs, refs, &size, err));
     NEXT(size);
 #else
-      status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f32 instructions");
-      goto failed;
+    status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f32 instructions");
+    goto failed;
 #endif
   }
   CASE(PREFIX_F64) {
@@ -1007,27 +756,28 @@ buffer_fill:
     TRY(ee_vm_step_f64(pc, regs, refs, &size, err));
     NEXT(size);
 #else
-      status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f64 instructions");
-      goto failed;
+    status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f64 instructions");
+    goto failed;
 #endif
   }
-#if !THREADED
-}
-#endif
 
-// ---- Failures ----
+  // ---- Failures ----
 
-division_by_zero : status = EE_FAIL(err, EERIE_INVALID_ARGUMENT, "division by zero");
-goto failed;
-quotient_overflow : status = EE_FAIL(err, EERIE_OUT_OF_RANGE,
-                                     "the quotient of the smallest integer and -1 overflows");
-goto failed;
-bad_global : status = EE_FAIL(err, EERIE_OUT_OF_RANGE,
-                              "global %u is outside of %u bytes of values, %u references", REG32(0),
-                              linked->module->global_bytes, linked->module->global_ref_count);
-goto failed;
-bad_list : status = ee_vm_bad_object(REF(0), "vm.list", err);
-goto failed;
+division_by_zero:
+  status = EE_FAIL(err, EERIE_INVALID_ARGUMENT, "division by zero");
+  goto failed;
+quotient_overflow:
+  status =
+      EE_FAIL(err, EERIE_OUT_OF_RANGE, "the quotient of the smallest integer and -1 overflows");
+  goto failed;
+bad_global:
+  status =
+      EE_FAIL(err, EERIE_OUT_OF_RANGE, "global %u is outside of %u bytes of values, %u references",
+              REG32(0), linked->module->global_bytes, linked->module->global_ref_count);
+  goto failed;
+bad_list:
+  status = ee_vm_bad_object(REF(0), "vm.list", err);
+  goto failed;
 bad_element : {
   const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));
   if (!buffer) {
@@ -1039,9 +789,11 @@ bad_element : {
   }
   goto failed;
 }
-out_of_steps : program->steps_left = 0;
-status = EE_FAIL(err, EERIE_DEADLINE_EXCEEDED, "more than %llu branches and calls",
-                 (unsigned long long)program->step_limit);
-failed : ee_vm_annotate_location(frame, pc - 1, err);
-return status;
+out_of_steps:
+  program->steps_left = 0;
+  status = EE_FAIL(err, EERIE_DEADLINE_EXCEEDED, "more than %llu branches and calls",
+                   (unsigned long long)program->step_limit);
+failed:
+  ee_vm_annotate_location(frame, pc - 1, err);
+  return status;
 }

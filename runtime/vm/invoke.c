@@ -99,6 +99,21 @@ void ee_vm_pop_frame(ee_vm_program_t *program) {
   --program->depth;
 }
 
+EE_COLD void ee_vm_annotate_location(const ee_vm_frame_t *frame, const uint8_t *pc,
+                                     eerie_error_t *err) {
+  const ee_module_t *module = frame->module->module;
+  const ee_module_function_t *function = frame->function;
+  const unsigned offset = (unsigned)(pc - function->bytecode);
+  (void)module, (void)offset;
+  if (function->local_name != 0) {
+    EE_ANNOTATE(err, "%.*s.%.*s+%u", EE_STR_ARG(module->name),
+                EE_STR_ARG(module->exports[function->local_name - 1].name), offset);
+  } else {
+    EE_ANNOTATE(err, "%.*s.function[%u]+%u", EE_STR_ARG(module->name),
+                (unsigned)(function - module->functions), offset);
+  }
+}
+
 // ---- Calls -------------------------------------------------------------------------------------
 
 static void drop_pending(ee_vm_program_t *program) {
