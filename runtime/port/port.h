@@ -35,7 +35,9 @@ void ee_port_file_evict_unwritten(ee_bytes_t bytes);
 // Where they belong, "/home/me/.cache/eerie"; false: nowhere. Need not be there yet.
 bool ee_port_cache_folder(char *out_path, size_t capacity);
 // Writes a file whole, and the folders above it: whoever opens `path` finds the old file or the new
-// one, also when the process ends in the middle. UNAVAILABLE: the system's reason.
+// one, also when the process ends in the middle. It is written beside its place, as PATH.new, which
+// a process that was killed leaves there and the next one writes anew. UNAVAILABLE: the system's
+// reason, or another process is writing the file.
 eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_error_t *err);
 
 // ---- Memory for code ---------------------------------------------------------------------------

@@ -41,6 +41,7 @@ static bool fails(void) {
                                                           const VkAllocationCallbacks *callbacks,  \
                                                           handle_type *out_handle) {               \
     if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;                                             \
+    note_##name(info);                                                                             \
     const VkResult result = REAL(Create##name)(device, info, callbacks, out_handle);               \
     vulkan_shim.live += result == VK_SUCCESS;                                                      \
     return result;                                                                                 \
@@ -50,6 +51,17 @@ static bool fails(void) {
     vulkan_shim.live -= handle != VK_NULL_HANDLE;                                                  \
     REAL(Destroy##name)(device, handle, callbacks);                                                \
   }
+static void note_PipelineCache(const VkPipelineCacheCreateInfo *info) {
+  vulkan_shim.cache_size = (long)info->initialDataSize;
+}
+#define note_Buffer(info)              ((void)0)
+#define note_PipelineLayout(info)      ((void)0)
+#define note_DescriptorSetLayout(info) ((void)0)
+#define note_DescriptorPool(info)      ((void)0)
+#define note_CommandPool(info)         ((void)0)
+#define note_Semaphore(info)           ((void)0)
+#define note_Fence(info)               ((void)0)
+#define note_QueryPool(info)           ((void)0)
 CREATE(Buffer, VkBufferCreateInfo, VkBuffer)
 CREATE(PipelineCache, VkPipelineCacheCreateInfo, VkPipelineCache)
 CREATE(PipelineLayout, VkPipelineLayoutCreateInfo, VkPipelineLayout)

@@ -22,8 +22,9 @@ typedef struct vulkan_shim {
   long recordings; // command buffers that were begun
   long timestamps; // and those that were put into them
   long dispatches;
-  long live; // objects that were made and not destroyed
-  bool lost; // the device is lost until this is false again
+  long cache_size; // bytes that the last pipeline cache was made from
+  long live;       // objects that were made and not destroyed
+  bool lost;       // the device is lost until this is false again
 } vulkan_shim_t;
 
 #endif // EERIE_TESTS_DRIVERS_VULKAN_SHIM_H_

@@ -1,9 +1,11 @@
 // Tests of runtime/port/posix: files, pages for code, clock, locks, the processor.
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE // usleep
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "port/port.h"
@@ -133,6 +135,64 @@ static void names_what_it_cannot_map(void) {
     CHECK_STATUS(ee_port_file_map(path, &bytes, &err), EERIE_PERMISSION_DENIED);
   }
   unlink(path);
+}
+
+// ---- Files that are replaced -------------------------------------------------------------------
+
+enum { REPLACED = 3 << 20 };
+
+// What is there is of one writer, from the first byte to the last; 0: not, or nothing is there.
+static int content_of(const char *path) {
+  ee_bytes_t bytes = {NULL, 0};
+  if (ee_port_file_map(path, &bytes, NULL) != EERIE_OK) return 0;
+  int first = bytes.size == REPLACED ? bytes.data[0] : 0;
+  for (size_t i = 0; first && i < bytes.size; ++i)
+    if (bytes.data[i] != first) first = 0;
+  ee_port_file_unmap(bytes);
+  return first;
+}
+
+// Writes the file again and again until it is killed; never returns.
+static void write_for_ever(const char *path, int content) {
+  uint8_t *bytes = malloc(REPLACED);
+  if (!bytes) _exit(1);
+  memset(bytes, content, REPLACED);
+  for (;;)
+    (void)ee_port_file_replace(path, (ee_bytes_t){bytes, REPLACED}, NULL);
+}
+
+static void replaced_files_are_whole(void) {
+  char path[512], next[520];
+  path_of(path, sizeof path, "replaced");
+  snprintf(next, sizeof next, "%s.new", path);
+  uint8_t *bytes = malloc(REPLACED);
+  REQUIRE(bytes);
+  memset(bytes, 1, REPLACED);
+  CHECK_OK(ee_port_file_replace(path, (ee_bytes_t){bytes, REPLACED}, NULL));
+  int seen = 0;
+  for (int round = 0; round < 24; ++round) {
+    // One writer or two, killed after some time.
+    pid_t writers[2] = {fork(), 0};
+    if (writers[0] == 0) write_for_ever(path, 2);
+    if (round & 1 && (writers[1] = fork()) == 0) write_for_ever(path, 3);
+    usleep((useconds_t)(round * 700));
+    const int content = content_of(path);
+    CHECK(content != 0);
+    seen |= 1 << content;
+    for (int i = 0; i < 2; ++i) {
+      if (writers[i] <= 0) continue;
+      CHECK(kill(writers[i], SIGKILL) == 0);
+      CHECK(waitpid(writers[i], NULL, 0) == writers[i]);
+    }
+    CHECK(content_of(path) != 0);
+  }
+  CHECK(seen & 1 << 2);
+  // What they left does not stop the next one, and is gone then.
+  CHECK_OK(ee_port_file_replace(path, (ee_bytes_t){bytes, REPLACED}, NULL));
+  CHECK_EQ_INT(content_of(path), 1);
+  CHECK(access(next, F_OK) != 0);
+  unlink(path);
+  free(bytes);
 }
 
 static void pages_become_code(void) {
@@ -326,6 +386,7 @@ int main(int argc, char **argv) {
       RUN(writes_through_a_mapping),
       RUN(evicts_what_was_not_written),
       RUN(names_what_it_cannot_map),
+      RUN(replaced_files_are_whole),
       RUN(pages_become_code),
       RUN(the_clock_goes_forward),
       RUN(monitors_pass_the_turn),

@@ -3,7 +3,8 @@
 // The driver's own data stands behind a header of ours: what Vulkan checks of its data is vendor,
 // device and a UUID, not whether all of it is there and as it was written. The file is written
 // whole beside its place and then put there, so that readers see the old or the new one, whoever
-// writes at the same time and whatever ends a writer.
+// writes at the same time and whatever ends a writer. Of two writers at once the second gives up:
+// what it has compiled is written when another process has compiled it.
 #include "drivers/vulkan/vulkan.h"
 
 #define CACHE_MAGIC   UINT64_C(0x3143505645455245) // "EREEVPC1"

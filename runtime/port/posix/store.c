@@ -1,12 +1,13 @@
 // store.c: files that a library keeps for itself, in the user's folder of caches.
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE // flock
+#define _DARWIN_C_SOURCE
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,22 +56,42 @@ static eerie_status_t failed(const char *path, int system_error, eerie_error_t *
   return EE_FAIL(err, EERIE_UNAVAILABLE, "cannot write %s: %s", path, strerror(system_error));
 }
 
+// Opens the file that is to take the place of another and locks it: the system takes the lock from
+// whoever ends, however it ends, so what a killed process left is written by the next. -1: errno
+// says why; EWOULDBLOCK: another process is at it.
+static int open_locked(const char *path) {
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) return -1;
+    // Where a file system has no locks, two writers at once may leave bytes that readers refuse.
+    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      (void)close(file);
+      errno = EWOULDBLOCK;
+      return -1;
+    }
+    // Before it was locked, who had it may have put it in its place, and it must not be written.
+    struct stat opened, named;
+    if (fstat(file, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+        opened.st_dev == named.st_dev)
+      return file;
+    (void)close(file);
+  }
+  errno = EWOULDBLOCK;
+  return -1;
+}
+
 eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_error_t *err) {
-  static _Atomic unsigned serial;
-  char temporary[PATH_SIZE];
-  const unsigned number = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
-  const int length =
-      snprintf(temporary, sizeof temporary, "%s.%lu.%u", path, (unsigned long)getpid(), number);
-  if (length < 0 || (size_t)length >= sizeof temporary) return failed(path, ENAMETOOLONG, err);
+  char next[PATH_SIZE];
+  const int length = snprintf(next, sizeof next, "%s.new", path);
+  if (length < 0 || (size_t)length >= sizeof next) return failed(path, ENAMETOOLONG, err);
   if (!make_folders(path)) return failed(path, errno, err);
-  const int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return failed(temporary, errno, err);
+  const int file = open_locked(next);
+  if (file < 0) return failed(next, errno, err);
   // What a crash of the system leaves behind must not be a new name for old bytes.
-  const bool written = write_all(file, bytes) && fsync(file) == 0;
-  int system_error = errno;
-  const bool closed = close(file) == 0;
-  if (written && closed && rename(temporary, path) == 0) return EERIE_OK;
-  if (written) system_error = errno;
-  (void)unlink(temporary);
-  return failed(path, system_error, err);
+  const bool replaced = ftruncate(file, 0) == 0 && write_all(file, bytes) && fsync(file) == 0 &&
+                        rename(next, path) == 0;
+  const int system_error = errno;
+  if (!replaced) (void)unlink(next);
+  (void)close(file);
+  return replaced ? EERIE_OK : failed(path, system_error, err);
 }

@@ -96,7 +96,7 @@ void ee_port_file_evict_unwritten(ee_bytes_t bytes) {
 
 bool ee_windows_write_file(const wchar_t *path, bool is_temporary, ee_bytes_t bytes) {
   const HANDLE file =
-      CreateFileW(path, GENERIC_WRITE, 0, NULL, is_temporary ? CREATE_ALWAYS : CREATE_NEW,
+      CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
                   is_temporary ? FILE_ATTRIBUTE_TEMPORARY : FILE_ATTRIBUTE_NORMAL, NULL);
   if (file == INVALID_HANDLE_VALUE) return false;
   bool good = true;

@@ -1,6 +1,4 @@
 // store.c: files that a library keeps for itself, in the user's folder of caches.
-#include <stdatomic.h>
-
 #include "port/windows/system.h"
 
 bool ee_port_cache_folder(char *out_path, size_t capacity) {
@@ -35,15 +33,13 @@ static void make_folders(wchar_t *path) {
 }
 
 eerie_status_t ee_port_file_replace(const char *path, ee_bytes_t bytes, eerie_error_t *err) {
-  static _Atomic unsigned serial;
-  const unsigned number = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
   char name[EE_WINDOWS_PATH];
   wchar_t target[EE_WINDOWS_PATH], temporary[EE_WINDOWS_PATH];
-  const size_t length =
-      ee_format(name, sizeof name, "%s.%u.%u", path, (unsigned)GetCurrentProcessId(), number);
+  const size_t length = ee_format(name, sizeof name, "%s.new", path);
   if (length >= sizeof name || !ee_windows_path(path, target) || !ee_windows_path(name, temporary))
     return failed(path, ERROR_INVALID_NAME, err);
   make_folders(target);
+  // Nobody else opens it while it is written, and what a killed process left is overwritten.
   if (ee_windows_write_file(temporary, false, bytes) &&
       MoveFileExW(temporary, target, MOVEFILE_REPLACE_EXISTING))
     return EERIE_OK;

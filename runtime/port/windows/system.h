@@ -19,8 +19,8 @@ const char *ee_windows_reason(DWORD error, char *buffer, size_t capacity);
 enum { EE_WINDOWS_PATH = 4096 };
 const wchar_t *ee_windows_path(const char *path, wchar_t buffer[EE_WINDOWS_PATH]);
 
-// Writes a whole file: a temporary one in the place of what is there, any other where nothing is
-// and out to the disk. What fails is in GetLastError.
+// Writes a whole file in the place of what is there; nobody else opens it meanwhile. One that is
+// not temporary goes out to the disk. What fails is in GetLastError.
 bool ee_windows_write_file(const wchar_t *path, bool is_temporary, ee_bytes_t bytes);
 
 #endif // EE_PORT_WINDOWS_SYSTEM_H_
