@@ -64,8 +64,7 @@ static void open_table(ee_fb_t *fb, uint64_t position, const char *name) {
   if (visit(fb, position, table.size, 4, name)) fb->table = table;
 }
 
-// The bytes of a field of `size` bytes, or NULL when it is absent or the table is damaged.
-static const uint8_t *find_field(ee_fb_t *fb, unsigned field, uint32_t size) {
+const uint8_t *ee_fb_field(ee_fb_t *fb, unsigned field, uint32_t size) {
   const uint32_t entry = 4 + 2 * field;
   if (fb->status != EERIE_OK || entry + 2 > fb->table.vtable_size) return NULL;
   const uint32_t offset = ee_load_u16(fb->bytes.data + fb->table.vtable + entry);
@@ -93,26 +92,26 @@ void ee_fb_open(ee_fb_t *fb, ee_bytes_t bytes, eerie_error_t *err) {
 }
 
 bool ee_fb_has(ee_fb_t *fb, unsigned field) {
-  return find_field(fb, field, 1) != NULL;
+  return ee_fb_field(fb, field, 1) != NULL;
 }
 
 uint8_t ee_fb_u8(ee_fb_t *fb, unsigned field, uint8_t otherwise) {
-  const uint8_t *at = find_field(fb, field, 1);
+  const uint8_t *at = ee_fb_field(fb, field, 1);
   return at ? *at : otherwise;
 }
 
 uint32_t ee_fb_u32(ee_fb_t *fb, unsigned field, uint32_t otherwise) {
-  const uint8_t *at = find_field(fb, field, 4);
+  const uint8_t *at = ee_fb_field(fb, field, 4);
   return at ? ee_load_u32(at) : otherwise;
 }
 
 uint64_t ee_fb_u64(ee_fb_t *fb, unsigned field, uint64_t otherwise) {
-  const uint8_t *at = find_field(fb, field, 8);
+  const uint8_t *at = ee_fb_field(fb, field, 8);
   return at ? ee_load_u64(at) : otherwise;
 }
 
 void ee_fb_child(ee_fb_t *fb, unsigned field, const char *name) {
-  const uint8_t *at = find_field(fb, field, 4);
+  const uint8_t *at = ee_fb_field(fb, field, 4);
   if (at)
     open_table(fb, follow(fb, at), name);
   else
@@ -121,7 +120,7 @@ void ee_fb_child(ee_fb_t *fb, unsigned field, const char *name) {
 
 ee_fb_vector_t ee_fb_vector(ee_fb_t *fb, unsigned field, size_t element_size, const char *name) {
   const ee_fb_vector_t none = {0};
-  const uint8_t *at = find_field(fb, field, 4);
+  const uint8_t *at = ee_fb_field(fb, field, 4);
   if (!at) return none;
   const uint64_t position = follow(fb, at);
   if (!visit(fb, position, 4, 4, name)) return none;

@@ -65,6 +65,8 @@ void ee_fb_open(ee_fb_t *fb, ee_bytes_t bytes, eerie_error_t *err);
 void ee_fb_annotate(ee_fb_t *fb);
 
 bool ee_fb_has(ee_fb_t *fb, unsigned field);
+// The `size` bytes of a scalar or struct, or NULL when it is absent or the table is damaged.
+const uint8_t *ee_fb_field(ee_fb_t *fb, unsigned field, uint32_t size);
 // Scalars; `otherwise` when the field is absent.
 uint8_t ee_fb_u8(ee_fb_t *fb, unsigned field, uint8_t otherwise);
 uint32_t ee_fb_u32(ee_fb_t *fb, unsigned field, uint32_t otherwise);

@@ -12,9 +12,21 @@ extern const ee_hal_driver_t ee_cpu_driver;
 #if EERIE_DRIVER_VULKAN
 extern const ee_hal_driver_t ee_vulkan_driver;
 #endif
+#if EERIE_DRIVER_CUDA
+extern const ee_hal_driver_t ee_cuda_driver;
+#endif
+#if EERIE_DRIVER_HIP
+extern const ee_hal_driver_t ee_hip_driver;
+#endif
 
 const ee_hal_driver_t *const ee_hal_drivers[] = {
     &CPU_DRIVER,
+#if EERIE_DRIVER_CUDA
+    &ee_cuda_driver,
+#endif
+#if EERIE_DRIVER_HIP
+    &ee_hip_driver,
+#endif
 #if EERIE_DRIVER_VULKAN
     &ee_vulkan_driver,
 #endif
