@@ -8,6 +8,8 @@
 #define ALIGNMENT UINT64_C(256)
 // Runs of changed bytes that are closer to each other go back as one.
 #define GAP 16u
+// Of one execution.
+#define FOREIGN_LIMIT 1024u
 
 // ---- What lists are recorded with --------------------------------------------------------------
 
@@ -54,7 +56,7 @@ void ee_hal_across_forget(const ee_hal_command_list_t *list) {
 
 // ---- Work on storage of others -----------------------------------------------------------------
 
-// What a list uses of one storage.
+// A range of another device's storage that a list uses.
 typedef struct part {
   ee_hal_buffer_t *storage; // retained; NULL: none yet
   ee_hal_buffer_t *stand_in;
@@ -281,30 +283,58 @@ static void note_command(crossing_t *c, const ee_hal_command_t *command) {
 
 // ---- Making ready ------------------------------------------------------------------------------
 
-// The entry's range becomes one of its storage, and that a part, or wider.
-static eerie_status_t add_part(crossing_t *c, size_t index, eerie_error_t *err) {
+// Whether a part ends before another begins, in the order in which they stand.
+static bool is_before(const part_t *a, const part_t *b) {
+  if (a->storage != b->storage) return (uintptr_t)a->storage < (uintptr_t)b->storage;
+  return a->end <= b->begin;
+}
+
+// Puts a range among the parts, which are in order and do not overlap. Ranges that do are one, as
+// what is written to one is read in the other. Takes over the reference to the storage.
+static void insert_part(crossing_t *c, part_t part) {
+  size_t first = 0;
+  while (first < c->part_count && is_before(&c->parts[first], &part))
+    ++first;
+  size_t end = first;
+  for (; end < c->part_count && !is_before(&part, &c->parts[end]); ++end) {
+    const part_t *other = &c->parts[end];
+    if (other->begin < part.begin) part.begin = other->begin;
+    if (other->end > part.end) part.end = other->end;
+    part.access |= other->access;
+    ee_hal_buffer_release(other->storage);
+  }
+  memmove(&c->parts[first + 1], &c->parts[end], (c->part_count - end) * sizeof part);
+  c->part_count = c->part_count - (end - first) + 1;
+  c->parts[first] = part;
+}
+
+// The entry's range becomes one of its storage, and that a part or in one.
+static eerie_status_t add_entry(crossing_t *c, size_t index, eerie_error_t *err) {
   ee_hal_binding_t *entry = &c->table[index];
   ee_hal_buffer_t *buffer = entry->buffer;
   uint8_t *data;
   uint64_t size;
   EE_TRY(ee_hal_binding_resolve(entry, NULL, 0, 0, &data, &size, err));
   ee_hal_buffer_t *storage = buffer->storage ? buffer->storage : buffer;
-  size_t i = 0;
-  while (i < c->part_count && c->parts[i].storage != storage)
-    ++i;
-  part_t *part = &c->parts[i];
-  const uint64_t begin = buffer->offset + entry->offset, end = begin + size;
-  if (i == c->part_count) {
-    *part = (part_t){.storage = storage, .begin = begin, .end = end};
-    ee_hal_buffer_retain(storage);
-    ++c->part_count;
-  }
-  if (begin < part->begin) part->begin = begin;
-  if (end > part->end) part->end = end;
-  part->access |= buffer->access;
-  c->part_of[index] = (uint32_t)i + 1;
+  const uint64_t begin = buffer->offset + entry->offset;
+  ee_hal_buffer_retain(storage);
+  insert_part(c, (part_t){storage, NULL, begin, begin + size, .access = buffer->access});
+  ee_hal_buffer_release(buffer);
   *entry = (ee_hal_binding_t){storage, 0, begin, size};
+  c->part_of[index] = 1; // which is known when all are there
   return EERIE_OK;
+}
+
+// Has an entry point to what stands in for its part.
+static void place_entry(crossing_t *c, size_t index) {
+  ee_hal_binding_t *entry = &c->table[index];
+  size_t i = 0;
+  while (c->parts[i].storage != entry->buffer || c->parts[i].end < entry->offset + entry->size ||
+         c->parts[i].begin > entry->offset)
+    ++i;
+  entry->buffer = c->parts[i].stand_in;
+  entry->offset -= base_of(&c->parts[i]);
+  c->part_of[index] = (uint32_t)i + 1;
 }
 
 static eerie_status_t add_stand_in(crossing_t *c, part_t *part, eerie_error_t *err) {
@@ -314,22 +344,19 @@ static eerie_status_t add_stand_in(crossing_t *c, part_t *part, eerie_error_t *e
 }
 
 static eerie_status_t prepare(crossing_t *c, eerie_error_t *err) {
+  size_t count = 0;
   for (size_t i = 0; i < c->table_count; ++i) {
-    // Those that fail have been taken for entries of no part.
-    if (!ee_hal_device_uses(c->device, c->table[i].buffer, true)) {
-      ee_hal_buffer_t *buffer = c->table[i].buffer;
-      EE_TRY(add_part(c, i, err));
-      ee_hal_buffer_release(buffer); // its part has the storage
+    if (ee_hal_device_uses(c->device, c->table[i].buffer, true)) continue;
+    if (++count > FOREIGN_LIMIT) {
+      return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
+                     "an execution with more than %u buffers of other devices", FOREIGN_LIMIT);
     }
+    EE_TRY(add_entry(c, i, err));
   }
   for (size_t i = 0; i < c->part_count; ++i)
     EE_TRY(add_stand_in(c, &c->parts[i], err));
-  for (size_t i = 0; i < c->table_count; ++i) {
-    if (!c->part_of[i]) continue;
-    const part_t *part = &c->parts[c->part_of[i] - 1];
-    c->table[i].buffer = part->stand_in;
-    c->table[i].offset -= base_of(part);
-  }
+  for (size_t i = 0; i < c->table_count; ++i)
+    if (c->part_of[i]) place_entry(c, i);
   for (const ee_hal_command_t *command = c->operation.commands->first; command;
        command = command->next)
     note_command(c, command);

@@ -16,7 +16,9 @@
 
 EXPORT vulkan_shim_t vulkan_shim;
 
-// Instances and devices of one process have the same entry points here.
+// What the real loader exports finds the driver of each device; what it does not export is taken
+// from the last instance or device that was made, which have the same entry points here.
+static void *real_library;
 static PFN_vkGetInstanceProcAddr real_instance_entry;
 static PFN_vkGetDeviceProcAddr real_device_entry;
 static VkInstance any_instance;
@@ -24,14 +26,27 @@ static VkDevice any_device;
 
 static PFN_vkVoidFunction real(const char *name) {
   PFN_vkVoidFunction found = NULL;
-  if (any_device && real_device_entry) found = real_device_entry(any_device, name);
+  void *exported = dlsym(real_library, name);
+  if (exported) memcpy(&found, &exported, sizeof found);
+  if (!found && any_device && real_device_entry) found = real_device_entry(any_device, name);
   return found ? found : real_instance_entry(any_instance, name);
 }
 #define REAL(name) ((PFN_vk##name)real("vk" #name))
 
+// Several threads may call.
+static void add(long *counter, long step) {
+  __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
+}
+
+// True for the one that a countdown ends with.
+static bool counts_down(long *counter) {
+  if (__atomic_load_n(counter, __ATOMIC_RELAXED) <= 0) return false;
+  return __atomic_sub_fetch(counter, 1, __ATOMIC_RELAXED) == 0;
+}
+
 static bool fails(void) {
-  ++vulkan_shim.calls;
-  return vulkan_shim.fail_at && --vulkan_shim.fail_at == 0;
+  add(&vulkan_shim.calls, 1);
+  return counts_down(&vulkan_shim.fail_at);
 }
 
 // ---- Things that are made ----------------------------------------------------------------------
@@ -43,12 +58,12 @@ static bool fails(void) {
     if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;                                             \
     note_##name(info);                                                                             \
     const VkResult result = REAL(Create##name)(device, info, callbacks, out_handle);               \
-    vulkan_shim.live += result == VK_SUCCESS;                                                      \
+    add(&vulkan_shim.live, result == VK_SUCCESS);                                                  \
     return result;                                                                                 \
   }                                                                                                \
   static VKAPI_ATTR void VKAPI_CALL shim_Destroy##name(VkDevice device, handle_type handle,        \
                                                        const VkAllocationCallbacks *callbacks) {   \
-    vulkan_shim.live -= handle != VK_NULL_HANDLE;                                                  \
+    add(&vulkan_shim.live, -(long)(handle != VK_NULL_HANDLE));                                     \
     REAL(Destroy##name)(device, handle, callbacks);                                                \
   }
 static void note_PipelineCache(const VkPipelineCacheCreateInfo *info) {
@@ -82,13 +97,13 @@ shim_CreateShaderModule(VkDevice device, const VkShaderModuleCreateInfo *info,
   } else {
     result = REAL(CreateShaderModule)(device, info, callbacks, out_module);
   }
-  vulkan_shim.live += result == VK_SUCCESS;
+  add(&vulkan_shim.live, result == VK_SUCCESS);
   return result;
 }
 
 static VKAPI_ATTR void VKAPI_CALL shim_DestroyShaderModule(VkDevice device, VkShaderModule module,
                                                            const VkAllocationCallbacks *callbacks) {
-  vulkan_shim.live -= module != VK_NULL_HANDLE;
+  add(&vulkan_shim.live, -(long)(module != VK_NULL_HANDLE));
   if (!vulkan_shim.compile_nothing) REAL(DestroyShaderModule)(device, module, callbacks);
 }
 
@@ -103,13 +118,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateComputePipelines(
   } else {
     result = REAL(CreateComputePipelines)(device, cache, count, info, callbacks, out_pipelines);
   }
-  if (result == VK_SUCCESS) vulkan_shim.live += count;
+  if (result == VK_SUCCESS) add(&vulkan_shim.live, count);
   return result;
 }
 
 static VKAPI_ATTR void VKAPI_CALL shim_DestroyPipeline(VkDevice device, VkPipeline pipeline,
                                                        const VkAllocationCallbacks *callbacks) {
-  vulkan_shim.live -= pipeline != VK_NULL_HANDLE;
+  add(&vulkan_shim.live, -(long)(pipeline != VK_NULL_HANDLE));
   if (!vulkan_shim.compile_nothing) REAL(DestroyPipeline)(device, pipeline, callbacks);
 }
 
@@ -127,13 +142,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateMemory(VkDevice device,
   VkMemoryAllocateInfo changed = *info;
   if (vulkan_shim.own_memory) changed.memoryTypeIndex = 0; // the only one of software devices
   const VkResult result = REAL(AllocateMemory)(device, &changed, callbacks, out_memory);
-  vulkan_shim.live += result == VK_SUCCESS;
+  add(&vulkan_shim.live, result == VK_SUCCESS);
   return result;
 }
 
 static VKAPI_ATTR void VKAPI_CALL shim_FreeMemory(VkDevice device, VkDeviceMemory memory,
                                                   const VkAllocationCallbacks *callbacks) {
-  vulkan_shim.live -= memory != VK_NULL_HANDLE;
+  add(&vulkan_shim.live, -(long)(memory != VK_NULL_HANDLE));
   REAL(FreeMemory)(device, memory, callbacks);
 }
 
@@ -165,7 +180,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateCommandBuffers(
 
 static VKAPI_ATTR VkResult VKAPI_CALL
 shim_BeginCommandBuffer(VkCommandBuffer commands, const VkCommandBufferBeginInfo *info) {
-  ++vulkan_shim.recordings;
+  add(&vulkan_shim.recordings, 1);
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   return REAL(BeginCommandBuffer)(commands, info);
 }
@@ -178,13 +193,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_EndCommandBuffer(VkCommandBuffer comm
 static VKAPI_ATTR void VKAPI_CALL shim_CmdWriteTimestamp(VkCommandBuffer commands,
                                                          VkPipelineStageFlagBits stage,
                                                          VkQueryPool pool, uint32_t query) {
-  ++vulkan_shim.timestamps;
+  add(&vulkan_shim.timestamps, 1);
   REAL(CmdWriteTimestamp)(commands, stage, pool, query);
 }
 
 static VKAPI_ATTR void VKAPI_CALL shim_CmdDispatch(VkCommandBuffer commands, uint32_t x, uint32_t y,
                                                    uint32_t z) {
-  ++vulkan_shim.dispatches;
+  add(&vulkan_shim.dispatches, 1);
   REAL(CmdDispatch)(commands, x, y, z);
 }
 
@@ -198,8 +213,8 @@ static void lose(void) {
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_QueueSubmit(VkQueue queue, uint32_t count,
                                                        const VkSubmitInfo *infos, VkFence fence) {
-  ++vulkan_shim.submits;
-  if (vulkan_shim.lose_at_submit && --vulkan_shim.lose_at_submit == 0) lose();
+  add(&vulkan_shim.submits, 1);
+  if (counts_down(&vulkan_shim.lose_at_submit)) lose();
   if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   return REAL(QueueSubmit)(queue, count, infos, fence);
@@ -385,8 +400,8 @@ EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance
                                                                       const char *name) {
   if (!real_instance_entry) {
     const char *path = getenv("EERIE_TEST_VULKAN_LIBRARY");
-    void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-    void *entry = library ? dlsym(library, "vkGetInstanceProcAddr") : NULL;
+    real_library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *entry = real_library ? dlsym(real_library, "vkGetInstanceProcAddr") : NULL;
     if (!entry) return NULL;
     memcpy(&real_instance_entry, &entry, sizeof entry);
   }
