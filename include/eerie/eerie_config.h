@@ -33,6 +33,13 @@
 #define EERIE_VM_F64 1
 #endif
 
+// 1: functions in C that modules import are found by name. 0: by a number made of name and
+// signature, which saves 2 KB of text; a signature that differs is then a function that is not
+// there, and a program brings none of its own.
+#ifndef EERIE_NATIVE_NAMES
+#define EERIE_NATIVE_NAMES 1
+#endif
+
 // 1: eerie_module_disassemble works; about 3 KB.
 #ifndef EERIE_DISASSEMBLER
 #define EERIE_DISASSEMBLER 1

@@ -76,7 +76,7 @@
   HOSTED("fence.query", "0r_i", ee_bridge_hal_fence_query)                                         \
   FUNCTION("fence.signal", "0r_v", ee_bridge_hal_fence_signal)
 
-#define EE_BRIDGE_HAL_FUNCTION(name, signature, function) {name, signature, function},
+#define EE_BRIDGE_HAL_FUNCTION(name, signature, function) EE_VM_NATIVE(name, signature, function),
 
 // The module over a table of these.
 #define EE_BRIDGE_HAL_MODULE(table)                                                                \

@@ -143,6 +143,8 @@ static const uint8_t *fetch(const uint8_t *pc, uint32_t shape, const uint32_t *r
 #define A          op[0].value
 #define B          op[1].value
 #define C          op[2].value
+#define A32        ((uint32_t)A)
+#define B32        ((uint32_t)B)
 #define SIGNED_A   ((int64_t)A)
 #define SIGNED_B   ((int64_t)B)
 #define REF(index) ((ee_object_t *)(uintptr_t)op[index].value)
@@ -175,7 +177,7 @@ static const uint8_t *fetch(const uint8_t *pc, uint32_t shape, const uint32_t *r
 #define CHECK_TYPE(object)                                                                         \
   do {                                                                                             \
     checked = (object);                                                                            \
-    if (!is_of_type(checked, linked->types[B].ref)) goto wrong_type;                               \
+    if (!is_of_type(checked, linked->types[B32].ref)) goto wrong_type;                             \
   } while (0)
 
 // ---- The interpreter ---------------------------------------------------------------------------
@@ -239,8 +241,9 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       CASES(GLOBAL_STORE, )
       CASES(GLOBAL_STORE_INDIRECT, ) {
         const size_t size = last->kind == L ? 8 : 4;
-        if (!ee_range_ok(A, size, linked->module->global_bytes)) goto bad_global;
-        uint8_t *global = linked->globals + A;
+        const uint32_t limit = linked->module->global_bytes;
+        if (A32 > limit || size > limit - A32) goto bad_global;
+        uint8_t *global = linked->globals + A32;
         // Loads have even numbers.
         if (opcode & 1u) {
           memcpy(global, &last->value, size);
@@ -253,8 +256,8 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       CASE(GLOBAL_LOAD_INDIRECT_REF)
       CASE(GLOBAL_STORE_REF)
       CASE(GLOBAL_STORE_INDIRECT_REF) {
-        if (A >= linked->module->global_ref_count) goto bad_global;
-        ee_object_t **global = linked->global_refs + A;
+        if (A32 >= linked->module->global_ref_count) goto bad_global;
+        ee_object_t **global = linked->global_refs + A32;
         const bool store = opcode & 1u;
         CHECK_TYPE(store ? REF(2) : *global);
         if (store) {
@@ -298,7 +301,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       // ---- References ----
 
       CASE(CONST_REF_RODATA) {
-        ee_object_t *object = &linked->rodata[A].object;
+        ee_object_t *object = &linked->rodata[A32].object;
         ee_object_retain(object);
         result = (uintptr_t)object;
         break;
@@ -320,7 +323,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       // ---- Lists ----
 
       CASE(LIST_ALLOC) {
-        const ee_vm_type_t type = linked->types[A];
+        const ee_vm_type_t type = linked->types[A32];
         ee_vm_list_t *list;
         TRY(ee_vm_list_create(program->heap, type.kind,
                               type.kind == EE_VM_VALUE_REF ? type.ref : NULL, (size_t)B, &list,
@@ -380,10 +383,10 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       // ---- Conditional assignment ----
 
       CASES(SELECT, )
-      result = A ? B : C;
+      result = A32 ? B : C;
       break;
       CASE(SELECT_REF) {
-        const operand_t *chosen = A ? &op[2] : &op[3], *other = A ? &op[3] : &op[2];
+        const operand_t *chosen = A32 ? &op[2] : &op[3], *other = A32 ? &op[3] : &op[2];
         CHECK_TYPE((ee_object_t *)(uintptr_t)chosen->value);
         ee_object_t *object = ee_vm_take_ref(refs, chosen->reg);
         // The other gives its reference up as well.
@@ -395,7 +398,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       CASE(SWITCH_REF) {
         const uint8_t *list = ALIGNED(pc);
         const uint32_t chosen =
-            A < ee_load_u16(list) ? ee_load_u16(list + 2 + 2 * (size_t)A) : last->reg;
+            A32 < ee_load_u16(list) ? ee_load_u16(list + 2 + 2 * A32) : last->reg;
         pc = LIST_END(list);
         if (last->kind == R) {
           CHECK_TYPE(refs[chosen & EE_REGISTER_REF_MASK]);
@@ -513,9 +516,9 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       CASE(BR_TABLE) {
         const uint8_t *list = ALIGNED(pc + 4);
         const uint8_t *entry = list + 2 + 4u * ee_load_u16(list); // at the number of cases
-        if (A < ee_load_u16(entry)) {
+        if (A32 < ee_load_u16(entry)) {
           entry += 2;
-          for (uint32_t index = (uint32_t)A; index != 0; --index) {
+          for (uint32_t index = A32; index != 0; --index) {
             list = ALIGNED(entry + 4);
             entry = list + 2 + 4u * ee_load_u16(list);
           }
@@ -524,7 +527,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
         goto branch;
       }
       CASE(COND_BR)
-      if (!A) {
+      if (A32 == 0) {
         const uint8_t *list = ALIGNED(pc + 4);
         pc = list + 2 + 4u * ee_load_u16(list);
       }
@@ -540,7 +543,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       CASE(YIELD)
       remap_registers(ALIGNED(pc), regs, refs);
       COUNT_STEP();
-      frame->pc = code + A + 1;
+      frame->pc = code + A32 + 1;
       return EERIE_DEFERRED;
 
       CASE(CALL)
@@ -560,7 +563,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
           continuation = LIST_END(result_list);
         }
         COUNT_STEP();
-        const uint32_t ordinal = (uint32_t)A;
+        const uint32_t ordinal = A32;
         ee_vm_linked_module_t *callee_module = linked;
         const ee_module_function_t *callee = &linked->module->functions[ordinal];
         if (ordinal & EE_FUNCTION_IMPORT_BIT) {
@@ -619,10 +622,10 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
         continue;
       }
       CASE(FAIL)
-      status = fail((uint32_t)A, pc, err);
+      status = fail(A32, pc, err);
       goto failed;
       CASE(IMPORT_RESOLVED) {
-        const ee_vm_linked_import_t *import = &linked->imports[A & ~EE_FUNCTION_IMPORT_BIT];
+        const ee_vm_linked_import_t *import = &linked->imports[A32 & ~EE_FUNCTION_IMPORT_BIT];
         result = import->native || import->function;
         break;
       }
@@ -666,7 +669,7 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       CASE(BUFFER_CLONE) {
         ee_object_t *object;
         TRY(opcode == EE_VM_OP_BUFFER_ALLOC
-                ? ee_vm_buffer_op_alloc(program->heap, A, (uint32_t)B, &object, err)
+                ? ee_vm_buffer_op_alloc(program->heap, A, B32, &object, err)
                 : ee_vm_buffer_op_clone(program->heap, REF(0), B, C, (uint32_t)op[3].value, &object,
                                         err));
         result = (uintptr_t)object;
@@ -699,18 +702,14 @@ eerie_status_t ee_vm_interpret(ee_vm_program_t *program, ee_vm_value_t *results,
       TRY(ee_vm_buffer_op_hash(REF(0), B, C, &result, err));
       break;
 
-#if !EERIE_VM_F32
-      CASE(PREFIX_F32)
-      status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f32 instructions");
-      goto failed;
-#endif
-#if !EERIE_VM_F64
-      CASE(PREFIX_F64)
-      status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f64 instructions");
-      goto failed;
-#endif
-    default: // reached only when the verifier was skipped
-      status = EE_FAIL(err, EERIE_DATA_LOSS, "no such instruction: 0x%02X", (unsigned)opcode);
+    default:
+      // Not as cases, which would make a table of the switch twice as large.
+      if (opcode == EE_VM_OP_PREFIX_F32 || opcode == EE_VM_OP_PREFIX_F64) {
+        status = EE_FAIL(err, EERIE_UNIMPLEMENTED, "this build has no f%d instructions",
+                         opcode == EE_VM_OP_PREFIX_F32 ? 32 : 64);
+      } else { // reached only when the verifier was skipped
+        status = EE_FAIL(err, EERIE_DATA_LOSS, "no such instruction: 0x%02X", (unsigned)opcode);
+      }
       goto failed;
     }
 
@@ -731,12 +730,12 @@ quotient_overflow:
       EE_FAIL(err, EERIE_OUT_OF_RANGE, "the quotient of the smallest integer and -1 overflows");
   goto failed;
 wrong_type:
-  status = bad_type(linked->module, (uint32_t)B, checked, err);
+  status = bad_type(linked->module, B32, checked, err);
   goto failed;
 bad_global:
   status =
       EE_FAIL(err, EERIE_OUT_OF_RANGE, "global %u is outside of %u bytes of values, %u references",
-              (unsigned)A, linked->module->global_bytes, linked->module->global_ref_count);
+              (unsigned)A32, linked->module->global_bytes, linked->module->global_ref_count);
   goto failed;
 bad_element : {
   const ee_vm_buffer_t *buffer = ee_vm_buffer_cast(REF(0));

@@ -82,6 +82,33 @@ static EE_COLD eerie_status_t bad_import(const ee_module_t *module,
                  EE_STR_ARG(import->signature.text), EE_STR_ARG(offered));
 }
 
+// The function for `import`, whose name without the module is `name`; or NULL, and *out_offered is
+// the signature of another one of that name.
+static const ee_vm_native_function_t *find_native(const ee_vm_native_module_t *native,
+                                                  ee_str_t name, const ee_module_import_t *import,
+                                                  ee_str_t *out_offered) {
+  *out_offered = (ee_str_t){NULL, 0};
+#if !EERIE_NATIVE_NAMES
+  const uint32_t key = ee_vm_native_key(name, import->signature.text);
+#endif
+  for (uint32_t i = 0; i < native->function_count; ++i) {
+    const ee_vm_native_function_t *function = &native->functions[i];
+#if EERIE_NATIVE_NAMES
+    // The first byte tells most names apart without measuring them.
+    if (function->name[0] != name.data[0] || !ee_str_equal(ee_str_from(function->name), name))
+      continue;
+    *out_offered = ee_str_from(function->calling_convention);
+    ee_signature_t signature;
+    if (ee_signature_parse(*out_offered, &signature) &&
+        signature_equal(signature, import->signature))
+      return function;
+#else
+    if (function->key == key) return function;
+#endif
+  }
+  return NULL;
+}
+
 // Looks for `import` in one module. *out_found: something of that name was there, and either it is
 // linked or the failure says what differs.
 static eerie_status_t link_import_to(const ee_module_t *module, const ee_module_import_t *import,
@@ -104,22 +131,12 @@ static eerie_status_t link_import_to(const ee_module_t *module, const ee_module_
     linked_import->function = function;
     return EERIE_OK;
   }
-  ee_str_t offered = {NULL, 0};
-  for (uint32_t i = 0; i < provider->native->function_count; ++i) {
-    const ee_vm_native_function_t *function = &provider->native->functions[i];
-    // The first byte tells most names apart without measuring them.
-    if (function->name[0] != name.data[0] || !ee_str_equal(ee_str_from(function->name), name))
-      continue;
-    *out_found = true;
-    offered = ee_str_from(function->calling_convention);
-    ee_signature_t signature;
-    if (!ee_signature_parse(offered, &signature) || !signature_equal(signature, import->signature))
-      continue;
-    linked_import->native = function;
-    linked_import->state = provider->state;
-    return EERIE_OK;
-  }
-  return *out_found ? bad_import(module, import, offered, err) : EERIE_OK;
+  ee_str_t offered;
+  linked_import->native = find_native(provider->native, name, import, &offered);
+  linked_import->state = provider->state;
+  *out_found = linked_import->native || offered.data;
+  return linked_import->native || !offered.data ? EERIE_OK
+                                                : bad_import(module, import, offered, err);
 }
 
 // Looks in the modules before `linked`, the nearest first.

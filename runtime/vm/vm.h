@@ -8,6 +8,7 @@
 //   program.c      linking, state, initialisers
 //   invoke.c       calls from outside, resume, the stack of frames
 //   interpreter.c  one function: a case for each opcode
+//   interpreter_compact.c  the same, smaller and slower, in its place
 //   ops_f32.c, ops_f64.c, buffer.c, list.c   what the cases call
 //   trace.c, note.c  what a program tells while it runs
 #ifndef EE_VM_VM_H_
@@ -16,6 +17,7 @@
 #include "base/allocator.h"
 #include "base/object.h"
 #include "module/module.h"
+#include "vm/native_key.h"
 
 // One argument, result, list element. 8 bytes; which member counts is told by the signature.
 typedef union ee_vm_value {
@@ -48,11 +50,22 @@ typedef struct ee_vm_call {
 
 typedef eerie_status_t (*ee_vm_native_fn_t)(ee_vm_call_t *call);
 
+#if EERIE_NATIVE_NAMES
 typedef struct ee_vm_native_function {
   const char *name;               // without the module: "fence.create"
   const char *calling_convention; // "0rI_r"; the import's must be equal, letter by letter
   ee_vm_native_fn_t function;
 } ee_vm_native_function_t;
+#define EE_VM_NATIVE(name, calling_convention, function)                                           \
+  { name, calling_convention, function }
+#else
+typedef struct ee_vm_native_function {
+  uint32_t key; // of both
+  ee_vm_native_fn_t function;
+} ee_vm_native_function_t;
+#define EE_VM_NATIVE(name, calling_convention, function)                                           \
+  { EE_VM_NATIVE_KEY(name, calling_convention), function }
+#endif
 
 // A table of functions in C. Static and immutable; names may repeat with different signatures,
 // which is how the ABI of several compiler releases lives in one table.
