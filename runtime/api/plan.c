@@ -155,6 +155,10 @@ static eerie_status_t build_function(ee_plan_t *plan, size_t index,
 
 static eerie_status_t build(ee_plan_t *plan, eerie_error_t *err) {
   EE_TRY(build_storages(plan, err));
+  ee_plan_shorten_copies(plan, &plan->init_steps, NULL, 0);
+  for (size_t i = 0; i < plan->call_count; ++i)
+    ee_plan_shorten_copies(plan, &plan->calls[i].steps, plan->calls[i].results,
+                           plan->calls[i].function->output_count);
   eerie_plan_function_t *functions = ee_plan_allocate(plan, plan->call_count, sizeof *functions);
   eerie_plan_library_t *libraries =
       ee_plan_allocate(plan, plan->record.library_count, sizeof *libraries);

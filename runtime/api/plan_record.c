@@ -7,9 +7,6 @@
 // left there.
 #include "api/plan.h"
 
-#define NOT_FIXED                                                                                  \
-  "what it does cannot be put down in a plan; the interpreter runs it (docs/embedded.md)"
-
 // ---- Functions that can be planned -------------------------------------------------------------
 
 static eerie_status_t check_type(const eerie_function_t *function, const eerie_type_t *type,
@@ -96,7 +93,7 @@ static eerie_status_t call_with(ee_plan_t *plan, ee_plan_call_t *call, eerie_val
   return locate_results(plan, call, outputs, err);
 }
 
-static eerie_status_t run_call(ee_plan_t *plan, ee_plan_call_t *call, eerie_error_t *err) {
+eerie_status_t ee_plan_run_call(ee_plan_t *plan, ee_plan_call_t *call, eerie_error_t *err) {
   const eerie_function_t *function = call->function;
   const size_t count = function->input_count + function->output_count;
   const size_t size = (count + 1) * sizeof(eerie_value_t);
@@ -158,22 +155,40 @@ static eerie_status_t create_like(ee_plan_t *plan, ee_object_t *object, uint64_t
   return status;
 }
 
+// The part of `range` that begins at `offset` and has `size` bytes, or as many as there are.
+static ee_record_range_t part_of(const ee_record_range_t *range, uint64_t offset, uint64_t size) {
+  ee_record_range_t part = *range;
+  offset = offset < range->size ? offset : range->size;
+  part.offset += offset;
+  part.size -= offset;
+  if (size < part.size) part.size = size;
+  return part;
+}
+
 static void shorten(ee_record_range_t *a, ee_record_range_t *b) {
   a->size = b->size = a->size < b->size ? a->size : b->size;
 }
 
-// Gives a global, into which calls put new tensors, its place for ever, large enough for what is in
-// it now.
-static eerie_status_t settle_global(ee_plan_t *plan, ee_plan_global_t *global, eerie_error_t *err) {
-  const uint64_t old_size = size_of(global->entry), new_size = size_of(*global->slot);
+static eerie_status_t copy_piece(ee_plan_t *plan, ee_object_t *source, ee_object_t *target,
+                                 const ee_plan_piece_t *piece, eerie_error_t *err) {
   ee_record_range_t from, to;
+  EE_TRY(locate_object(plan, source, &from, err));
+  EE_TRY(locate_object(plan, target, &to, err));
+  from = part_of(&from, piece->from, piece->size);
+  to = part_of(&to, piece->to, piece->size);
+  shorten(&from, &to);
+  return ee_record_copy(&plan->record, &to, &from, err);
+}
+
+eerie_status_t ee_plan_settle_global(ee_plan_t *plan, ee_plan_global_t *global, uint64_t size,
+                                     const ee_plan_piece_t *pieces, size_t piece_count,
+                                     eerie_error_t *err) {
   plan->record.phase = 0;
   ee_object_t *own = NULL;
-  EE_TRY(locate_object(plan, global->entry, &from, err));
-  EE_TRY(create_like(plan, global->entry, old_size > new_size ? old_size : new_size, &own, err));
-  eerie_status_t status = locate_object(plan, own, &to, err);
-  shorten(&from, &to);
-  if (!status) status = ee_record_copy(&plan->record, &to, &from, err);
+  EE_TRY(create_like(plan, global->entry, size, &own, err));
+  eerie_status_t status = EERIE_OK;
+  for (size_t i = 0; i < piece_count && !status; ++i)
+    status = copy_piece(plan, global->entry, own, &pieces[i], err);
   ee_record_join_steps(&plan->init_steps, ee_record_take_steps(&plan->record));
   ee_object_release(global->entry);
   global->entry = own;
@@ -181,43 +196,49 @@ static eerie_status_t settle_global(ee_plan_t *plan, ee_plan_global_t *global, e
   return status;
 }
 
-// Puts back what was in the globals before the call.
-static void restore_globals(ee_plan_t *plan) {
+void ee_plan_set_global(ee_plan_global_t *global, ee_object_t *object) {
+  ee_object_retain(object);
+  ee_object_release(*global->slot);
+  *global->slot = object;
+}
+
+void ee_plan_restore_globals(ee_plan_t *plan) {
+  if (plan->numbers.size) memcpy(plan->numbers.bytes, plan->number_copy, plan->numbers.size);
   for (size_t i = 0; i < plan->global_count; ++i) {
     ee_plan_global_t *global = &plan->globals[i];
-    if (*global->slot == global->entry) continue;
-    ee_object_retain(global->entry);
-    ee_object_release(*global->slot);
-    *global->slot = global->entry;
+    if (*global->slot != global->entry) ee_plan_set_global(global, global->entry);
   }
 }
 
 // Copies what a call left in a global to the place of its state: through a transient when it lies
 // where other state is, for that may be overwritten meanwhile (`half` 0: into the transient; 1: the
 // rest).
-static eerie_status_t copy_state(ee_plan_t *plan, ee_plan_global_t *global, int half,
+static eerie_status_t copy_state(ee_plan_t *plan, const ee_plan_global_t *global,
+                                 const ee_plan_piece_t *piece, size_t *temporary, int half,
                                  eerie_error_t *err) {
   ee_record_t *record = &plan->record;
   ee_record_range_t from, to;
   EE_TRY(locate_object(plan, *global->slot, &from, err));
   EE_TRY(locate_object(plan, global->entry, &to, err));
+  from = part_of(&from, piece->from, piece->size);
+  to = part_of(&to, piece->to, piece->size);
   shorten(&from, &to);
   const ee_record_storage_t *storage = &record->storages[from.storage];
   const bool twice = storage->phase == 0 && !storage->data;
   if (from.storage == to.storage && from.offset == to.offset) return EERIE_OK;
-  ee_record_range_t between = {global->temporary, 0, from.size};
+  ee_record_range_t between = {*temporary, 0, from.size};
   if (half == 0) {
     if (!twice) return EERIE_OK;
     EE_TRY(ee_record_add_storage(record, from.size, NULL, &between.storage, err));
-    global->temporary = between.storage;
+    *temporary = between.storage;
     return ee_record_copy(record, &between, &from, err);
   }
   return ee_record_copy(record, &to, twice ? &between : &from, err);
 }
 
-// Whether the call has put something else into the global. Everything has happened when a call is
+// Everything has happened when a call is
 // over, so one fence is as good as another.
-static bool is_changed(const ee_plan_global_t *global) {
+bool ee_plan_is_changed(const ee_plan_global_t *global) {
   const ee_object_t *now = *global->slot;
   return now != global->entry && (!now || now->type != &ee_hal_fence_type) &&
          (!global->entry || global->entry->type != &ee_hal_fence_type);
@@ -226,24 +247,32 @@ static bool is_changed(const ee_plan_global_t *global) {
 // Looks for globals that turn out to be state. *out_found: there was one.
 static eerie_status_t settle_globals(ee_plan_t *plan, const ee_plan_call_t *call, bool *out_found,
                                      eerie_error_t *err) {
-  if (plan->numbers.size &&
-      memcmp(plan->numbers.bytes, plan->number_copy, plan->numbers.size) != 0) {
-    return EE_FAIL(
-        err, EERIE_FAILED_PRECONDITION,
-        "%s changes a global that is a number: make it a tensor of rank 1, or " NOT_FIXED,
-        call->function->name);
-  }
   for (size_t i = 0; i < plan->global_count; ++i) {
     ee_plan_global_t *global = &plan->globals[i];
-    if (!is_changed(global)) continue;
+    if (!ee_plan_is_changed(global)) continue;
     if (!same_form(*global->slot, global->entry)) {
       return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
                      "%s puts something of another form into a global: " NOT_FIXED,
                      call->function->name);
     }
-    if (global->state && size_of(*global->slot) <= size_of(global->entry)) continue;
+    const uint64_t size = size_of(*global->slot), had = size_of(global->entry);
+    if (global->in_parts || (global->state && size <= had)) continue;
     *out_found = true;
-    EE_TRY(settle_global(plan, global, err));
+    const ee_plan_piece_t all = {0, 0, had};
+    EE_TRY(ee_plan_settle_global(plan, global, size > had ? size : had, &all, 1, err));
+  }
+  return EERIE_OK;
+}
+
+static eerie_status_t check_parts(const ee_plan_t *plan, const ee_plan_call_t *call,
+                                  eerie_error_t *err) {
+  for (size_t i = 0; i < plan->part_count; ++i) {
+    const ee_plan_part_t *part = &plan->parts[i];
+    if (part->number == SIZE_MAX || ee_plan_is_changed(part->global) ||
+        ee_plan_part_offset(plan, part) == part->place)
+      continue;
+    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                   "%s moves a tensor inside of its buffer: " NOT_FIXED, call->function->name);
   }
   return EERIE_OK;
 }
@@ -253,7 +282,15 @@ static eerie_status_t copy_states(ee_plan_t *plan, uint32_t phase, eerie_error_t
   for (int half = 0; half < 2; ++half) {
     for (size_t i = 0; i < plan->global_count; ++i) {
       ee_plan_global_t *global = &plan->globals[i];
-      if (is_changed(global)) EE_TRY(copy_state(plan, global, half, err));
+      const ee_plan_piece_t all = {0, 0, UINT64_MAX};
+      if (!ee_plan_is_changed(global) || global->in_parts) continue;
+      EE_TRY(copy_state(plan, global, &all, &global->temporary, half, err));
+    }
+    for (size_t i = 0; i < plan->part_count; ++i) {
+      ee_plan_part_t *part = &plan->parts[i];
+      const ee_plan_piece_t piece = {ee_plan_part_offset(plan, part), part->place, part->size};
+      if (!ee_plan_is_changed(part->global)) continue;
+      EE_TRY(copy_state(plan, part->global, &piece, &part->temporary, half, err));
     }
   }
   return EERIE_OK;
@@ -263,12 +300,13 @@ static eerie_status_t copy_states(ee_plan_t *plan, uint32_t phase, eerie_error_t
 static eerie_status_t record_call(ee_plan_t *plan, ee_plan_call_t *call, bool *out_found,
                                   eerie_error_t *err) {
   ee_record_free_steps(&plan->record, &call->steps);
-  EE_TRY(run_call(plan, call, err));
+  EE_TRY(ee_plan_run_call(plan, call, err));
   call->steps = ee_record_take_steps(&plan->record);
   eerie_status_t status = settle_globals(plan, call, out_found, err);
+  if (!status) status = check_parts(plan, call, err);
   if (!status && !*out_found) status = copy_states(plan, call->phase, err);
   ee_record_join_steps(&call->steps, ee_record_take_steps(&plan->record));
-  restore_globals(plan);
+  ee_plan_restore_globals(plan);
   return status;
 }
 
@@ -341,5 +379,6 @@ eerie_status_t ee_plan_run(ee_plan_t *plan, eerie_instance_t *instance, eerie_er
   }
   EE_TRY(prepare_calls(plan, err));
   EE_TRY(prepare_globals(plan, err));
+  EE_TRY(ee_plan_find_parts(plan, err));
   return record_calls(plan, err);
 }

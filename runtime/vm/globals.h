@@ -7,7 +7,7 @@
 typedef struct ee_vm_globals {
   ee_object_t **refs; // may be written: each holds a reference, or NULL
   size_t ref_count;
-  const uint8_t *bytes; // of globals that are numbers
+  uint8_t *bytes; // of globals that are numbers; may be written
   size_t size;
 } ee_vm_globals_t;
 

@@ -60,6 +60,23 @@ target_compile_options(program PRIVATE -ffreestanding -fno-tree-loop-distribute-
 target_link_libraries(program PRIVATE embed -lgcc)
 target_link_options(program PRIVATE -nostdlib {symbols} -T ${{boards}}/link.ld)
 """
+# What states.c does, as a function for the host.
+DRIVE = """
+func.func @drive(%x: tensor<5xf32>) -> (tensor<5xf32>, tensor<2x3xf32>, tensor<5xf32>,
+    tensor<2x3xf32>, tensor<5xf32>, tensor<5xf32>, tensor<2x3xf32>, tensor<5xf32>,
+    tensor<2x3xf32>, tensor<2xf32>, tensor<2xf32>) {
+  %j, %k = func.call @exchange() : () -> (tensor<2xf32>, tensor<2xf32>)
+  %l, %m = func.call @exchange() : () -> (tensor<2xf32>, tensor<2xf32>)
+  %a, %b = func.call @step(%x) : (tensor<5xf32>) -> (tensor<5xf32>, tensor<2x3xf32>)
+  %c, %d = func.call @step(%x) : (tensor<5xf32>) -> (tensor<5xf32>, tensor<2x3xf32>)
+  %e = func.call @turn() : () -> tensor<5xf32>
+  %f, %g = func.call @step(%x) : (tensor<5xf32>) -> (tensor<5xf32>, tensor<2x3xf32>)
+  %h, %i = func.call @look() : () -> (tensor<5xf32>, tensor<2x3xf32>)
+  return %a, %b, %c, %d, %e, %f, %g, %h, %i, %l, %m : tensor<5xf32>, tensor<2x3xf32>,
+    tensor<5xf32>, tensor<2x3xf32>, tensor<5xf32>, tensor<5xf32>, tensor<2x3xf32>, tensor<5xf32>,
+    tensor<2x3xf32>, tensor<2xf32>, tensor<2xf32>
+}
+"""
 PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = arith.addf %x, %x : tensor<4xf32>
   return %y : tensor<4xf32>
@@ -69,6 +86,12 @@ PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 # What one function's C is called, another is called in the model.
 NAMES = "".join(PLAIN.replace("@f", f"@{name}") for name in ("f", "f_run", "f_sized", "init"))
+
+
+def floats_of(words):
+    """Floats from hexadecimal words."""
+    data = b"".join(struct.pack("<I", int(word, 16)) for word in words)
+    return struct.unpack(f"<{len(words)}f", data)
 
 
 class EmbedTest(harness.Case):
@@ -155,18 +178,29 @@ class EmbedTest(harness.Case):
                               "--target=cortex-m4f", "-o", self.folder / "other")
             self.assertIn(done.code, (0, 3, 7), done.err)
 
-    def stateful_firmware(self):
+    def firmware_of(self, source, target="cortex-m4f"):
         if boards.missing():
             self.skipTest(f"{boards.missing()} is not installed")
         firmware = self.folder / "firmware"
-        done = self.eerie("embed", harness.SOURCE / "embed.mlir", "--target=cortex-m4f", "-o",
-                          firmware)
+        done = self.eerie("embed", harness.SOURCE / source, f"--target={target}", "-o", firmware)
         self.assertEqual(done.code, 0, done.err)
         return firmware
 
+    def run_on_board(self, name, target="cortex-m4f"):
+        """Embeds NAME.mlir and runs it with NAME.c; the words of each line."""
+        firmware = self.firmware_of(f"{name}.mlir", target)
+        made = boards.make_variables(firmware / f"{name}.mk")
+        board = boards.BY_TARGET[target]
+        image = boards.compile_program(
+            board, [harness.SOURCE / f"{name}.c", *made["SOURCES"].split()],
+            made["OBJECTS"].split(), self.folder / "built", includes=[firmware])
+        code, text = boards.run(board, image)
+        self.assertEqual(code, 0, text)
+        return [line.split() for line in text.splitlines()]
+
     def test_cmake(self):
         """A project that adds the folder, with nothing but what the folder says."""
-        firmware = self.stateful_firmware()
+        firmware = self.firmware_of("embed.mlir")
         board = boards.BY_TARGET["cortex-m4f"]
         places = dict(board_flash=board.flash[0], board_flash_size=board.flash[1],
                       board_ram=board.memory[0], board_ram_size=board.memory[1],
@@ -186,23 +220,33 @@ class EmbedTest(harness.Case):
         self.assertIn("add 41b00000 42300000 42840000 42b00000", text)
 
     def test_state_on_a_board(self):
-        firmware = self.stateful_firmware()
-        made = boards.make_variables(firmware / "embed.mk")
-        board = boards.BY_TARGET["cortex-m4f"]
-        image = boards.compile_program(
-            board, [harness.SOURCE / "embed.c", *made["SOURCES"].split()],
-            made["OBJECTS"].split(), self.folder / "built", includes=[firmware])
-        code, text = boards.run(board, image)
-        self.assertEqual(code, 0, text)
-        lines = [line.split() for line in text.splitlines()]
-        floats = [(name, *struct.unpack(f"<{len(words)}f", b"".join(
-            struct.pack("<I", int(word, 16)) for word in words)))
-                  for name, *words in lines if name != "numbers"]
+        lines = self.run_on_board("embed")
+        floats = [(name, *floats_of(words)) for name, *words in lines if name != "numbers"]
         self.assertEqual(floats, [
             ("add", 22, 44, 66, 88), ("add", 42, 84, 126, 168), ("read", 21, 42, 63, 84),
             ("other", 1, 2, 3, 4), ("reset", 0, 0, 0, 0), ("echo", 10, 20, 30, 40),
             ("echo", 10, 20, 30, 40)])
         self.assertEqual(lines[-1], ["numbers", "00000007", "00000009"])
+
+
+    def test_two_states_on_a_board(self):
+        """A function that stores and returns two tensors of state: several steps, as the host's."""
+        lines = self.run_on_board("states")
+        source = self.folder / "host.mlir"
+        source.write_text((harness.SOURCE / "states.mlir").read_text() + DRIVE)
+        module = self.folder / "host.vmfb"
+        done = self.eerie("compile", source, "--target=host", "-o", module)
+        self.assertEqual(done.code, 0, done.err)
+        outputs = [self.folder / f"{number}.bin" for number in range(len(lines))]
+        done = self.eerie("run", module, "--function=drive", "--input=5xf32=0.25,-1.5,3,0.1,-0.7",
+                          *[f"--output=@{path}" for path in outputs])
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual([words[0] for words in lines],
+                         ["hidden", "cell", "hidden", "cell", "hidden", "hidden", "cell", "hidden",
+                          "cell", "left", "sum"])
+        for (_, *words), path in zip(lines, outputs):
+            host = struct.unpack(f"<{len(words)}f", path.read_bytes())
+            self.assertEqual(floats_of(words), host)
 
 
 if __name__ == "__main__":
