@@ -41,7 +41,7 @@ static ee_str_t text_about(const ee_module_t *module, ee_str_t name) {
   ee_str_t text = init_text(module);
   while ((text = after(text, EE_STR("HAL device `"))).size) {
     if (!ee_str_equal(before(text, '`'), name)) continue;
-    const ee_str_t next = after(text, EE_STR("HAL device `"));
+    const ee_str_t next = after(text, EE_STR(device_text));
     if (next.size) text.size = (size_t)(next.data - text.data) - (sizeof device_text - 1);
     return text;
   }
