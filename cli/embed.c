@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h> // mkdtemp on macOS
 
 #include "json.h"
 #include "model.h"

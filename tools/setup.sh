@@ -35,6 +35,7 @@ for group in "$@"; do
       packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf"
       packages="$packages libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
       packages="$packages qemu-user-static gcc-mingw-w64-x86-64 wine wine64 clang"
+      packages="$packages xvfb mesa-vulkan-drivers"
       requirements="$requirements requirements-demo.txt"
       ;;
     frameworks)

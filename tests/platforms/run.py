@@ -9,6 +9,7 @@ What is missing on this machine is named and skipped. Exit code 1: something fai
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
@@ -68,10 +69,10 @@ class Context:
         self.work = folder / "work"
         self.work.mkdir(exist_ok=True)
         self.environment = dict(os.environ, EERIE_TEST_EMULATED="1", **system.environment)
-        if "wine" in system.emulator:
+        self.windows = "windows" in system.preset
+        if self.windows:
             self.environment["WINEPREFIX"] = str(options.out / "wine")
-        suffix = ".exe" if "windows" in system.preset else ""
-        self.command = [*system.emulator, str(folder / ("eerie" + suffix))]
+        self.command = [*system.emulator, str(folder / ("eerie.exe" if self.windows else "eerie"))]
 
     def compile(self, source, targets, module, *flags):
         """On this machine, for the other."""
@@ -99,8 +100,10 @@ def check_unit(context):
 
 
 def check_golden(context):
+    runner = "golden_run.exe" if context.windows else "tests/behaviour/golden_run"
     text = run([sys.executable, ROOT / "tests/releases/golden_test.py", "--runner",
-                context.folder / "tests/behaviour/golden_run", "--machine", context.system.machine,
+                context.folder / runner, "--machine", context.system.machine, "--system",
+                "windows" if context.windows else "linux",
                 "--emulator", " ".join(context.system.emulator)], timeout=900,
                env=context.environment)
     return text.strip().splitlines()[-1]
@@ -149,7 +152,7 @@ def checks_of(system, short):
     """The checks of a system, in order, the quick ones first."""
     result = [check_kernels, check_digits, picks.check_variants]
     if system.preset.startswith("windows"):
-        result += [windows.check_port, windows.check_dll, windows.check_library]
+        result += windows.CHECKS
     if system.golden and not short:
         result.append(check_golden)
     if system.unit:
@@ -160,8 +163,9 @@ def checks_of(system, short):
 def check_system(system, options):
     """Prints a line for each check; True when all are good."""
     context = Context(system, options, build(system.preset, options.out, system.build))
-    for check in checks_of(system, options.short):
-        print(f"  {system.preset}: {check.__name__[6:]}: {check(context)}", flush=True)
+    with windows.session(context.environment) if context.windows else contextlib.nullcontext():
+        for check in checks_of(system, options.short):
+            print(f"  {system.preset}: {check.__name__[6:]}: {check(context)}", flush=True)
 
 
 def attempt(name, needs, work):
@@ -173,7 +177,7 @@ def attempt(name, needs, work):
     print(f"{name}:", flush=True)
     try:
         work()
-    except (RuntimeError, OSError, subprocess.TimeoutExpired) as failure:
+    except (RuntimeError, OSError, subprocess.SubprocessError) as failure:
         print(f"  FAILED: {name}: {failure}")
         return -1
     return 1

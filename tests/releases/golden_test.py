@@ -1,7 +1,7 @@
 """Loads and runs every golden module, all of a source in one program each, and compares to the bit.
 
     golden_test.py --runner build/release/tests/behaviour/golden_run [--golden tests/releases/golden]
-                   [--emulator COMMAND --machine aarch64]
+                   [--emulator COMMAND --machine aarch64 --system windows]
 
 Modules for another machine must be refused by its name. Needs nothing but Python: the files and the
 answers were made by make_golden.py. Prints every disagreement; exit code 1 when there is one.
@@ -81,22 +81,24 @@ def cpu_flags():
     return set()
 
 
-def refusal(backend, machine):
+def refusal(backend, machine, system):
     """Words of the refusal that a backend's modules must meet here; None: they run."""
     wanted = machine_of(backend)
     if wanted and wanted != machine:
         return wanted.replace("_", "-") if wanted == "x86_64" else wanted
+    if backend == "cpu_system" and system == "windows":
+        return "a shared library of another system"
     if backend == "cpu_v3" and not {"avx2", "bmi2", "fma"} <= cpu_flags():
         return "this CPU does not have"
     return None
 
 
-def check(command, machine, golden, path, parts):
+def check(command, machine, system, golden, path, parts):
     """Number of disagreements of one module, printed."""
     backend, source = path.stem.split("-")
     script, calls = read_calls(golden / (source + ".calls"))
     modules = ["module %s" % part for part in [*parts, path]]
-    refused = refusal(backend, machine)
+    refused = refusal(backend, machine, system)
     if refused:
         script, calls = [], [("link", ["fails INCOMPATIBLE " + refused])]
     else:
@@ -135,12 +137,13 @@ def main():
     parser.add_argument("--golden", type=pathlib.Path, default=HERE / "golden")
     parser.add_argument("--emulator", default="")
     parser.add_argument("--machine", default=platform.machine().lower())
+    parser.add_argument("--system", default=platform.system().lower())
     options = parser.parse_args()
     machine = MACHINES.get(options.machine, options.machine)
     command = [*shlex.split(options.emulator), options.runner]
     golden = options.golden.resolve()
     todo = list(jobs(golden))
-    bad = sum(check(command, machine, golden, *job) for job in todo)
+    bad = sum(check(command, machine, options.system, golden, *job) for job in todo)
     print("%d programs of golden modules, %d disagreements" % (len(todo), bad))
     return 1 if bad or not todo else 0
 

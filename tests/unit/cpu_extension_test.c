@@ -12,16 +12,20 @@ typedef struct params {
   uint32_t present;
 } params_t;
 
+// What is linked in has the host's calling convention, and so has what it is called back by.
+typedef int (*thunk_t)(ee_cpu_import_t function, void *params, void *context, void *reserved);
+
 // One binding: word `id` becomes what the first import says of it.
 static int kernel(const ee_cpu_environment_t *environment, const ee_cpu_dispatch_state_t *dispatch,
                   const ee_cpu_workgroup_state_t *workgroup) {
   params_t params = {dispatch->bindings[0], workgroup->id_x,
                      environment->import_functions[OPTIONAL] != NULL};
-  return environment->import_thunk(environment->import_functions[REQUIRED], &params,
-                                   (void *)(uintptr_t)environment->import_contexts[REQUIRED], NULL);
+  return ((thunk_t)environment->import_thunk)(
+      environment->import_functions[REQUIRED], &params,
+      (void *)(uintptr_t)environment->import_contexts[REQUIRED], NULL);
 }
 
-static const ee_cpu_kernel_t kernels[] = {kernel};
+static const ee_cpu_kernel_t kernels[] = {(ee_cpu_kernel_t)kernel};
 static const ee_cpu_kernel_attributes_t attributes[] = {{.binding_count = 1}};
 static const char *const names[] = {"one"};
 static const char *const symbols[IMPORT_COUNT] = {[REQUIRED] = "count_up", [OPTIONAL] = "?spare"};
@@ -231,6 +235,14 @@ static void memory_may_fail_anywhere(void) {
   fixture_close(&f);
 }
 
+#if defined(_WIN32)
+#define OURS   "system-dll-"
+#define OTHERS "system-elf-"
+#else
+#define OURS   "system-elf-"
+#define OTHERS "system-dll-"
+#endif
+
 static void other_systems_are_named(void) {
   fixture_t f;
   fixture_open(&f);
@@ -238,12 +250,12 @@ static void other_systems_are_named(void) {
     const char *format;
     const char *message;
   } cases[] = {
-    {"system-dll-x86_64", "a shared library of another system ('system-dll-x86_64')"},
-    {"system-elf-nothing", "kernels for an unknown machine"},
+    {OTHERS "x86_64", "a shared library of another system ('" OTHERS "x86_64')"},
+    {OURS "nothing", "kernels for an unknown machine"},
 #if defined(__riscv)
-    {"system-elf-x86_64", "kernels for x86-64"},
+    {OURS "x86_64", "kernels for x86-64"},
 #else
-    {"system-elf-riscv_64", "kernels for riscv64"},
+    {OURS "riscv_64", "kernels for riscv64"},
 #endif
     {"cuda-nvptx-fb", "'cuda-nvptx-fb' do not run on device local-sync"},
   };
@@ -263,7 +275,7 @@ static void other_systems_are_named(void) {
 #if defined(__x86_64__)
   ee_hal_executable_t *executable = NULL;
   eerie_error_t err = {.code = EERIE_OK};
-  CHECK_STATUS(ee_hal_executable_create(f.device, EE_STR("system-elf-x86_64"),
+  CHECK_STATUS(ee_hal_executable_create(f.device, EE_STR(OURS "x86_64"),
                                         (ee_bytes_t){(const uint8_t *)"nothing", 7}, NULL, NULL, 0,
                                         &executable, &err),
                EERIE_DATA_LOSS);
