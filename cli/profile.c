@@ -11,19 +11,21 @@
 
 #include "fill.h"
 #include "model.h"
+#include "profile_calls.h"
 #include "record.h"
 
 typedef struct profile_options {
   ee_cli_model_options_t model;
   ee_cli_strings_t positional;
   const char *output, *html, *fill_name;
-  uint64_t warmup, repetitions, events, top, every;
+  uint64_t warmup, repetitions, events, top, every, in_flight;
   double min_time;
   ee_cli_fill_t fill;
 } profile_options_t;
 
 typedef struct timing {
-  uint64_t *observed; // of each observed call
+  uint64_t *observed; // of each turn's observed calls; one call, but for --in-flight
+  uint64_t in_flight; // calls of a turn
   uint64_t calls, capacity, plain_min, observed_min;
   uint64_t plain_calls, every; // one of `every` calls is observed
 } timing_t;
@@ -39,18 +41,6 @@ static uint64_t now_ns(void) {
 }
 
 // ---- Calls -------------------------------------------------------------------------------------
-
-static int call_once(const ee_cli_model_t *model, ee_cli_values_t *results, uint64_t *out_ns) {
-  eerie_error_t err = {0};
-  const uint64_t start = now_ns();
-  const eerie_status_t status =
-      eerie_call(model->function, model->inputs.items, model->inputs.count, results->items,
-                 results->count, &err);
-  *out_ns = now_ns() - start;
-  for (size_t i = 0; i < results->count; ++i)
-    eerie_value_release(&results->items[i]);
-  return status ? ee_cli_fail_error(ee_cli_exit_code(status), &err) : EE_CLI_OK;
-}
 
 static bool add_time(timing_t *timing, uint64_t ns) {
   if (timing->calls == timing->capacity) {
@@ -79,16 +69,15 @@ static uint64_t choose_every(const timing_t *timing) {
 }
 
 // One call that is observed, and before it those of its turn that nobody looks at.
-static int call_turn(const ee_cli_model_t *model, const eerie_observer_t *observer,
-                     ee_cli_values_t *results, timing_t *timing) {
+static int call_turn(ee_cli_calls_t *calls, const eerie_observer_t *observer, timing_t *timing) {
   uint64_t ns = 0;
-  int exit_code = observe(model, NULL);
+  int exit_code = observe(calls->model, NULL);
   for (uint64_t i = 1; i < timing->every && !exit_code; ++i) {
-    exit_code = call_once(model, results, &ns);
+    exit_code = ee_cli_calls_run(calls, &ns);
     if (!timing->plain_calls++ || ns < timing->plain_min) timing->plain_min = ns;
   }
-  if (!exit_code) exit_code = observe(model, observer);
-  if (!exit_code) exit_code = call_once(model, results, &ns);
+  if (!exit_code) exit_code = observe(calls->model, observer);
+  if (!exit_code) exit_code = ee_cli_calls_run(calls, &ns);
   if (exit_code) return exit_code;
   if (!timing->calls || ns < timing->observed_min) timing->observed_min = ns;
   return add_time(timing, ns) ? EE_CLI_OK : ee_cli_fail(EE_CLI_FAILED, "out of memory");
@@ -97,19 +86,18 @@ static int call_turn(const ee_cli_model_t *model, const eerie_observer_t *observ
 // Until the number of calls, or the time, or the place for events is used up.
 static int call_all(const profile_options_t *options, const ee_cli_model_t *model,
                     ee_cli_record_t *record, timing_t *timing) {
-  ee_cli_values_t results = {.count = eerie_function_output_count(model->function)};
-  results.items = calloc(results.count + 1, sizeof *results.items);
-  if (!results.items) return ee_cli_fail(EE_CLI_FAILED, "out of memory");
+  ee_cli_calls_t calls;
   const eerie_observer_t observer = ee_cli_record_observer(record);
-  int exit_code = EE_CLI_OK;
+  int exit_code = ee_cli_calls_open(model, options->in_flight, &calls);
   uint64_t ns = 0;
+  timing->in_flight = options->in_flight;
   timing->every = options->every ? options->every : 2;
   for (uint64_t i = 0; i < options->warmup && !exit_code; ++i)
-    exit_code = call_once(model, &results, &ns);
+    exit_code = ee_cli_calls_run(&calls, &ns);
   const uint64_t start = now_ns();
   while (!exit_code) {
     const size_t before = atomic_load(&record->added);
-    exit_code = call_turn(model, &observer, &results, timing);
+    exit_code = call_turn(&calls, &observer, timing);
     // With twice the calls the least times are better known.
     const bool again = timing->calls >= TRIAL_TURNS && !(timing->calls & (timing->calls - 1));
     if (!options->every && again) timing->every = choose_every(timing);
@@ -120,7 +108,7 @@ static int call_all(const profile_options_t *options, const ee_cli_model_t *mode
     // As much again must still fit.
     if (enough || after + (after - before) > record->capacity) break;
   }
-  ee_cli_values_free(&results);
+  ee_cli_calls_close(&calls);
   return exit_code;
 }
 
@@ -160,7 +148,26 @@ static double median_of(timing_t *timing) {
   if (!timing->calls) return 0;
   qsort(timing->observed, (size_t)timing->calls, sizeof *timing->observed, compare_ns);
   const size_t middle = (size_t)(timing->calls - 1) / 2;
-  return (double)timing->observed[middle];
+  return (double)timing->observed[middle] / (double)timing->in_flight;
+}
+
+// Of the time of the calls, that in which a device with a queue of its own had work.
+static void print_busy(const ee_cli_record_t *record, const timing_t *timing, size_t first) {
+  const ee_cli_tracks_t tracks = ee_cli_record_tracks(record, first);
+  const size_t end = ee_cli_record_count(record);
+  double all = 0;
+  for (uint64_t i = 0; i < timing->calls; ++i)
+    all += (double)timing->observed[i];
+  for (uint32_t k = 0; k < tracks.device_count && all > 0; ++k) {
+    double busy = 0;
+    for (size_t i = first; i < end; ++i) {
+      const eerie_event_t *const event = &record->events[i];
+      if (event->device && strcmp(event->device, tracks.devices[k]) == 0)
+        busy += (double)(event->end_ns - event->begin_ns);
+    }
+    printf("%s: busy for %.1f%% of the time of the observed calls\n", tracks.devices[k],
+           100 * busy / all);
+  }
 }
 
 static int write_files(const profile_options_t *options, const ee_cli_record_t *record,
@@ -187,7 +194,7 @@ static int report(const profile_options_t *options, const ee_cli_model_t *model,
   const ee_cli_page_t page = {.title = model->name,
                               .function = eerie_function_name(model->function),
                               .device = eerie_device_name(model->devices[0]),
-                              .calls = timing->calls,
+                              .calls = timing->calls * timing->in_flight,
                               .median_ns = median_of(timing),
                               .cost = cost_of(timing),
                               .overhead = overhead_of(timing),
@@ -195,9 +202,9 @@ static int report(const profile_options_t *options, const ee_cli_model_t *model,
                               .first = first};
   printf("%s: %" PRIu64 " call%s observed", page.function, page.calls, page.calls == 1 ? "" : "s");
   print_figure(", median ", page.median_ns);
-  print_figure(", least ", (double)timing->observed_min);
+  print_figure(", least ", (double)timing->observed_min / (double)timing->in_flight);
   if (timing->plain_calls)
-    print_figure("; without an observer ", (double)timing->plain_min);
+    print_figure("; without an observer ", (double)timing->plain_min / (double)timing->in_flight);
   else
     printf("; without an observer");
   if (timing->plain_calls)
@@ -206,6 +213,7 @@ static int report(const profile_options_t *options, const ee_cli_model_t *model,
            100 * page.overhead);
   else
     printf(" unknown\n");
+  print_busy(record, timing, first);
   int exit_code = ee_cli_record_print_hot(record, first, page.calls, (size_t)options->top, stdout);
   if (!exit_code) exit_code = write_files(options, record, &page);
   return exit_code;
@@ -255,8 +263,12 @@ static int check_options(profile_options_t *options) {
 }
 
 int eerie_cli_profile(int argc, char **argv) {
-  profile_options_t options = {
-      .warmup = 5, .events = 1 << 18, .top = 20, .min_time = 1, .fill_name = "random"};
+  profile_options_t options = {.warmup = 5,
+                               .in_flight = 1,
+                               .events = 1 << 18,
+                               .top = 20,
+                               .min_time = 1,
+                               .fill_name = "random"};
   const ee_cli_option_t table[] = {
       EE_CLI_MODEL_OPTIONS(&options.model),
       {"o", "FILE", EE_CLI_STRING, &options.output, "write a trace, which Perfetto opens"},
@@ -273,6 +285,8 @@ int eerie_cli_profile(int argc, char **argv) {
        "how long to go on without --repetitions; default 1"},
       {"every", "N", EE_CLI_NUMBER, &options.every,
        "observe one of N calls; default: as many as cost less\nthan 3% of the time of all"},
+      {"in-flight", "N", EE_CLI_NUMBER, &options.in_flight,
+       "calls of an asynchronous function that are under way at\nthe same time; default 1"},
       {"events", "N", EE_CLI_NUMBER, &options.events,
        "events that are kept at most; default 262144"},
       {"top", "N", EE_CLI_NUMBER, &options.top, "kernels to print; default 20"},

@@ -56,7 +56,8 @@ void ee_hal_observe_kernel(const ee_hal_executable_t *executable, uint32_t funct
 // ---- Devices with clocks of their own ----------------------------------------------------------
 #if EERIE_ASYNC_DEVICES
 
-enum { MEET_NS = 100000000 };
+// Clocks drift: of the time since the last look that is how much they may have come apart, 1/8192.
+enum { DRIFT_SHIFT = 13 };
 
 static uint64_t bytes_of(const ee_hal_binding_t *binding, const ee_hal_operation_t *table) {
   uint8_t *data;
@@ -99,15 +100,18 @@ void ee_hal_device_clock_meet(ee_hal_device_clock_t *clock, int64_t first, int64
   int64_t least = earliest - first, most = latest - last;
   // One look alone may contradict itself: the clocks do not run at the very same speed.
   if (most < least) most = least;
-  const bool fresh = clock->set_ns && latest - clock->set_ns < MEET_NS;
-  if (fresh && clock->least <= most && least <= clock->most) {
-    if (least < clock->least) least = clock->least;
-    if (most > clock->most) most = clock->most;
-  } else {
-    clock->set_ns = latest;
+  if (clock->set_ns) {
+    const int64_t drift = latest > clock->set_ns ? (latest - clock->set_ns) >> DRIFT_SHIFT : 0;
+    const int64_t known_least = clock->least - drift, known_most = clock->most + drift;
+    // What contradicts what was known takes its place.
+    if (known_least <= most && least <= known_most) {
+      if (least < known_least) least = known_least;
+      if (most > known_most) most = known_most;
+    }
   }
   clock->least = least;
   clock->most = most;
+  clock->set_ns = latest;
 }
 
 void ee_hal_observe_on_device(const ee_hal_device_t *device, ee_hal_device_clock_t *clock,
@@ -115,9 +119,13 @@ void ee_hal_observe_on_device(const ee_hal_device_t *device, ee_hal_device_clock
   const int64_t offset = clock->least + (clock->most - clock->least) / 2;
   event->begin_ns = begin + offset;
   event->end_ns = end + offset;
-  // A look that moved the clock must not move what comes later before what was told.
-  if (event->begin_ns < clock->told_ns) event->begin_ns = clock->told_ns;
-  if (event->end_ns < event->begin_ns) event->end_ns = event->begin_ns;
+  // A look that moved the clock must not move what comes later before what was told, nor make it
+  // shorter.
+  const int64_t late = clock->told_ns - event->begin_ns;
+  if (late > 0) {
+    event->begin_ns += late;
+    event->end_ns += late;
+  }
   clock->told_ns = event->end_ns;
   ee_hal_observe_event(device->heap, event);
 }

@@ -134,7 +134,8 @@ typedef struct ee_hal_device_clock {
   int64_t told_ns; // the end of what was told last
 } ee_hal_device_clock_t;
 // A look at both: the device's clock showed `first` not before the observer's showed `earliest`,
-// and `last` not after it showed `latest`. Looks of a tenth of a second are taken together.
+// and `last` not after it showed `latest`. All looks are taken together, the older ones with some
+// drift.
 EE_COLD void ee_hal_device_clock_meet(ee_hal_device_clock_t *clock, int64_t first, int64_t earliest,
                                       int64_t last, int64_t latest);
 // Tells a described event that lasted from `begin` to `end` of the device's clock. One queue's

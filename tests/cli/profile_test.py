@@ -16,7 +16,7 @@ needs_iree = unittest.skipUnless(
 )
 
 # 6 x 16 x 8 and 16 x 4: 2 operations for each of 6 * 16 * 8 products. A second function with a
-# transient tensor between two kernels, a third whose shape is open.
+# transient tensor between two kernels, a third whose shape is open, a fourth with fences.
 SOURCE = """
 func.func @product(%a: tensor<6x8xf32>, %b: tensor<8x16xf32>) -> tensor<6x16xf32> {
   %zero = arith.constant 0.0 : f32
@@ -29,6 +29,11 @@ func.func @product(%a: tensor<6x8xf32>, %b: tensor<8x16xf32>) -> tensor<6x16xf32
 func.func @open(%a: tensor<?xf32>) -> tensor<?xf32> {
   %r = arith.addf %a, %a : tensor<?xf32>
   return %r : tensor<?xf32>
+}
+util.func public @later(%a: tensor<4xf32>) -> tensor<4xf32>
+    attributes {iree.abi.model = "coarse-fences"} {
+  %r = arith.mulf %a, %a : tensor<4xf32>
+  util.return %r : tensor<4xf32>
 }
 util.global private @weights = dense_resource<w> : tensor<64x64xf32>
 func.func @chain(%a: tensor<1x64xf32>) -> tensor<1x64xf32> {
@@ -164,6 +169,21 @@ class Profile(ProfileCase):
         self.assertTrue(all(value >= 0 for c in counters for value in c.values()))
         self.assertEqual((counters[-1]["transient"], counters[-1]["results"]), (0, 0))
         self.assertEqual(max(c["results"] for c in counters), 256)
+
+    def test_in_flight(self):
+        done = self.eerie("profile", self.module, "--function=later", "--in-flight=5",
+                          "--repetitions=3", "-o", "trace.json", cwd=self.folder)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("later: 15 calls observed, ", done.out)
+        events = json.loads((self.folder / "trace.json").read_text())["traceEvents"]
+        self.assertEqual(len([e for e in events if e.get("cat") == "dispatch"]), 15)
+        for function, number, message in (("chain", "2", "chain is synchronous"),
+                                          ("later", "0", "0 is not from 1 to")):
+            done = self.eerie("profile", self.module, "--function=" + function,
+                              "--in-flight=" + number)
+            self.assertEqual(done.code, 2, done.err)
+            self.assertIn("--in-flight: ", done.err)
+            self.assertIn(message, done.err)
 
     def test_every(self):
         """How often calls are observed can be said, and is what it is said to be."""

@@ -97,6 +97,7 @@ static void asynchronous_calls_queue_up(void) {
   eerie_error_t err = {0};
   eerie_function_t *function = NULL;
   CHECK_OK(eerie_program_find(p.program, "twice", &function, &err));
+  CHECK(eerie_function_is_async(function));
   eerie_value_t values[CALLS + 1] = {{.kind = EERIE_KIND_TENSOR}};
   eerie_fence_t *fences[CALLS + 1] = {NULL};
   CHECK_OK(vector(&p, SIZE, 1, 0, &values[0].as.tensor, &err));

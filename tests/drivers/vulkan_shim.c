@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "vulkan_shim.h"
 
@@ -267,11 +268,39 @@ shim_GetPhysicalDeviceFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeature
   }
 }
 
+// Devices in software take the host's clock for their timestamps, so that reading it can be played
+// where they do not offer it.
 static VKAPI_ATTR VkResult VKAPI_CALL shim_GetPhysicalDeviceCalibrateableTimeDomainsEXT(
     VkPhysicalDevice device, uint32_t *count, VkTimeDomainEXT *domains) {
-  const VkResult result =
-      REAL(GetPhysicalDeviceCalibrateableTimeDomainsEXT)(device, count, domains);
-  if (vulkan_shim.no_calibration) *count = 0;
+  (void)device;
+  if (domains && *count && vulkan_shim.calibration) domains[0] = VK_TIME_DOMAIN_DEVICE_EXT;
+  *count = vulkan_shim.calibration;
+  return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_GetCalibratedTimestampsEXT(
+    VkDevice device, uint32_t count, const VkCalibratedTimestampInfoEXT *infos,
+    uint64_t *out_timestamps, uint64_t *out_deviation) {
+  (void)device;
+  ++vulkan_shim.looks;
+  struct timespec now;
+  if (count != 1 || infos->timeDomain != VK_TIME_DOMAIN_DEVICE_EXT) return VK_ERROR_UNKNOWN;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  *out_timestamps = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+  *out_deviation = 1000;
+  return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_EnumerateDeviceExtensionProperties(
+    VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *list) {
+  const uint32_t room = *count;
+  const VkResult result = REAL(EnumerateDeviceExtensionProperties)(device, layer, count, list);
+  if (!vulkan_shim.calibration || layer || result != VK_SUCCESS) return result;
+  if (list && *count == room) return VK_INCOMPLETE;
+  if (list)
+    list[*count] =
+        (VkExtensionProperties){.extensionName = VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME};
+  ++*count;
   return result;
 }
 
@@ -303,7 +332,18 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateDevice(VkPhysicalDevice physica
                                                         const VkAllocationCallbacks *callbacks,
                                                         VkDevice *out_device) {
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-  const VkResult result = REAL(CreateDevice)(physical, info, callbacks, out_device);
+  // Without what only is played.
+  const char *names[32];
+  VkDeviceCreateInfo changed = *info;
+  changed.enabledExtensionCount = 0;
+  changed.ppEnabledExtensionNames = names;
+  for (uint32_t i = 0; i < info->enabledExtensionCount && i < 32; ++i) {
+    const char *name = info->ppEnabledExtensionNames[i];
+    if (vulkan_shim.calibration && strcmp(name, VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME) == 0)
+      continue;
+    names[changed.enabledExtensionCount++] = name;
+  }
+  const VkResult result = REAL(CreateDevice)(physical, &changed, callbacks, out_device);
   if (result == VK_SUCCESS) any_device = *out_device;
   return result;
 }
@@ -368,6 +408,8 @@ static const struct {
     ONE(CmdWriteTimestamp),
     ONE(CmdDispatch),
     ONE(GetPhysicalDeviceCalibrateableTimeDomainsEXT),
+    ONE(GetCalibratedTimestampsEXT),
+    ONE(EnumerateDeviceExtensionProperties),
     ONE(QueueSubmit),
     ONE(WaitSemaphores),
     ONE(GetSemaphoreCounterValue),
@@ -389,10 +431,14 @@ static PFN_vkVoidFunction own(const char *name) {
   return NULL;
 }
 
+static bool is_played(const char *name) {
+  return vulkan_shim.calibration && strcmp(name, "vkGetCalibratedTimestampsEXT") == 0;
+}
+
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL shim_GetDeviceProcAddr(VkDevice device,
                                                                        const char *name) {
   const PFN_vkVoidFunction known = real_device_entry(device, name);
-  const PFN_vkVoidFunction mine = known ? own(name) : NULL;
+  const PFN_vkVoidFunction mine = known || is_played(name) ? own(name) : NULL;
   return mine ? mine : known;
 }
 
@@ -406,6 +452,6 @@ EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance
     memcpy(&real_instance_entry, &entry, sizeof entry);
   }
   const PFN_vkVoidFunction known = real_instance_entry(instance, name);
-  const PFN_vkVoidFunction mine = known ? own(name) : NULL;
+  const PFN_vkVoidFunction mine = known || is_played(name) ? own(name) : NULL;
   return mine ? mine : known;
 }

@@ -13,7 +13,7 @@ typedef struct vulkan_shim {
   bool lose_at_wait;    // the next wait or look does
   bool no_timeline;     // devices without timeline semaphores
   bool no_float16;      // devices without 16-bit floats
-  bool no_calibration;  // devices whose clock the host cannot read
+  bool calibration;     // devices whose clock the host can read: those in software count as it does
   bool own_memory;      // memory of the device that the host does not see
   bool compile_nothing; // shaders do not reach the driver
   // To be read.
@@ -22,6 +22,7 @@ typedef struct vulkan_shim {
   long recordings; // command buffers that were begun
   long timestamps; // and those that were put into them
   long dispatches;
+  long looks;      // at the device's clock
   long cache_size; // bytes that the last pipeline cache was made from
   long live;       // objects that were made and not destroyed
   bool lost;       // the device is lost until this is false again

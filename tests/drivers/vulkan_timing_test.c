@@ -55,7 +55,7 @@ static void kernels_have_times(void) {
     for (int calibrated = 0; calibrated < 2; ++calibrated) {
       forget_faults();
       shim->own_memory = shim->no_timeline = own;
-      shim->no_calibration = !calibrated;
+      shim->calibration = calibrated;
       program_t p;
       if (!opened(&p, "gpu_vulkan")) return;
       seen_t seen;
@@ -65,6 +65,7 @@ static void kernels_have_times(void) {
         CHECK_OK(eerie_instance_observe(p.instance, NULL, NULL));
         check_dispatch(&seen);
       }
+      CHECK((shim->looks > 0) == calibrated);
       program_close(&p);
       CHECK_EQ_INT(shim->live, 0);
     }
@@ -106,6 +107,7 @@ static void events_of_a_stream_do_not_overlap(void) {
   eerie_error_t err = {0};
   eerie_function_t *function = NULL;
   CHECK_OK(eerie_program_find(p.program, "twice", &function, &err));
+  CHECK(eerie_function_is_async(function));
   eerie_value_t in = {.kind = EERIE_KIND_TENSOR}, out[CALLS];
   eerie_fence_t *fences[CALLS] = {NULL};
   CHECK_OK(vector(&p, SIZE, 1, 0, &in.as.tensor, &err));
