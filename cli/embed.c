@@ -309,7 +309,8 @@ static int record(embed_run_t *run, const char *module_path, const char *object_
     run->model.plan = run->plan;
     run->model.object = &run->object;
     run->model.accesses = &run->accesses;
-    status = ee_cli_embed_layout(&run->model, &err);
+    status = ee_cli_embed_protect(&run->model, &err);
+    if (!status) status = ee_cli_embed_layout(&run->model, &err);
   }
   if (!status) return EE_CLI_OK;
   return ee_cli_fail(status == EERIE_FAILED_PRECONDITION ? EE_CLI_BAD_INPUT
@@ -349,6 +350,7 @@ static int embed(embed_run_t *run) {
 static void embed_free(embed_run_t *run) {
   ee_cli_outputs_free(&run->outputs);
   ee_cli_embed_layout_free(&run->model);
+  ee_cli_embed_protect_free(&run->model);
   ee_cli_embed_object_free(&run->object);
   ee_cli_embed_accesses_free(&run->accesses);
   eerie_plan_release(run->plan);

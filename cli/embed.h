@@ -3,7 +3,8 @@
 //   embed.c           the command: compiles, records, writes
 //   embed_target.c    the cores, and what a compiler of C is told for each
 //   embed_object.c    the object file with the kernels: their names, numbers and needs
-//   embed_access.c    which tensors kernels only write
+//   embed_access.c    which tensors kernels read and write
+//   embed_private.c   copies of constants that kernels write to
 //   embed_layout.c    where everything lies: lifetimes, the arena
 //   embed_source.c    the constants, and what stands around the functions
 //   embed_function.c  a function of the model as a function of C
@@ -56,7 +57,14 @@ eerie_status_t ee_cli_embed_object_read(const char *path, const ee_cli_embed_tar
 void ee_cli_embed_object_free(ee_cli_embed_object_t *object);
 bool ee_cli_embed_object_calls(const ee_cli_embed_object_t *object, const char *name);
 
-// ---- What kernels write ------------------------------------------------------------------------
+// ---- What kernels read and write ---------------------------------------------------------------
+
+typedef enum ee_cli_embed_access_kind {
+  EE_CLI_EMBED_UNKNOWN,
+  EE_CLI_EMBED_READ,
+  EE_CLI_EMBED_WRITTEN, // and not read before
+  EE_CLI_EMBED_READ_AND_WRITTEN,
+} ee_cli_embed_access_kind_t;
 
 typedef struct ee_cli_embed_access ee_cli_embed_access_t;
 typedef struct ee_cli_embed_accesses {
@@ -65,10 +73,10 @@ typedef struct ee_cli_embed_accesses {
 } ee_cli_embed_accesses_t;
 
 // Reads what the compiler has dumped into `folder`, and removes it. Nothing that goes wrong here
-// matters: what is not known is taken for read and written.
+// matters: what is not known is taken for the worst.
 void ee_cli_embed_accesses_read(const char *folder, ee_cli_embed_accesses_t *out_accesses);
-bool ee_cli_embed_writes_only(const ee_cli_embed_accesses_t *accesses,
-                              const eerie_plan_step_t *step, size_t binding);
+ee_cli_embed_access_kind_t ee_cli_embed_access_of(const ee_cli_embed_accesses_t *accesses,
+                                                  const eerie_plan_step_t *step, size_t binding);
 void ee_cli_embed_accesses_free(ee_cli_embed_accesses_t *accesses);
 
 // ---- The layout --------------------------------------------------------------------------------
@@ -126,9 +134,16 @@ typedef struct ee_cli_embed_model {
   ee_cli_embed_function_t *functions;
   size_t function_count; // without initialisation
   bool has_init;
+  void **owned; // what embed_private.c has allocated
+  size_t owned_count;
   uint64_t *state_offsets; // by storage
   uint64_t arena_size, live_size, state_size, constant_size;
 } ee_cli_embed_model_t;
+
+// Puts a plan in the place of the model's, in which kernels write to nothing that is read only.
+// FAILED_PRECONDITION: one does, and nothing tells where.
+eerie_status_t ee_cli_embed_protect(ee_cli_embed_model_t *model, eerie_error_t *err);
+void ee_cli_embed_protect_free(ee_cli_embed_model_t *model);
 
 // Fills functions and sizes from the plan.
 eerie_status_t ee_cli_embed_layout(ee_cli_embed_model_t *model, eerie_error_t *err);

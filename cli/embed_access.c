@@ -1,5 +1,4 @@
-// embed_access.c: which tensors a kernel writes without reading them, from the compiler's own
-// words.
+// embed_access.c: which tensors a kernel reads and which it writes, from the compiler's own words.
 //
 // Neither a module nor its kernels tell, but the IR of the phase "stream" does, a line for each
 // binding of a dispatch:
@@ -9,8 +8,8 @@
 //     wo %arg6[%c448 for %c2048] : !stream.resource<transient>{%c3648}
 //   }
 //
-// Source: what compilers 3.11 to 3.13 print. What cannot be read is taken for read and written,
-// which costs memory at most.
+// Source: what compilers 3.11 to 3.13 print. A transient of which this tells nothing is taken for
+// read and written, which costs memory at most.
 #define _GNU_SOURCE
 
 #include <dirent.h>
@@ -22,7 +21,7 @@
 
 struct ee_cli_embed_access {
   char *name;
-  char letters[64]; // 'w' for a binding that is written only, else '-'
+  ee_cli_embed_access_kind_t kinds[64]; // by binding
   size_t count;
 };
 
@@ -38,7 +37,7 @@ static ee_cli_embed_access_t *find(const ee_cli_embed_accesses_t *all, const cha
 static void merge(ee_cli_embed_access_t *into, const ee_cli_embed_access_t *other) {
   if (into->count != other->count) into->count = 0;
   for (size_t i = 0; i < into->count; ++i)
-    if (other->letters[i] != 'w') into->letters[i] = '-';
+    if (other->kinds[i] != into->kinds[i]) into->kinds[i] = EE_CLI_EMBED_READ_AND_WRITTEN;
 }
 
 static void add(ee_cli_embed_accesses_t *all, const char *name, size_t size,
@@ -61,12 +60,19 @@ static void add(ee_cli_embed_accesses_t *all, const char *name, size_t size,
 
 // The lines of one dispatch, from behind its brace.
 static void read_bindings(const char *at, ee_cli_embed_access_t *access) {
-  while (access->count < sizeof access->letters) {
+  static const struct {
+    const char *word;
+    ee_cli_embed_access_kind_t kind;
+  } words[] = {{"ro ", EE_CLI_EMBED_READ},
+               {"wo ", EE_CLI_EMBED_WRITTEN},
+               {"rw ", EE_CLI_EMBED_READ_AND_WRITTEN}};
+  while (access->count < sizeof access->kinds / sizeof *access->kinds) {
     at += strspn(at, " \n");
-    const bool known = strncmp(at, "ro ", 3) == 0 || strncmp(at, "rw ", 3) == 0;
-    const bool write_only = strncmp(at, "wo ", 3) == 0;
-    if (!known && !write_only) return;
-    access->letters[access->count++] = write_only ? 'w' : '-';
+    size_t i = 0;
+    while (i < 3 && strncmp(at, words[i].word, 3) != 0)
+      ++i;
+    if (i == 3) return;
+    access->kinds[access->count++] = words[i].kind;
     at += strcspn(at, "\n");
   }
   access->count = 0;
@@ -109,11 +115,12 @@ void ee_cli_embed_accesses_read(const char *folder, ee_cli_embed_accesses_t *out
   rmdir(folder);
 }
 
-bool ee_cli_embed_writes_only(const ee_cli_embed_accesses_t *accesses,
-                              const eerie_plan_step_t *step, size_t binding) {
+ee_cli_embed_access_kind_t ee_cli_embed_access_of(const ee_cli_embed_accesses_t *accesses,
+                                                  const eerie_plan_step_t *step, size_t binding) {
   const ee_cli_embed_access_t *access =
       step->kernel ? find(accesses, step->kernel, strlen(step->kernel)) : NULL;
-  return access && access->count == step->binding_count && access->letters[binding] == 'w';
+  return access && access->count == step->binding_count ? access->kinds[binding]
+                                                        : EE_CLI_EMBED_UNKNOWN;
 }
 
 void ee_cli_embed_accesses_free(ee_cli_embed_accesses_t *accesses) {

@@ -123,7 +123,9 @@ static bool add_step(const ee_cli_embed_model_t *model, ee_cli_embed_function_t 
     return good && add_write(model, function, &step->target, index);
   for (int writes = 0; writes < 2; ++writes) {
     for (size_t i = 0; i < step->binding_count && good; ++i) {
-      if (ee_cli_embed_writes_only(model->accesses, step, i) != (writes != 0)) continue;
+      const bool only_written =
+          ee_cli_embed_access_of(model->accesses, step, i) == EE_CLI_EMBED_WRITTEN;
+      if (only_written != (writes != 0)) continue;
       good = writes ? add_write(model, function, &step->bindings[i], index)
                     : add_read(model, function, &step->bindings[i], index);
     }

@@ -249,5 +249,20 @@ class EmbedTest(harness.Case):
             self.assertEqual(floats_of(words), host)
 
 
+    def test_constant_that_a_kernel_overwrites(self):
+        lines = self.run_on_board("overwrite")
+        expected = list(range(1, 31))
+        for row, column, value in ((1, 2, -1), (1, 3, -2), (1, 4, -3), (2, 2, -4), (2, 3, -5),
+                                   (2, 4, -6)):
+            expected[row * 6 + column] = value & 0xFFFFFFFF
+        self.assertEqual([int(word, 16) for word in lines[0][1:]], expected)
+        self.assertEqual(lines[1], ["flash", "same"])
+        # A module that is compiled does not tell what kernels write; that one does is seen.
+        firmware = self.folder / "firmware"
+        self.refuses(3, "embed", firmware / "overwrite.vmfb", "--object",
+                     firmware / "overwrite_kernels.o", "--target=cortex-m4f", "-o",
+                     self.folder / "again", says=["overwrite_dispatch_0", "constants and inputs"])
+
+
 if __name__ == "__main__":
     harness.main(__name__)
