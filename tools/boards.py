@@ -21,10 +21,6 @@ FLAGS = ["-std=c11", "-Os", "-ffreestanding", "-ffunction-sections", "-fdata-sec
          "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-common",
          "-fno-tree-loop-distribute-patterns", "-Wall", "-Wextra", "-Wconversion", "-Wshadow",
          "-Werror"]
-# For Eerie's runtime in its smallest form: no texts, no threads, no float instructions in bytecode.
-CORE_FLAGS = ["-ffp-contract=off", "-DNDEBUG", "-DEERIE_THREADS=0", "-DEERIE_VM_F64=0",
-              "-DEERIE_VM_F32=0", "-DEERIE_MESSAGES=0", "-DEERIE_ERROR_MESSAGE_SIZE=16",
-              "-Wno-unused", "-Wno-unused-parameter"]
 # Smaller than libgcc's.
 DIVISION = [ROOT / "targets/cortex-m/divide.c"]
 
@@ -116,8 +112,26 @@ def make_variables(path: pathlib.Path) -> dict[str, str]:
     return values
 
 
+@dataclasses.dataclass(frozen=True)
+class Interpreter:
+    """Eerie's runtime in its smallest form: what eerie_interpreter.mk of a build says of it."""
+    sources: list[str]
+    flags: list[str]
+    defines: list[str]
+    link: list[str]
+
+    @classmethod
+    def read(cls, build: pathlib.Path) -> Interpreter:
+        fragment = build / "interpreter/eerie_interpreter.mk"
+        names = ("SOURCES", "CFLAGS", "DEFINES", "LDFLAGS")
+        lines = "".join(f"$(info $(EERIE_INTERPRETER_{name}))\n" for name in names)
+        text = execute(["make", "-s", "-f", "-"], input=f"include {fragment}\n{lines}all: ;")
+        return cls(*(line.split() for line in text.splitlines()[:len(names)]))
+
+
 def compile_program(board: Board, sources, objects, out: pathlib.Path, *, includes=(),
-                    flags=(), link=(), stack: int = 4 * KB, optimisation=()) -> pathlib.Path:
+                    flags=(), link=(), stack: int = 4 * KB, optimisation=(),
+                    interpreter: Interpreter | None = None) -> pathlib.Path:
     """Compiles and links a program; gives the image, beside which lies its map."""
     out.mkdir(parents=True, exist_ok=True)
     compiler = [f"{board.prefix}gcc", *board.flags.split()]
@@ -130,6 +144,13 @@ def compile_program(board: Board, sources, objects, out: pathlib.Path, *, includ
         built.append(out / f"{number}-{pathlib.Path(source).stem}.o")
         execute([*launcher, *compiler, *FLAGS, *optimisation, *flags, *paths, "-c", source, "-o",
                  built[-1]])
+    if interpreter:
+        link = [*link, *interpreter.link]
+        for source in interpreter.sources:
+            built.append(out / (pathlib.Path(source).relative_to(ROOT).as_posix().replace("/", "-")
+                                + ".o"))
+            execute([*launcher, *compiler, "-isystem", HEADERS, *interpreter.flags, "-Werror", "-c",
+                     source, "-o", built[-1]])
     image = out / "image.elf"
     places = {"board_flash": board.flash[0], "board_flash_size": board.flash[1],
               "board_ram": board.memory[0], "board_ram_size": board.memory[1],

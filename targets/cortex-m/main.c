@@ -2,8 +2,18 @@
 //
 // No system and no C library: memory comes from one static arena, the module's bytes from the
 // linker script's symbols, results go to a variable that a debugger reads. It is what the size
-// budget of the core is measured with.
+// budget of the core is measured with; with FIRMWARE_HAS_KERNELS it gives the device a library of
+// kernels that is linked in.
 #include "eerie/eerie.h"
+#if FIRMWARE_HAS_KERNELS
+#include "eerie/eerie_kernels.h"
+
+// What the compiler's object file has in a product.
+static const void *find_kernels(uint32_t max_version, const void *environment) {
+  (void)max_version, (void)environment;
+  return NULL;
+}
+#endif
 
 // The module's bytes, placed in flash by the linker script.
 extern const uint8_t eerie_module_begin[], eerie_module_end[];
@@ -52,6 +62,9 @@ static eerie_status_t run(eerie_error_t *err) {
   const size_t size = (size_t)(eerie_module_end - eerie_module_begin);
   eerie_status_t status = eerie_instance_create(&options, &instance, err);
   if (!status) status = eerie_device_open(instance, "local-sync", &device, err);
+#if FIRMWARE_HAS_KERNELS
+  if (!status) status = eerie_device_add_library(device, find_kernels, err);
+#endif
   if (!status)
     status = eerie_module_load_memory(instance, eerie_module_begin, size, NULL, &module, err);
   const eerie_program_options_t program_options = {.module = module, .device = device};

@@ -3,9 +3,10 @@
 
     tests/boards/interpreter_test.py EERIE BUILD [--out DIR] [--board TARGET]... [--model NAME]...
 
-BUILD has core-micro-sources.txt, the runtime's smallest list of files. Scores of every held-out
-image must be the host's; a pool that is too small must be refused and get back all that it gave;
-calls must not make it grow. Exits 77 where QEMU or a compiler is missing.
+BUILD has interpreter/, the runtime's smallest list of files and how they are compiled, for make and
+for CMake. Scores of every held-out image must be the host's; a pool that is too small must be
+refused and get back all that it gave; calls must not make it grow. Exits 77 where QEMU or a compiler
+is missing.
 """
 from __future__ import annotations
 
@@ -35,10 +36,6 @@ static const _Alignas(64) uint8_t model_module[] = {{{data}}};
 """
 
 
-def core_sources(build: pathlib.Path) -> list[pathlib.Path]:
-    return [ROOT / line for line in (build / "core-micro-sources.txt").read_text().split()]
-
-
 def write_model(model, firmware: pathlib.Path, pool: int, out: pathlib.Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     data = (firmware / f"{model.name}.vmfb").read_bytes()
@@ -47,7 +44,7 @@ def write_model(model, firmware: pathlib.Path, pool: int, out: pathlib.Path) -> 
         shape=SHAPES.get(model.name, "{1, 1, 8, 8}"), data=", ".join(map(str, data))))
 
 
-def build(options, board: boards.Board, model, place: pathlib.Path, optimisation=()):
+def build(options, board: boards.Board, model, place: pathlib.Path):
     firmware = place / "firmware"
     planned.embed(options.eerie, model, board.target, firmware)
     write_model(model, firmware, POOL * (2 if board.target.startswith("rv64") else 1), place)
@@ -55,12 +52,45 @@ def build(options, board: boards.Board, model, place: pathlib.Path, optimisation
     link = [word for word in made["LDFLAGS"].split() if word.startswith("-Wl,--defsym")]
     micro = ROOT / "targets/micro"
     extra = [micro / "eerie_micro_math.c"] if "micro_math" in made["SOURCES"] else []
-    sources = [HERE / "interpreted.c", micro / "eerie_pool.c", *extra, *core_sources(options.build),
-               *boards.DIVISION]
+    sources = [HERE / "interpreted.c", micro / "eerie_pool.c", *extra, *boards.DIVISION]
+    interpreter = boards.Interpreter.read(options.build)
     return boards.compile_program(
         board, sources, made["OBJECTS"].split(), place / "program",
-        includes=[place, options.out, HERE, micro, ROOT / "include", ROOT / "runtime"],
-        flags=boards.CORE_FLAGS, link=link, stack=STACK, optimisation=optimisation)
+        includes=[place, options.out, HERE, micro, ROOT / "include"], flags=interpreter.defines,
+        link=link, stack=STACK, interpreter=interpreter)
+
+
+PROJECT = """cmake_minimum_required(VERSION 3.25)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+project(firmware C)
+add_subdirectory({fragment} interpreter)
+target_include_directories(eerie_interpreter SYSTEM PRIVATE {headers})
+add_executable(firmware {main} {support})
+target_include_directories(firmware SYSTEM PRIVATE {headers})
+target_compile_options(firmware PRIVATE -ffreestanding -fno-tree-loop-distribute-patterns)
+target_link_libraries(firmware eerie_interpreter gcc)
+target_link_options(firmware PRIVATE -nostdlib -T {script})
+"""
+
+
+def check_cmake(options) -> list[str]:
+    """A project that takes the interpreter by add_subdirectory must link to a program with it."""
+    board, firmware = boards.BY_TARGET["cortex-m4f"], ROOT / "targets/cortex-m"
+    place = options.out / "cmake"
+    place.mkdir(exist_ok=True)
+    support = [firmware / "memory.c", firmware / "divide.c"]
+    (place / "CMakeLists.txt").write_text(PROJECT.format(
+        fragment=options.build / "interpreter", headers=boards.HEADERS, main=firmware / "main.c",
+        support=" ".join(map(str, support)), script=firmware / "link.ld"))
+    try:
+        boards.execute(["cmake", "-S", place, "-B", place / "build", "-DCMAKE_SYSTEM_NAME=Generic",
+                        f"-DCMAKE_C_COMPILER={board.prefix}gcc", "-DCMAKE_BUILD_TYPE=None",
+                        f"-DCMAKE_C_FLAGS={board.flags}"])
+        boards.execute(["cmake", "--build", place / "build"])
+        symbols = boards.execute([f"{board.prefix}nm", place / "build/firmware"])
+    except boards.Failed as error:
+        return [f"with CMake: {error}"]
+    return [] if "eerie_program_create" in symbols else ["with CMake: the runtime is not there"]
 
 
 def judge(values: dict) -> list[str]:
@@ -100,6 +130,7 @@ def main() -> int:
     arguments.add_argument("--board", action="append", help="this target alone; may be repeated")
     arguments.add_argument("--model", action="append", help="this model alone; may be repeated")
     options = arguments.parse_args()
+    options.build = options.build.resolve()
     absent = boards.missing()
     try:
         import models
@@ -123,6 +154,7 @@ def main() -> int:
                  for target in options.board or TARGETS]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             wrong = sum(pool.map(lambda pair: check(options, *pair), pairs), [])
+        wrong += check_cmake(options)
     print("\n".join(wrong) or f"{len(pairs)} of {len(pairs)} are right")
     return bool(wrong)
 
