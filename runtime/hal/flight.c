@@ -92,7 +92,11 @@ static ee_hal_submission_t *take_done(ee_hal_queued_t *device) {
   while (*link && (device->lost || (*link)->value <= value)) {
     ee_hal_submission_t *submission = *link;
     if (submission->value > device->done) device->done = submission->value;
-    if (submission->recording) --submission->recording->in_flight;
+    if (submission->recording) {
+      if (EE_UNLIKELY(submission->recording->timed) && !device->lost)
+        device->queue_driver->tell(device, submission);
+      --submission->recording->in_flight;
+    }
     link = &submission->next;
   }
   if (link == &device->first) return NULL;
@@ -214,6 +218,8 @@ static eerie_status_t submit_in_order(ee_hal_queued_t *device, ee_hal_submission
                                       eerie_error_t *err) {
   EE_TRY(ee_hal_queued_check_lost(device, err));
   submission->value = device->submitted + 1;
+  if (EE_UNLIKELY(submission->recording->timed))
+    submission->submitted_ns = ee_hal_observe_begin(device->base.heap);
   const eerie_status_t status = device->queue_driver->submit(device, submission, err);
   if (status != EERIE_OK) return status;
   ee_hal_queued_lock(device);

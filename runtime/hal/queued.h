@@ -17,6 +17,7 @@
 #define EE_HAL_QUEUED_H_
 
 #include "hal/driver.h"
+#include "hal/observe.h"
 
 typedef struct ee_hal_queued ee_hal_queued_t;
 
@@ -101,7 +102,8 @@ typedef struct ee_hal_recording {
   ee_hal_span_t *staging; // bytes of updates and the like, or NULL
   uint64_t staging_used;
   uint32_t in_flight;
-  bool kept; // by a list
+  bool kept;  // by a list
+  bool timed; // the driver tells an observer when it was done
   // Of a kept one: what it was recorded for.
   bool sound;
   uint64_t last_used;
@@ -132,6 +134,7 @@ typedef struct ee_hal_submission {
   size_t block_size;
   uint64_t value;         // done when the queue has come so far
   bool on_queue;          // false: nothing but a fence that is signaled then
+  int64_t submitted_ns;   // of the observer's clock, for a recording that is timed
   uint64_t mark;          // what tells the driver that it is done; 0: its number alone
   uint32_t waiters;       // threads that wait for `mark`
   bool retired;           // who waits last frees it
@@ -199,7 +202,7 @@ typedef struct ee_hal_queued_driver {
                                   bool to_buffer, eerie_error_t *err);
 
   // Hands submission->recording to the queue as number submission->value, and sets the mark. When
-  // it fails nothing of it is on the queue, or the device is lost.
+  // it fails, what was begun of it is over.
   eerie_status_t (*submit)(ee_hal_queued_t *device, ee_hal_submission_t *submission,
                            eerie_error_t *err);
   // How far the queue has come, with the lock held; sets `lost`.
@@ -207,6 +210,9 @@ typedef struct ee_hal_queued_driver {
   // Waits for number `value` or, where it is not 0, for `mark`.
   ee_hal_waited_t (*wait)(ee_hal_queued_t *device, uint64_t value, uint64_t mark,
                           uint64_t timeout_ns);
+  // Optional: a submission that is timed is done: tells of its commands. With the lock held, so
+  // that all come in order.
+  void (*tell)(ee_hal_queued_t *device, const ee_hal_submission_t *submission);
   // Takes a mark back that nobody waits for, with the lock held. Optional where there are none.
   void (*mark_give)(ee_hal_queued_t *device, uint64_t mark);
 } ee_hal_queued_driver_t;

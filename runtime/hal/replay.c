@@ -15,16 +15,22 @@ typedef struct recorded {
 } recorded_t;
 
 typedef struct key {
-  uint64_t words[KEY_BINDINGS * WORDS_BINDING];
+  uint64_t words[KEY_BINDINGS * WORDS_BINDING + 1];
   uint32_t count;
 } key_t;
 
+// What an observer changes in a recording: whether it is timed, whether kernels are left out.
+static uint64_t observed_as(const ee_heap_t *heap) {
+  return (ee_hal_observe_tells(heap) ? 1u : 0u) | (ee_hal_observe_skips(heap) ? 2u : 0u);
+}
+
 // Where each buffer of the table lies. Chunks are told by numbers that are never used again.
-static eerie_status_t make_key(const ee_hal_operation_t *operation, key_t *out_key,
-                               eerie_error_t *err) {
+static eerie_status_t make_key(const ee_hal_queued_t *device, const ee_hal_operation_t *operation,
+                               key_t *out_key, eerie_error_t *err) {
   const uint32_t count = operation->commands->binding_capacity;
-  out_key->count = count * WORDS_BINDING;
+  out_key->count = count * WORDS_BINDING + 1;
   uint64_t *words = out_key->words;
+  *words++ = observed_as(device->base.heap);
   for (uint32_t i = 0; i < count; ++i, words += WORDS_BINDING) {
     memset(words, 0, WORDS_BINDING * sizeof *words);
     if (!operation->bindings[i].buffer) continue;
@@ -39,8 +45,7 @@ static eerie_status_t make_key(const ee_hal_operation_t *operation, key_t *out_k
 
 static bool key_fits(const ee_hal_recording_t *recording, const key_t *key) {
   return recording->sound && recording->key_words == key->count &&
-         (key->count == 0 ||
-          memcmp(recording->key, key->words, key->count * sizeof *key->words) == 0);
+         memcmp(recording->key, key->words, key->count * sizeof *key->words) == 0;
 }
 
 // With the lock held: a recording for the key, or one to be made anew, or NULL.
@@ -53,7 +58,11 @@ static ee_hal_recording_t *find(recorded_t *recorded, const key_t *key, uint32_t
       *out_place = i;
       continue;
     }
-    if (key_fits(recording, key)) return recording;
+    if (key_fits(recording, key)) {
+      // The times of one that is timed belong to one submission.
+      if (!key->words[0] || !recording->in_flight) return recording;
+      continue;
+    }
     if (!recording->in_flight && (!oldest || recording->last_used < oldest->last_used))
       oldest = recording;
   }
@@ -82,13 +91,11 @@ static eerie_status_t set_key(ee_hal_queued_t *device, ee_hal_recording_t *recor
     ee_heap_free(heap, recording->key, recording->key_words * sizeof *recording->key);
     recording->key = NULL;
     recording->key_words = 0;
-    if (key->count) {
-      recording->key = ee_heap_allocate(heap, key->count * sizeof *key->words);
-      if (!recording->key) return EE_NO_MEMORY(err, key->count * sizeof *key->words);
-    }
+    recording->key = ee_heap_allocate(heap, key->count * sizeof *key->words);
+    if (!recording->key) return EE_NO_MEMORY(err, key->count * sizeof *key->words);
     recording->key_words = key->count;
   }
-  if (key->count) memcpy(recording->key, key->words, key->count * sizeof *key->words);
+  memcpy(recording->key, key->words, key->count * sizeof *key->words);
   return EERIE_OK;
 }
 
@@ -140,7 +147,7 @@ eerie_status_t ee_hal_replay_take(ee_hal_queued_t *device, const ee_hal_operatio
   recorded_t *recorded = once ? NULL : recorded_of(device, list);
   if (!recorded) return record_once(device, operation, out_recording, err);
   key_t key;
-  EE_TRY(make_key(operation, &key, err));
+  EE_TRY(make_key(device, operation, &key, err));
   uint32_t place;
   ee_hal_queued_lock(device);
   ee_hal_recording_t *recording = find(recorded, &key, &place);

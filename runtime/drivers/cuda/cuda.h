@@ -89,6 +89,11 @@ typedef struct ee_cuda_device {
   uint32_t *counts;         // pinned: workgroup counts that come back, with `order` held
   ee_cuda_event_t *events;  // free ones, with the lock held
   uint32_t event_count, event_capacity;
+#if EERIE_PROFILE
+  ee_hal_device_clock_t clock;
+  ee_cuda_event_t clock_event; // the last one whose time is known; NULL: none yet
+  double clock_ns;             // its time
+#endif
 } ee_cuda_device_t;
 
 static inline ee_cuda_device_t *ee_cuda_device(ee_hal_queued_t *queued) {
@@ -141,6 +146,10 @@ typedef struct ee_cuda_executable {
   ee_object_t *owner; // of the file, which a library may go on to read; may be NULL
 } ee_cuda_executable_t;
 
+static inline const ee_cuda_kernel_t *ee_cuda_kernel_of(const ee_hal_command_t *command) {
+  return &((const ee_cuda_executable_t *)command->executable)->kernels[command->function];
+}
+
 eerie_status_t ee_cuda_executable_create(ee_hal_device_t *device, ee_str_t format, ee_bytes_t data,
                                          ee_object_t *data_owner, const uint32_t *constants,
                                          size_t constant_count,
@@ -171,6 +180,7 @@ typedef enum ee_cuda_step_kind {
   EE_CUDA_STEP_COPY,
   EE_CUDA_STEP_UPLOAD,   // from `host`
   EE_CUDA_STEP_DOWNLOAD, // to `host`
+  EE_CUDA_STEP_STAMP,    // of a recording that is timed: `event`
 } ee_cuda_step_kind_t;
 
 // A call of the library, all of it known and checked. Bytes of arguments follow a launch: addresses
@@ -186,6 +196,7 @@ typedef struct ee_cuda_step {
   uint32_t width; // of a pattern: 1, 2, 4
   const ee_cuda_kernel_t *kernel;
   uint32_t grid[3];
+  ee_cuda_event_t event;
 } ee_cuda_step_t;
 
 typedef struct ee_cuda_recording {
@@ -193,10 +204,11 @@ typedef struct ee_cuda_recording {
   uint8_t *steps;
   size_t size, capacity;
   uint32_t step_count;
-  uint32_t uses;              // since it was recorded
-  bool again;                 // it will be used more than once
-  bool on_host;               // a step waits for the host
-  ee_cuda_graph_exec_t graph; // NULL: none
+  uint32_t uses;                 // since it was recorded
+  bool again;                    // it will be used more than once
+  bool on_host;                  // a step waits for the host
+  ee_cuda_graph_exec_t graph;    // NULL: none
+  struct ee_cuda_timing *timing; // NULL: none yet
 } ee_cuda_recording_t;
 
 eerie_status_t ee_cuda_recording_create(ee_hal_queued_t *device, ee_hal_recording_t **out_recording,
@@ -210,6 +222,33 @@ eerie_status_t ee_cuda_record_transfer(ee_hal_queued_t *device, ee_hal_recording
 eerie_status_t ee_cuda_record_staged(ee_hal_queued_t *device, ee_hal_recording_t *recording,
                                      const ee_hal_span_t *span, const ee_hal_range_t *range,
                                      bool to_buffer, eerie_error_t *err);
+
+// A new step with `extra` bytes behind it, zeroed; NULL: no memory.
+ee_cuda_step_t *ee_cuda_step_add(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                                 ee_cuda_step_kind_t kind, size_t extra, eerie_error_t *err);
+
+// ---- Times -------------------------------------------------------------------------------------
+
+#if EERIE_PROFILE
+// At the begin of a recording: sets `timed` where somebody looks.
+eerie_status_t ee_cuda_timing_begin(ee_cuda_device_t *device, ee_cuda_recording_t *recording,
+                                    size_t commands, eerie_error_t *err);
+// Behind each command of a recording that is timed, `commands` of them at most.
+EE_COLD eerie_status_t ee_cuda_timing_command(ee_cuda_device_t *device,
+                                              ee_cuda_recording_t *recording,
+                                              const ee_hal_command_t *command,
+                                              const ee_hal_operation_t *table, eerie_error_t *err);
+EE_COLD void ee_cuda_timing_tell(ee_hal_queued_t *device, const ee_hal_submission_t *submission);
+void ee_cuda_timing_destroy(ee_cuda_device_t *device, ee_cuda_recording_t *recording);
+// The kernels of an executable that was loaded.
+void ee_cuda_timing_kernels(const ee_cuda_executable_t *executable);
+#else
+#define ee_cuda_timing_begin(device, recording, commands, err)         ((void)(commands), EERIE_OK)
+#define ee_cuda_timing_command(device, recording, command, table, err) ((void)(command), EERIE_OK)
+#define ee_cuda_timing_tell                                            NULL
+#define ee_cuda_timing_destroy(device, recording)                      ((void)0)
+#define ee_cuda_timing_kernels(executable)                             ((void)0)
+#endif
 
 // ---- The queue ---------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ static const ee_hal_queued_driver_t queue_driver = {
     .submit = ee_cuda_queue_submit,
     .reached = ee_cuda_queue_reached,
     .wait = ee_cuda_queue_wait,
+    .tell = ee_cuda_timing_tell,
     .mark_give = ee_cuda_event_give,
 };
 
@@ -121,6 +122,7 @@ static eerie_status_t open_kind(ee_cuda_kind_t kind, const ee_hal_driver_t *driv
     ee_hal_device_release(base);
     return status == EERIE_NOT_FOUND ? EERIE_UNAVAILABLE : status;
   }
+  base->host_memory = device->queued.memory.unified;
   ee_format(base->name, sizeof base->name, "%s:%u", driver->name, device->physical.ordinal);
   *out_device = base;
   return EERIE_OK;

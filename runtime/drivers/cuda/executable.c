@@ -310,6 +310,7 @@ eerie_status_t ee_cuda_executable_create(ee_hal_device_t *base, ee_str_t format,
     ee_object_release(&executable->base.object);
     return status;
   }
+  ee_cuda_timing_kernels(executable);
   *out_executable = &executable->base;
   return EERIE_OK;
 }

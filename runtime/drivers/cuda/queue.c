@@ -179,6 +179,10 @@ static void take_step(ee_cuda_device_t *device, const ee_cuda_step_t *step, ee_c
     failure->function = "MemcpyDtoHAsync";
     failure->result = cu->MemcpyDtoHAsync(step->host, step->source, count, stream);
     break;
+  case EE_CUDA_STEP_STAMP:
+    failure->function = "EventRecord";
+    failure->result = cu->EventRecord(step->event, stream);
+    break;
   }
 }
 
@@ -210,7 +214,7 @@ static void make_graph(ee_cuda_device_t *device, ee_cuda_recording_t *recording)
 }
 
 static bool is_worth_a_graph(const ee_cuda_device_t *device, ee_cuda_recording_t *recording) {
-  return device->capture && recording->again && !recording->on_host &&
+  return device->capture && recording->again && !recording->on_host && !recording->base.timed &&
          recording->step_count >= GRAPH_STEPS && ++recording->uses == GRAPH_USES;
 }
 
@@ -279,6 +283,9 @@ eerie_status_t ee_cuda_queue_create(ee_cuda_device_t *device, eerie_error_t *err
 
 void ee_cuda_queue_destroy(ee_cuda_device_t *device) {
   const ee_cuda_functions_t *cu = device->cu;
+#if EERIE_PROFILE
+  if (device->clock_event) (void)cu->EventDestroy(device->clock_event);
+#endif
   while (device->event_count)
     (void)cu->EventDestroy(device->events[--device->event_count]);
   if (device->capture) (void)cu->StreamDestroy(device->capture);

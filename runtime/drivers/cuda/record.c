@@ -27,23 +27,24 @@ static void drop_graph(ee_cuda_device_t *device, ee_cuda_recording_t *recording)
 void ee_cuda_recording_destroy(ee_hal_queued_t *device, ee_hal_recording_t *base) {
   ee_cuda_recording_t *recording = (ee_cuda_recording_t *)base;
   drop_graph(ee_cuda_device(device), recording);
+  ee_cuda_timing_destroy(ee_cuda_device(device), recording);
   ee_heap_free(device->base.heap, recording->steps, recording->capacity);
   ee_heap_free(device->base.heap, recording, sizeof *recording);
 }
 
-static eerie_status_t begin(ee_hal_queued_t *device, ee_cuda_recording_t *recording, bool again,
-                            uint64_t staging, eerie_error_t *err) {
+static eerie_status_t begin(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                            size_t commands, bool again, uint64_t staging, eerie_error_t *err) {
   drop_graph(ee_cuda_device(device), recording);
   recording->size = 0;
   recording->step_count = recording->uses = 0;
   recording->again = again;
   recording->on_host = false;
+  EE_TRY(ee_cuda_timing_begin(ee_cuda_device(device), recording, commands, err));
   return ee_hal_recording_restage(device, &recording->base, staging, err);
 }
 
-// A new step with `extra` bytes behind it, zeroed.
-static ee_cuda_step_t *add_step(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
-                                ee_cuda_step_kind_t kind, size_t extra, eerie_error_t *err) {
+ee_cuda_step_t *ee_cuda_step_add(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                                 ee_cuda_step_kind_t kind, size_t extra, eerie_error_t *err) {
   const size_t size = sizeof(ee_cuda_step_t) + ((extra + 7) & ~(size_t)7);
   if (recording->capacity - recording->size < size) {
     const size_t capacity = 2 * recording->capacity + size + 512;
@@ -74,7 +75,7 @@ static ee_cuda_address_t address_of(const ee_hal_range_t *range) {
 static eerie_status_t add_fill(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                                ee_cuda_address_t target, uint64_t count, uint32_t pattern,
                                uint32_t width, eerie_error_t *err) {
-  ee_cuda_step_t *step = add_step(device, recording, EE_CUDA_STEP_FILL, 0, err);
+  ee_cuda_step_t *step = ee_cuda_step_add(device, recording, EE_CUDA_STEP_FILL, 0, err);
   if (!step) return EERIE_RESOURCE_EXHAUSTED;
   step->target = target;
   step->count = count;
@@ -86,10 +87,22 @@ static eerie_status_t add_fill(ee_hal_queued_t *device, ee_cuda_recording_t *rec
 static eerie_status_t add_copy(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                                ee_cuda_address_t target, ee_cuda_address_t source, uint64_t size,
                                eerie_error_t *err) {
-  ee_cuda_step_t *step = add_step(device, recording, EE_CUDA_STEP_COPY, 0, err);
+  ee_cuda_step_t *step = ee_cuda_step_add(device, recording, EE_CUDA_STEP_COPY, 0, err);
   if (!step) return EERIE_RESOURCE_EXHAUSTED;
   step->target = target;
   step->source = source;
+  step->count = size;
+  return EERIE_OK;
+}
+
+// Between bytes that the host sees and the device's.
+static eerie_status_t add_staged(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                                 ee_cuda_step_kind_t kind, uint8_t *host, ee_cuda_address_t address,
+                                 uint64_t size, eerie_error_t *err) {
+  ee_cuda_step_t *step = ee_cuda_step_add(device, recording, kind, 0, err);
+  if (!step) return EERIE_RESOURCE_EXHAUSTED;
+  step->host = host;
+  step->target = step->source = address;
   step->count = size;
   return EERIE_OK;
 }
@@ -155,13 +168,53 @@ static eerie_status_t record_update(ee_hal_queued_t *device, ee_cuda_recording_t
                    (unsigned long long)command->target.size, (unsigned long long)range.size);
   }
   if (range.size == 0) return EERIE_OK;
-  ee_cuda_step_t *step = add_step(device, recording, EE_CUDA_STEP_UPLOAD, 0, err);
-  if (!step) return EERIE_RESOURCE_EXHAUSTED;
   uint64_t offset;
-  step->host = ee_hal_recording_stage(&recording->base, range.size, &offset);
-  memcpy(step->host, command->update_data, (size_t)range.size);
-  step->target = address_of(&range);
-  step->count = range.size;
+  uint8_t *bytes = ee_hal_recording_stage(&recording->base, range.size, &offset);
+  memcpy(bytes, command->update_data, (size_t)range.size);
+  return add_staged(device, recording, EE_CUDA_STEP_UPLOAD, bytes, address_of(&range), range.size,
+                    err);
+}
+
+static eerie_status_t resolve_copy(const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                   ee_hal_range_t *out_source, ee_hal_range_t *out_target,
+                                   eerie_error_t *err) {
+  EE_TRY(ee_hal_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, out_source, err));
+  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, out_target, err));
+  if (out_source->size == out_target->size) return EERIE_OK;
+  return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
+                 (unsigned long long)out_source->size, (unsigned long long)out_target->size);
+}
+
+// Bytes of staging that a copy onto a part of itself takes. Pieces of more are copied in a row.
+#define MOVED_PIECE (UINT64_C(16) << 20)
+static uint64_t moved_piece(uint64_t size) {
+  return size < MOVED_PIECE ? size : MOVED_PIECE;
+}
+
+static uint64_t moving_size(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
+  ee_hal_range_t source, target;
+  // What is wrong with it is said when it is recorded.
+  if (resolve_copy(command, table, &source, &target, NULL) != EERIE_OK) return 0;
+  return ee_hal_range_overlap(&source, &target) ? moved_piece(source.size) + 7 : 0;
+}
+
+// Piece by piece through staging memory, from the end on which no piece is overwritten before it is
+// read.
+static eerie_status_t move_bytes(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                                 const ee_hal_range_t *source, const ee_hal_range_t *target,
+                                 eerie_error_t *err) {
+  const uint64_t piece = moved_piece(source->size);
+  uint64_t offset;
+  uint8_t *staged = ee_hal_recording_stage(&recording->base, piece, &offset);
+  for (uint64_t done = 0; done < source->size;) {
+    const uint64_t size = source->size - done < piece ? source->size - done : piece;
+    const uint64_t at = target->offset < source->offset ? done : source->size - done - size;
+    EE_TRY(add_staged(device, recording, EE_CUDA_STEP_DOWNLOAD, staged, address_of(source) + at,
+                      size, err));
+    EE_TRY(add_staged(device, recording, EE_CUDA_STEP_UPLOAD, staged, address_of(target) + at, size,
+                      err));
+    done += size;
+  }
   return EERIE_OK;
 }
 
@@ -169,19 +222,10 @@ static eerie_status_t record_copy(ee_hal_queued_t *device, ee_cuda_recording_t *
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
   ee_hal_range_t source, target;
-  EE_TRY(ee_hal_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, &source, err));
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
-  if (source.size != target.size) {
-    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
-                   (unsigned long long)source.size, (unsigned long long)target.size);
-  }
-  if (source.size == 0) return EERIE_OK;
-  if (ee_hal_range_overlap(&source, &target)) {
-    if (source.offset == target.offset) return EERIE_OK;
-    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
-                   "a copy of %llu bytes onto a range that overlaps with them",
-                   (unsigned long long)source.size);
-  }
+  EE_TRY(resolve_copy(command, table, &source, &target, err));
+  if (source.size == 0 || address_of(&source) == address_of(&target)) return EERIE_OK;
+  if (ee_hal_range_overlap(&source, &target))
+    return move_bytes(device, recording, &source, &target, err);
   return add_copy(device, recording, address_of(&target), address_of(&source), source.size, err);
 }
 
@@ -233,19 +277,18 @@ static eerie_status_t find_counts(const ee_hal_command_t *command, const ee_hal_
 static eerie_status_t record_dispatch(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                                       const ee_hal_command_t *command,
                                       const ee_hal_operation_t *table, eerie_error_t *err) {
-  const ee_cuda_executable_t *executable = (const ee_cuda_executable_t *)command->executable;
-  const ee_cuda_kernel_t *kernel = &executable->kernels[command->function];
+  const ee_cuda_kernel_t *kernel = ee_cuda_kernel_of(command);
   const bool indirect = command->kind == EE_HAL_COMMAND_DISPATCH_INDIRECT;
   const uint32_t *grid = command->workgroup_count;
   if (!indirect) {
     EE_TRY(ee_cuda_check_grid(ee_cuda_device(device), kernel, grid, err));
     if (!grid[0] || !grid[1] || !grid[2]) return EERIE_OK;
   }
-  ee_cuda_step_t *step =
-      add_step(device, recording, indirect ? EE_CUDA_STEP_LAUNCH_INDIRECT : EE_CUDA_STEP_LAUNCH,
-               command->binding_count * sizeof(ee_cuda_address_t) +
-                   command->constant_count * sizeof(uint32_t),
-               err);
+  ee_cuda_step_t *step = ee_cuda_step_add(
+      device, recording, indirect ? EE_CUDA_STEP_LAUNCH_INDIRECT : EE_CUDA_STEP_LAUNCH,
+      command->binding_count * sizeof(ee_cuda_address_t) +
+          command->constant_count * sizeof(uint32_t),
+      err);
   if (!step) return EERIE_RESOURCE_EXHAUSTED;
   step->kernel = kernel;
   if (indirect) {
@@ -259,12 +302,13 @@ static eerie_status_t record_dispatch(ee_hal_queued_t *device, ee_cuda_recording
 
 // ---- Lists -------------------------------------------------------------------------------------
 
-static eerie_status_t record_command(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
-                                     const ee_hal_command_t *command,
-                                     const ee_hal_operation_t *table, eerie_error_t *err) {
+static eerie_status_t record_one(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                                 const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                 eerie_error_t *err) {
   switch (command->kind) {
   case EE_HAL_COMMAND_DISPATCH:
   case EE_HAL_COMMAND_DISPATCH_INDIRECT:
+    if (ee_hal_observe_skips(device->base.heap)) return EERIE_OK;
     return record_dispatch(device, recording, command, table, err);
   case EE_HAL_COMMAND_FILL: return record_fill(device, recording, command, table, err);
   case EE_HAL_COMMAND_UPDATE: return record_update(device, recording, command, table, err);
@@ -273,9 +317,18 @@ static eerie_status_t record_command(ee_hal_queued_t *device, ee_cuda_recording_
   return EERIE_OK;
 }
 
+static eerie_status_t record_command(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
+                                     const ee_hal_command_t *command,
+                                     const ee_hal_operation_t *table, eerie_error_t *err) {
+  EE_TRY(record_one(device, recording, command, table, err));
+  if (EE_LIKELY(!recording->base.timed)) return EERIE_OK;
+  return ee_cuda_timing_command(ee_cuda_device(device), recording, command, table, err);
+}
+
 // Bytes of staging that a command takes, as ee_hal_recording_stage rounds them.
-static uint64_t staging_size(const ee_hal_command_t *command) {
-  return command->kind == EE_HAL_COMMAND_UPDATE ? command->target.size + 7 : 0;
+static uint64_t staging_size(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
+  if (command->kind == EE_HAL_COMMAND_UPDATE) return command->target.size + 7;
+  return command->kind == EE_HAL_COMMAND_COPY ? moving_size(command, table) : 0;
 }
 
 eerie_status_t ee_cuda_record_list(ee_hal_queued_t *device, ee_hal_recording_t *base,
@@ -283,9 +336,10 @@ eerie_status_t ee_cuda_record_list(ee_hal_queued_t *device, ee_hal_recording_t *
                                    eerie_error_t *err) {
   ee_cuda_recording_t *recording = (ee_cuda_recording_t *)base;
   uint64_t staging = 0;
-  for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next)
-    staging += staging_size(c); // of bytes that the list holds in memory, so the sum fits
-  EE_TRY(begin(device, recording, again, staging, err));
+  size_t commands = 0;
+  for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next, ++commands)
+    staging += staging_size(c, operation); // of bytes that are in memory, so the sum fits
+  EE_TRY(begin(device, recording, commands, again, staging, err));
   for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next)
     EE_TRY(record_command(device, recording, c, operation, err));
   return EERIE_OK;
@@ -294,7 +348,7 @@ eerie_status_t ee_cuda_record_list(ee_hal_queued_t *device, ee_hal_recording_t *
 eerie_status_t ee_cuda_record_transfer(ee_hal_queued_t *device, ee_hal_recording_t *base,
                                        const ee_hal_command_t *command, eerie_error_t *err) {
   ee_cuda_recording_t *recording = (ee_cuda_recording_t *)base;
-  EE_TRY(begin(device, recording, false, staging_size(command), err));
+  EE_TRY(begin(device, recording, 1, false, staging_size(command, NULL), err));
   return record_command(device, recording, command, NULL, err);
 }
 
@@ -302,12 +356,13 @@ eerie_status_t ee_cuda_record_staged(ee_hal_queued_t *device, ee_hal_recording_t
                                      const ee_hal_span_t *span, const ee_hal_range_t *range,
                                      bool to_buffer, eerie_error_t *err) {
   ee_cuda_recording_t *recording = (ee_cuda_recording_t *)base;
-  EE_TRY(begin(device, recording, false, 0, err));
-  ee_cuda_step_t *step =
-      add_step(device, recording, to_buffer ? EE_CUDA_STEP_UPLOAD : EE_CUDA_STEP_DOWNLOAD, 0, err);
-  if (!step) return EERIE_RESOURCE_EXHAUSTED;
-  step->host = ee_hal_span_data(span);
-  step->target = step->source = address_of(range);
-  step->count = range->size;
-  return EERIE_OK;
+  EE_TRY(begin(device, recording, 1, false, 0, err));
+  EE_TRY(add_staged(device, recording, to_buffer ? EE_CUDA_STEP_UPLOAD : EE_CUDA_STEP_DOWNLOAD,
+                    ee_hal_span_data(span), address_of(range), range->size, err));
+  if (EE_LIKELY(!recording->base.timed)) return EERIE_OK;
+  const ee_hal_command_t command = {
+      .kind = EE_HAL_COMMAND_COPY,
+      .target = {(ee_hal_buffer_t *)(uintptr_t)range->buffer, 0, 0, range->size},
+  };
+  return ee_cuda_timing_command(ee_cuda_device(device), recording, &command, NULL, err);
 }
