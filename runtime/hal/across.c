@@ -8,23 +8,31 @@
 #define ALIGNMENT UINT64_C(256)
 // Runs of changed bytes that are closer to each other go back as one.
 #define GAP 16u
-// Of one execution.
+// Of one list, and of one execution.
 #define FOREIGN_LIMIT 1024u
 
 // ---- What lists are recorded with --------------------------------------------------------------
 
-static eerie_status_t foreign_slot(ee_hal_command_list_t *list, ee_hal_buffer_t *buffer,
+static eerie_status_t foreign_slot(ee_hal_command_list_t *list, const ee_hal_binding_t *binding,
                                    uint32_t *out_slot, eerie_error_t *err) {
   for (const ee_hal_foreign_t *entry = list->foreign; entry; entry = entry->next) {
-    if (entry->buffer != buffer) continue;
+    const ee_hal_binding_t *known = &entry->binding;
+    if (known->buffer != binding->buffer || known->offset != binding->offset ||
+        known->size != binding->size) {
+      continue;
+    }
     *out_slot = entry->slot;
     return EERIE_OK;
   }
-  if (list->binding_capacity == UINT32_MAX) return EE_NO_MEMORY(err, SIZE_MAX);
+  if (list->foreign_count == FOREIGN_LIMIT || list->binding_capacity == UINT32_MAX) {
+    return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
+                   "a command list with more than %u ranges of other devices' buffers",
+                   FOREIGN_LIMIT);
+  }
   ee_hal_foreign_t *entry = ee_hal_command_list_take(list, sizeof *entry, err);
   if (!entry) return EERIE_RESOURCE_EXHAUSTED;
-  ee_hal_buffer_retain(buffer);
-  *entry = (ee_hal_foreign_t){list->foreign, buffer, list->binding_capacity++};
+  ee_hal_buffer_retain(binding->buffer);
+  *entry = (ee_hal_foreign_t){list->foreign, *binding, list->binding_capacity++};
   list->foreign = entry;
   ++list->foreign_count;
   *out_slot = entry->slot;
@@ -34,8 +42,9 @@ static eerie_status_t foreign_slot(ee_hal_command_list_t *list, ee_hal_buffer_t 
 static eerie_status_t move_out(ee_hal_command_list_t *list, ee_hal_binding_t *binding,
                                eerie_error_t *err) {
   if (EE_LIKELY(ee_hal_device_uses(list->device, binding->buffer, true))) return EERIE_OK;
-  EE_TRY(foreign_slot(list, binding->buffer, &binding->slot, err));
-  binding->buffer = NULL;
+  uint32_t slot;
+  EE_TRY(foreign_slot(list, binding, &slot, err));
+  *binding = (ee_hal_binding_t){NULL, slot, 0, binding->size};
   return EERIE_OK;
 }
 
@@ -51,7 +60,7 @@ eerie_status_t ee_hal_across_record(ee_hal_command_list_t *list, ee_hal_command_
 
 void ee_hal_across_forget(const ee_hal_command_list_t *list) {
   for (const ee_hal_foreign_t *entry = list->foreign; entry; entry = entry->next)
-    ee_hal_buffer_release(entry->buffer);
+    ee_hal_buffer_release(entry->binding.buffer);
 }
 
 // ---- Work on storage of others -----------------------------------------------------------------
@@ -399,7 +408,7 @@ static crossing_t *crossing_of(ee_hal_device_t *device, const ee_hal_operation_t
   for (size_t i = 0; i < own; ++i)
     c->table[i] = operation->bindings[i];
   for (const ee_hal_foreign_t *entry = list->foreign; entry; entry = entry->next)
-    c->table[entry->slot] = (ee_hal_binding_t){entry->buffer, 0, 0, UINT64_MAX};
+    c->table[entry->slot] = entry->binding;
   for (size_t i = 0; i < c->table_count; ++i)
     ee_hal_buffer_retain(c->table[i].buffer);
   c->operation = *operation;

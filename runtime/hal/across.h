@@ -41,11 +41,11 @@ eerie_status_t ee_hal_across_submit(ee_hal_device_t *device, ee_hal_fence_t *sig
 
 // ---- Recording ---------------------------------------------------------------------------------
 
-// A buffer that a list was recorded with and its device does not reach. Commands find it in a slot
-// behind those that the execution brings.
+// A range that a list was recorded with, of a buffer that its device does not reach. Commands find
+// it in a slot behind those that the execution brings.
 typedef struct ee_hal_foreign {
   struct ee_hal_foreign *next;
-  ee_hal_buffer_t *buffer; // retained
+  ee_hal_binding_t binding; // its buffer is retained
   uint32_t slot;
 } ee_hal_foreign_t;
 

@@ -207,24 +207,29 @@ static VKAPI_ATTR void VKAPI_CALL shim_CmdDispatch(VkCommandBuffer commands, uin
 // A device that is lost does nothing any more.
 static void lose(void) {
   (void)REAL(DeviceWaitIdle)(any_device);
-  vulkan_shim.lost = true;
+  __atomic_store_n(&vulkan_shim.lost, true, __ATOMIC_RELAXED);
 }
 
 // ---- The queue ---------------------------------------------------------------------------------
+
+static bool is_lost(void) {
+  return __atomic_load_n(&vulkan_shim.lost, __ATOMIC_RELAXED);
+}
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_QueueSubmit(VkQueue queue, uint32_t count,
                                                        const VkSubmitInfo *infos, VkFence fence) {
   add(&vulkan_shim.submits, 1);
   if (counts_down(&vulkan_shim.lose_at_submit)) lose();
-  if (vulkan_shim.lost) return VK_ERROR_DEVICE_LOST;
+  if (is_lost()) return VK_ERROR_DEVICE_LOST;
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   return REAL(QueueSubmit)(queue, count, infos, fence);
 }
 
 static bool lost_now(void) {
-  if (vulkan_shim.lose_at_wait) lose();
-  vulkan_shim.lose_at_wait = false;
-  return vulkan_shim.lost;
+  if (__atomic_load_n(&vulkan_shim.lose_at_wait, __ATOMIC_RELAXED) &&
+      __atomic_exchange_n(&vulkan_shim.lose_at_wait, false, __ATOMIC_RELAXED))
+    lose();
+  return is_lost();
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitSemaphores(VkDevice device,
