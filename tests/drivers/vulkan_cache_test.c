@@ -125,7 +125,7 @@ static void a_killed_writer_leaves_the_old_file(void) {
   enum { MOST = 1 << 20 };
   uint8_t *before = malloc(MOST), *after = malloc(MOST);
   // Ended in the middle of writing, after each of these bytes, or when all is written.
-  static const rlim_t sizes[] = {0, 70, RLIM_INFINITY};
+  static const rlim_t sizes[] = {30, 70, RLIM_INFINITY};
   for (size_t i = 0; i < 2 * LENGTH(sizes); ++i) {
     const rlim_t most = sizes[i / 2];
     // Where there is none, and where there is one that it would replace.
