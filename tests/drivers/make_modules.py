@@ -22,6 +22,7 @@ MODULES = [
     ("gpu_async_cpu", "gpu_async", CPU),
     ("gpu_both", "gpu", [*CPU[1:], "--iree-hal-target-device=local,vulkan",
                          "--iree-hal-link-executables=false"]),
+    ("gpu_other", "gpu", ["--iree-hal-target-device=metal"]),
     ("gpu_addresses_vulkan", "gpu", [*VULKAN, "--iree-vulkan-dispatch-abi=bda"]),
     ("gpu_half_vulkan", "gpu_half", [*VULKAN, "--iree-vulkan-target=valhall"]),
 ]

@@ -1,7 +1,8 @@
 // vulkan_shim.c: a Vulkan loader in front of the real one, which fails when it is told to.
 //
 // It is found in the place of the system's (LD_LIBRARY_PATH), opens that by its path
-// (EERIE_TEST_VULKAN_LIBRARY), and hands on every entry point but those below.
+// (EERIE_TEST_VULKAN_LIBRARY), and hands on every entry point but those below. Programs that cannot
+// tell it what to do set EERIE_TEST_VULKAN_DISCRETE for `own_memory`.
 #define _GNU_SOURCE
 #define VK_NO_PROTOTYPES
 #include <vulkan/vulkan_core.h>
@@ -455,6 +456,7 @@ EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance
     void *entry = real_library ? dlsym(real_library, "vkGetInstanceProcAddr") : NULL;
     if (!entry) return NULL;
     memcpy(&real_instance_entry, &entry, sizeof entry);
+    if (getenv("EERIE_TEST_VULKAN_DISCRETE")) vulkan_shim.own_memory = true;
   }
   const PFN_vkVoidFunction known = real_instance_entry(instance, name);
   const PFN_vkVoidFunction mine = known || is_played(name) ? own(name) : NULL;

@@ -91,6 +91,12 @@ def shapes():
         yield "empty", [x], [x + x]
 
 
+def special():
+    for n in (5, 300):
+        x = integers(np.int32, n)
+        yield "special", [x], [7 * x]
+
+
 def whole():
     x, y = quarters(4), powers(4)
     yield "through", [x, y], [(x + 1) * y - 1]
@@ -103,4 +109,4 @@ def whole():
 
 # source -> [(function, arguments, results or Fails)]; calls of one source share a program
 CASES = {source.__name__: list(source()) for source in
-         (elementwise, network, state, control, shapes, whole)}
+         (elementwise, network, state, control, shapes, whole, special)}

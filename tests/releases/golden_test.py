@@ -1,10 +1,11 @@
 """Loads and runs every golden module, all of a source in one program each, and compares to the bit.
 
     golden_test.py --runner build/release/tests/behaviour/golden_run [--golden tests/releases/golden]
-                   [--emulator COMMAND --machine aarch64 --system windows]
+                   [--emulator COMMAND --machine aarch64 --system windows] [--device vulkan]
 
-Modules for another machine must be refused by its name. Needs nothing but Python: the files and the
-answers were made by make_golden.py. Prints every disagreement; exit code 1 when there is one.
+Modules for another machine must be refused by its name, as those for Vulkan are by the CPU. With
+--device only its modules run. Needs nothing but Python: the files and the answers were made by
+make_golden.py. Prints every disagreement; exit code 1 when there is one, 77 without the device.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
+# Devices without integers of 64 bits have no addresses.
+NO_ADDRESSES = "fails INCOMPATIBLE executables of format 'vulkan-spirv-bda-v1' do not run on device"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -83,6 +86,8 @@ def cpu_flags():
 
 def refusal(backend, machine, system):
     """Words of the refusal that a backend's modules must meet here; None: they run."""
+    if backend.startswith("vulkan"):
+        return "vulkan-spirv"
     wanted = machine_of(backend)
     if wanted and wanted != machine:
         return wanted.replace("_", "-") if wanted == "x86_64" else wanted
@@ -93,18 +98,22 @@ def refusal(backend, machine, system):
     return None
 
 
-def check(command, machine, system, golden, path, parts):
+def check(command, machine, system, golden, path, parts, device=None):
     """Number of disagreements of one module, printed."""
     backend, source = path.stem.split("-")
     script, calls = read_calls(golden / (source + ".calls"))
     modules = ["module %s" % part for part in [*parts, path]]
-    refused = refusal(backend, machine, system)
+    refused = None if device else refusal(backend, machine, system)
     if refused:
         script, calls = [], [("link", ["fails INCOMPATIBLE " + refused])]
     else:
         calls = [("link", []), *calls]
     name = " with ".join("/".join(p.parts[-2:]) for p in [path, *parts])
-    got = answers(command, [*modules, "link", *script])
+    opening = ["device " + device] if device else []
+    got = answers(command, [*opening, *modules, "link", *script])
+    if backend == "vulkan_addresses" and not isinstance(got, str) and fails(got[0][1], NO_ADDRESSES):
+        print("%s: skipped: %s" % (name, got[0][1][0]))
+        return 0
     if isinstance(got, str) or [call for call, _ in got] != [call for call, _ in calls]:
         print("%s: %s" % (name, got))
         return 1
@@ -131,6 +140,10 @@ def jobs(golden):
             yield path, []
 
 
+def has_device(command, device):
+    return not isinstance(answers(command, ["device " + device]), str)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runner", required=True)
@@ -138,12 +151,19 @@ def main():
     parser.add_argument("--emulator", default="")
     parser.add_argument("--machine", default=platform.machine().lower())
     parser.add_argument("--system", default=platform.system().lower())
+    parser.add_argument("--device")
     options = parser.parse_args()
     machine = MACHINES.get(options.machine, options.machine)
     command = [*shlex.split(options.emulator), options.runner]
     golden = options.golden.resolve()
     todo = list(jobs(golden))
-    bad = sum(check(command, machine, options.system, golden, *job) for job in todo)
+    if options.device:
+        if not has_device(command, options.device):
+            print("skipped: no device %s" % options.device)
+            return 77
+        todo = [job for job in todo if job[0].stem.startswith(options.device)]
+    bad = sum(check(command, machine, options.system, golden, *job, options.device)
+              for job in todo)
     print("%d programs of golden modules, %d disagreements" % (len(todo), bad))
     return 1 if bad or not todo else 0
 
