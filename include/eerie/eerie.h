@@ -269,6 +269,21 @@ EERIE_API eerie_status_t eerie_tensor_read(const eerie_tensor_t *tensor, uint64_
 EERIE_API eerie_status_t eerie_tensor_write(eerie_tensor_t *tensor, uint64_t offset,
                                             const void *source, size_t size, eerie_error_t *err);
 
+// Where the tensor lies; borrowed from it. Hosts only.
+EERIE_API eerie_device_t *eerie_tensor_device(const eerie_tensor_t *tensor);
+// Makes a tensor of the same dtype, shape and contents on `device`, which may be any, and waits for
+// it. A function takes tensors of its program's devices and, on a CPU, those whose memory the host
+// sees; others must be copied first. RESOURCE_EXHAUSTED: no memory there. Hosts only. Any thread.
+EERIE_API eerie_status_t eerie_tensor_copy(const eerie_tensor_t *tensor, eerie_device_t *device,
+                                           eerie_tensor_t **out_tensor, eerie_error_t *err);
+// The same, begun when `wait` is signaled (NULL: now), with `signal` (NULL: nobody) signaled at its
+// end, and never blocking. The new tensor may be used at once in what waits for `signal`. A
+// failure, now or later, fails `signal`. Hosts only. Any thread.
+EERIE_API eerie_status_t eerie_tensor_copy_async(const eerie_tensor_t *tensor,
+                                                 eerie_device_t *device, eerie_fence_t *wait,
+                                                 eerie_fence_t *signal, eerie_tensor_t **out_tensor,
+                                                 eerie_error_t *err);
+
 // ---- Modules -----------------------------------------------------------------------------------
 
 typedef struct eerie_module_options {
