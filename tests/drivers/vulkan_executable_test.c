@@ -90,6 +90,38 @@ static uint32_t *find_instruction(uint8_t *image, size_t size, uint32_t opcode) 
   return NULL;
 }
 
+// Dispatches whose counts are not those of the kernel are refused when they are recorded.
+static void counts_are_checked(void) {
+  forget_faults();
+  fixture_t f;
+  size_t size = 0;
+  uint8_t *image = find_image(&size);
+  if (!image || !open_vulkan(&f)) return;
+  ee_hal_executable_t *executable = NULL;
+  CHECK_OK(ee_hal_executable_create(f.device, EE_STR("vulkan-spirv-fb"), (ee_bytes_t){image, size},
+                                    NULL, NULL, 0, &executable, NULL));
+  if (executable) {
+    eerie_error_t err = {0};
+    size_t constants = 0, bindings = 0;
+    while (bindings < 8 && ee_hal_executable_check(executable, 0, constants, bindings, &err)) {
+      CHECK_CONTAINS(err.message, "constants and ");
+      constants = constants < 8 ? constants + 1 : 0;
+      bindings += constants == 0;
+    }
+    CHECK(bindings < 8); // some counts are right
+    CHECK_STATUS(ee_hal_executable_check(executable, 0, constants + 1, bindings, &err),
+                 EERIE_INVALID_ARGUMENT);
+    CHECK_STATUS(ee_hal_executable_check(executable, 0, constants, bindings + 1, &err),
+                 EERIE_INVALID_ARGUMENT);
+    CHECK_STATUS(
+        ee_hal_executable_check(executable, executable->function_count, constants, bindings, &err),
+        EERIE_OUT_OF_RANGE);
+  }
+  ee_object_release((ee_object_t *)executable);
+  free(image);
+  close_vulkan(&f);
+}
+
 typedef struct defect {
   uint32_t opcode;
   size_t word;
@@ -145,6 +177,7 @@ static void shaders_are_checked(void) {
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
       RUN(executables_are_checked),
+      RUN(counts_are_checked),
       RUN(shaders_are_checked),
   };
   return vulkan_main(argc, argv, cases, LENGTH(cases));

@@ -136,14 +136,47 @@ shim_SetDebugUtilsObjectNameEXT(VkDevice device, const VkDebugUtilsObjectNameInf
   return REAL(SetDebugUtilsObjectNameEXT)(device, info);
 }
 
+// What is allocated of a limited memory.
+enum { HELD_MOST = 128 };
+static struct {
+  VkDeviceMemory memory;
+  long size;
+} held[HELD_MOST];
+
+// Notes `size` bytes more, or only asks whether they fit.
+static bool hold(VkDeviceMemory memory, long size) {
+  long all = size;
+  size_t free_place = HELD_MOST;
+  for (size_t i = 0; i < HELD_MOST; ++i) {
+    all += held[i].size;
+    if (!held[i].memory) free_place = i;
+  }
+  if (all > vulkan_shim.memory_limit || free_place == HELD_MOST) return false;
+  held[free_place].memory = memory;
+  held[free_place].size = memory ? size : 0;
+  return true;
+}
+
+static void let_go(VkDeviceMemory memory) {
+  for (size_t i = 0; memory && i < HELD_MOST; ++i) {
+    if (held[i].memory != memory) continue;
+    held[i].memory = VK_NULL_HANDLE;
+    held[i].size = 0;
+  }
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateMemory(VkDevice device,
                                                           const VkMemoryAllocateInfo *info,
                                                           const VkAllocationCallbacks *callbacks,
                                                           VkDeviceMemory *out_memory) {
+  const bool limited = vulkan_shim.memory_limit > 0;
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  if (limited && !hold(VK_NULL_HANDLE, (long)info->allocationSize))
+    return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   VkMemoryAllocateInfo changed = *info;
   if (vulkan_shim.own_memory) changed.memoryTypeIndex = 0; // the only one of software devices
   const VkResult result = REAL(AllocateMemory)(device, &changed, callbacks, out_memory);
+  if (limited && result == VK_SUCCESS) (void)hold(*out_memory, (long)info->allocationSize);
   add(&vulkan_shim.live, result == VK_SUCCESS);
   return result;
 }
@@ -151,6 +184,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateMemory(VkDevice device,
 static VKAPI_ATTR void VKAPI_CALL shim_FreeMemory(VkDevice device, VkDeviceMemory memory,
                                                   const VkAllocationCallbacks *callbacks) {
   add(&vulkan_shim.live, -(long)(memory != VK_NULL_HANDLE));
+  if (vulkan_shim.memory_limit) let_go(memory);
   REAL(FreeMemory)(device, memory, callbacks);
 }
 

@@ -15,6 +15,7 @@ typedef struct vulkan_shim {
   bool no_float16;      // devices without 16-bit floats
   bool calibration;     // devices whose clock the host can read: those in software count as it does
   bool own_memory;      // memory of the device that the host does not see
+  long memory_limit;    // bytes of device memory; 0: as many as there are. One thread then
   bool compile_nothing; // shaders do not reach the driver
   // To be read.
   long calls;      // fallible ones
