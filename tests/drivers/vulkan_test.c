@@ -231,52 +231,6 @@ static void memory_comes_back(void) {
   on_all(allocations);
 }
 
-// A device with little memory: what does not fit is refused, what is free is given back to the
-// system before that, and what work in flight holds is waited for.
-static void little_memory(fixture_t *f) {
-  enum { MB = 1 << 20, MOST = 16 };
-  ee_hal_buffer_t *buffers[MOST] = {NULL};
-  eerie_error_t err = {0};
-  eerie_status_t status = EERIE_OK;
-  size_t count = 0;
-  while (count < MOST && status == EERIE_OK) {
-    status = ee_hal_buffer_allocate(f->device, EE_HAL_MEMORY_DEVICE_LOCAL, 0, 10 * MB,
-                                    &buffers[count], &err);
-    count += status == EERIE_OK;
-  }
-  CHECK_STATUS(status, EERIE_RESOURCE_EXHAUSTED);
-  CHECK_CONTAINS(err.message, "vkAllocateMemory");
-  CHECK(count >= 4 && count < 10);
-  for (size_t i = 0; i < count; ++i)
-    ee_hal_buffer_release(buffers[i]);
-  // All of it in one piece.
-  ee_hal_buffer_t *large = NULL;
-  CHECK_OK(ee_hal_buffer_allocate(f->device, EE_HAL_MEMORY_DEVICE_LOCAL, 0, 80 * MB, &large, NULL));
-  if (!large) return;
-  const ee_hal_operation_t fill = {.kind = EE_HAL_QUEUE_FILL,
-                                   .target = part(large, 0, 80 * MB),
-                                   .pattern = 1,
-                                   .pattern_size = 4};
-  CHECK_OK(ee_hal_device_submit(f->device, NULL, NULL, &fill, NULL));
-  ee_hal_buffer_release(large); // the submission holds it
-  CHECK_OK(ee_hal_buffer_allocate(f->device, EE_HAL_MEMORY_DEVICE_LOCAL, 0, 70 * MB, &large, NULL));
-  ee_hal_buffer_release(large);
-}
-static void little_memory_is_used_up(void) {
-  for (size_t i = 0; i < LENGTH(variants); ++i) {
-    forget_faults();
-    shim->own_memory = variants[i].own_memory;
-    shim->no_timeline = variants[i].no_timeline;
-    shim->memory_limit = 96 << 20;
-    fixture_t f;
-    if (open_vulkan(&f)) {
-      little_memory(&f);
-      close_vulkan(&f);
-    }
-  }
-  forget_faults();
-}
-
 // ---- Work that waits for work ------------------------------------------------------------------
 
 enum { CHAIN = 40 };
@@ -407,17 +361,11 @@ static void left_alone(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(fills_any_range),
-      RUN(updates_and_copies_any_range),
-      RUN(copies_may_overlap),
-      RUN(long_overlapping_copies),
-      RUN(files_go_both_ways),
-      RUN(ranges_are_checked),
-      RUN(memory_comes_back),
-      RUN(little_memory_is_used_up),
-      RUN(chains_stay_on_the_device),
-      RUN(fences_join),
-      RUN(devices_wait_for_each_other),
+      RUN(fills_any_range),    RUN(updates_and_copies_any_range),
+      RUN(copies_may_overlap), RUN(long_overlapping_copies),
+      RUN(files_go_both_ways), RUN(ranges_are_checked),
+      RUN(memory_comes_back),  RUN(chains_stay_on_the_device),
+      RUN(fences_join),        RUN(devices_wait_for_each_other),
       RUN(left_alone),
   };
   return vulkan_main(argc, argv, cases, LENGTH(cases));
