@@ -52,15 +52,15 @@ void *fake_new(kind_t kind, context_t *context, size_t size) {
   if (!object) return NULL;
   *object = (object_t){kind, context, objects};
   objects = object;
-  ++fake_cuda.live;
+  fake_cuda.live += kind != FUNCTION; // those go with their modules
   return object;
 }
 
 void fake_forget(void *forgotten) {
   for (object_t **at = &objects; *at; at = &(*at)->next) {
     if (*at != forgotten) continue;
+    fake_cuda.live -= (*at)->kind != FUNCTION;
     *at = (*at)->next;
-    --fake_cuda.live;
     return;
   }
 }

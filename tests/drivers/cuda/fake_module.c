@@ -109,7 +109,6 @@ FAKE_EXPORT int cuModuleGetFunction(function_t **function, module_t *module, con
   if (!kernel) return fake_leave(NOT_FOUND);
   *function = fake_new(FUNCTION, fake_current(), sizeof **function);
   if (!*function) return fake_leave(OUT_OF_MEMORY);
-  --fake_cuda.live; // goes with the module
   (*function)->module = module;
   (*function)->kernel = kernel;
   (*function)->dynamic_most = 49152 - ptx_kernel_facts(kernel).shared_size;
