@@ -2,9 +2,9 @@
 # All tests of GPU drivers on this machine's device: the driver's own under the validation layers, then
 # ONNX's. VK_ICD_FILENAMES names another device.
 #
-#   tests/drivers/gpu.sh build/release
+#   tests/drivers/gpu.sh build/release [EVERY]
 #
-# Says skipped, and ends with 77, where there is no device.
+# EVERY: one of so many of ONNX's tests. Says skipped, and ends with 77, where there is no device.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
@@ -28,6 +28,7 @@ validated() {
 status=0
 : >"$log"
 validated vulkan_test
+validated vulkan_memory_test
 validated vulkan_program_test functions_give_their_results kernels_take_addresses \
   lists_are_recorded_once state_stays asynchronous_calls_queue_up
 validated vulkan_timing_test kernels_have_times nobody_looks_and_nothing_is_written \
@@ -42,4 +43,5 @@ fi
 # iree-run-module lists no devices in software but SwiftShader.
 peer=
 if .venv/bin/iree-run-module --list_devices=vulkan 2>/dev/null | grep -q vulkan; then peer=--iree; fi
-"$python" tests/conformance/vulkan_tests.py --runner "$build/tests/behaviour/golden_run" $peer
+"$python" tests/conformance/vulkan_tests.py --runner "$build/tests/behaviour/golden_run" \
+  --every "${2:-1}" $peer
