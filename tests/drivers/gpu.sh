@@ -43,5 +43,5 @@ fi
 # iree-run-module lists no devices in software but SwiftShader.
 peer=
 if .venv/bin/iree-run-module --list_devices=vulkan 2>/dev/null | grep -q vulkan; then peer=--iree; fi
-"$python" tests/conformance/vulkan_tests.py --runner "$build/tests/behaviour/golden_run" \
+"$python" tests/conformance/gpu_tests.py --runner "$build/tests/behaviour/golden_run" \
   --every "${2:-1}" $peer

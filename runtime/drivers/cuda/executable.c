@@ -339,11 +339,25 @@ void ee_cuda_executable_destroy(ee_hal_executable_t *base) {
   ee_heap_free(heap, executable, sizeof *executable);
 }
 
+// PTX has no names with every character: the compiler writes '_' for those that are no letter or
+// digit (sanitizeSymbolName in CUDATarget.cpp), into the text and into the list of exports, while
+// the program asks for `f$async_dispatch_0` all the same.
+static bool is_name(const char *kernel, ee_str_t name) {
+  if (ee_str_length(kernel) != name.size) return false;
+  for (size_t i = 0; i < name.size; ++i) {
+    const char c = name.data[i];
+    const bool kept =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    if (kernel[i] != c && (kept || kernel[i] != '_')) return false;
+  }
+  return true;
+}
+
 eerie_status_t ee_cuda_executable_lookup(ee_hal_executable_t *base, ee_str_t name,
                                          uint32_t *out_function, eerie_error_t *err) {
   const ee_cuda_executable_t *executable = (const ee_cuda_executable_t *)base;
   for (uint32_t i = 0; i < base->function_count; ++i) {
-    if (!ee_str_equal(ee_str_from(executable->kernels[i].name), name)) continue;
+    if (!is_name(executable->kernels[i].name, name)) continue;
     *out_function = i;
     return EERIE_OK;
   }

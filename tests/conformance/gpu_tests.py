@@ -1,15 +1,15 @@
-"""Runs ONNX's backend tests, compiled for Vulkan, on the first Vulkan device.
+"""Runs ONNX's backend tests, compiled for a kind of GPU, on the first such device.
 
-    vulkan_tests.py --runner build/release/tests/behaviour/golden_run [--every N] [--iree]
-                    [--device vulkan] [--cache build/conformance/onnx] [NAME...]
+    gpu_tests.py --runner build/release/tests/behaviour/golden_run [--target vulkan|cuda] [--every N]
+                 [--iree] [--device NAME] [--cache build/conformance/onnx] [NAME...]
 
-Of the tests that pass on the CPU (onnx_pass_RELEASE.txt) every N-th is compiled for Vulkan by itself
-and run. Its answer must be what ONNX expects, with ONNX's own tolerance; or the module is refused for
+Of the tests that pass on the CPU (onnx_pass_RELEASE.txt) every N-th is compiled by itself and run.
+Its answer must be what ONNX expects, with ONNX's own tolerance; or the module is refused for
 what the device lacks. With --iree iree-run-module runs the same module on the same device (it knows
 no lavapipe), and a test that it gets right must pass; one that both get wrong is the compiler's.
-Those that were found so stand in onnx_vulkan_wrong.txt; on a device without that peer they may fail.
+Those that were found so stand in onnx_TARGET_wrong.txt; on a device without that peer they may fail.
 
-Exit code 1: something failed; 77: no compiler, or no Vulkan device.
+Exit code 1: something failed; 77: no compiler, or no device.
 """
 
 import argparse
@@ -25,7 +25,11 @@ import common
 import onnx
 import onnx_data
 
-base.VARIANTS["vulkan"] = ["--iree-hal-target-device=vulkan"]
+TARGETS = {
+    "vulkan": ["--iree-hal-target-device=vulkan"],
+    "cuda": ["--iree-hal-target-device=cuda", "--iree-cuda-target=sm_80"],
+}
+base.VARIANTS.update(TARGETS)
 base.BATCH = 1  # a kernel that the device cannot run would take others with it
 # What an error says when the device lacks something.
 REFUSED = "INCOMPATIBLE"
@@ -50,7 +54,7 @@ def judge(test, options, compiler):
             continue
         if options.iree:
             theirs = base.ask_iree(options.iree_run_module, module, note["function"], inputs,
-                                   sides[1], "vulkan")
+                                   sides[1], options.target)
             their_wrong = base.wrong_values(theirs, data_set[1], test)
             if their_wrong:
                 return Verdict(test.name, "wrong with both", "%s; %s" % (wrong, their_wrong))
@@ -74,7 +78,8 @@ def parse_arguments():
     parser.add_argument("--runner", required=True, type=pathlib.Path)
     parser.add_argument("--tools", type=pathlib.Path, default=pathlib.Path(sys.executable).parent)
     parser.add_argument("--cache", type=pathlib.Path, default=common.DEFAULT_OUT / "onnx")
-    parser.add_argument("--device", default="vulkan")
+    parser.add_argument("--target", default="vulkan", choices=sorted(TARGETS))
+    parser.add_argument("--device", help="where to run; default: the target's first")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--iree", action="store_true", help="beside iree-run-module")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -82,7 +87,8 @@ def parse_arguments():
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    options.variant = "vulkan"
+    options.variant = options.target
+    options.device = options.device or options.target
     options.tools = options.tools.absolute()
     return options
 
@@ -97,7 +103,7 @@ def main():
     options.cache.mkdir(parents=True, exist_ok=True)
     onnx_data.write(data)
     passing = base.read_names(base.HERE / ("onnx_pass_%s.txt" % options.release))
-    options.known_wrong = set(base.read_names(base.HERE / "onnx_vulkan_wrong.txt"))
+    options.known_wrong = set(base.read_names(base.HERE / ("onnx_%s_wrong.txt" % options.target)))
     wanted = set(options.names or passing[::options.every])
     tests = [test for test in base.all_tests(data)
              if test.name in wanted and test.kind != base.NETWORKS]

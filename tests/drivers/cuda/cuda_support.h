@@ -1,0 +1,54 @@
+// cuda_support.h: what the tests of the CUDA driver share: the library that stands in the place of
+// NVIDIA's, or that one itself, and the kinds of devices.
+#ifndef EERIE_TESTS_DRIVERS_CUDA_CUDA_SUPPORT_H_
+#define EERIE_TESTS_DRIVERS_CUDA_CUDA_SUPPORT_H_
+
+#include "drivers/cuda/fake.h"
+
+// NULL: the library is no fake, and the device a real one.
+static fake_cuda_t *fake;
+
+#define GPU_KIND     "cuda"
+#define GPU_BOTH     "gpu_both_cuda" // the module for both kinds of devices
+#define GPU_VARIANTS (fake ? 3u : 1u)
+#include "drivers/gpu_support.h"
+
+CHECK_HELPER void gpu_variant(size_t index) {
+  if (!fake) return;
+  fake->no_pools = index == 1;
+  fake->old_shared = index == 1;
+  fake->delay = index == 2 ? 200 : 0;
+  fake->fail = NULL;
+  fake->fail_at = 0;
+  fake->fail_with = fake->lose_with = 0;
+}
+CHECK_HELPER const char *gpu_variant_name(size_t index) {
+  static const char *const names[] = {"pools", "no pools", "slow streams"};
+  return names[index];
+}
+CHECK_HELPER bool gpu_own_memory(void) {
+  return true;
+}
+CHECK_HELPER long gpu_live(void) {
+  return fake ? fake->live : 0;
+}
+
+// The process's device, or the reason why there is none: then all is skipped.
+CHECK_HELPER int cuda_main(int argc, char **argv, const check_case_t *cases, size_t count) {
+  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  fake = library ? dlsym(library, "fake_cuda") : NULL;
+  eerie_error_t err = {0};
+  fixture_t f;
+  fixture_heap(&f);
+  if (ee_hal_device_open(&f.heap, EE_STR("cuda"), &f.device, &err) != EERIE_OK) {
+    printf("skipped: no CUDA device: %s\n", err.message);
+    return fake ? 1 : 77;
+  }
+  printf("on %s\n", f.device->name);
+  ee_hal_device_release(f.device);
+  const int failed = check_main(argc, argv, cases, count);
+  return failed || !fake ? failed
+                         : !(CHECK_EQ_INT(fake->misuses, 0) && CHECK_EQ_INT(fake->pushed, 0));
+}
+
+#endif // EERIE_TESTS_DRIVERS_CUDA_CUDA_SUPPORT_H_
