@@ -9,9 +9,8 @@
 // with an error printed when there is no such device.
 const char *ee_cli_native_target(const char *target);
 
-// Opens the best device that the model's modules have code for, and says on stderr which it is.
-// Returns an exit code; when it is not 0, an error was printed.
-int ee_cli_device_auto(const eerie_device_options_t *options, ee_cli_model_t *model,
-                       eerie_device_t **out_device);
+// Adds the best device that the model's modules run on beside those that it has, or as many as they
+// want, and says on stderr which. Returns an exit code; when it is not 0, an error was printed.
+int ee_cli_devices_auto(const eerie_device_options_t *options, ee_cli_model_t *model);
 
 #endif // EE_CLI_GPU_H_

@@ -123,18 +123,19 @@ static int open_devices(const ee_cli_model_options_t *options, ee_cli_model_t *m
   const char *const first = options->threads ? "local-task" : NULL;
   eerie_error_t err = {0};
   const size_t count = names->count ? names->count : 1;
-  model->devices = calloc(count, sizeof(eerie_device_t *));
-  if (!model->devices) return out_of_memory();
   for (size_t i = 0; i < count; ++i) {
     const char *const name = names->count ? names->items[i] : first;
     if (name && strcmp(name, "auto") == 0) {
-      const int chosen = ee_cli_device_auto(&device_options, model, &model->devices[i]);
+      const int chosen = ee_cli_devices_auto(&device_options, model);
       if (chosen) return chosen;
-      ++model->device_count;
       continue;
     }
-    const eerie_status_t status =
-        eerie_device_open_with(model->instance, name, &device_options, &model->devices[i], &err);
+    eerie_device_t **devices =
+        realloc(model->devices, (model->device_count + 1) * sizeof(eerie_device_t *));
+    if (!devices) return out_of_memory();
+    model->devices = devices;
+    const eerie_status_t status = eerie_device_open_with(model->instance, name, &device_options,
+                                                         &devices[model->device_count], &err);
     if (status == EERIE_NOT_FOUND || status == EERIE_INVALID_ARGUMENT)
       return ee_cli_fail_error(EE_CLI_INCOMPATIBLE, &err);
     if (status) return ee_cli_fail_error(ee_cli_exit_code(status), &err);

@@ -32,7 +32,7 @@ typedef struct ee_cli_model_options {
 #define EE_CLI_WORLD_OPTIONS(options)                                                              \
   {"device", "NAME", EE_CLI_STRINGS, &(options)->devices,                                          \
    "where to run; see eerie devices, or auto: the best that\nthe module has code for. Default: "   \
-   "the first"},                                                                                   \
+   "the first. Repeated: the devices\nof a module that wants several, in its order"},              \
       {"parameters", "SCOPE=FILE", EE_CLI_STRINGS, &(options)->parameters,                         \
        "weights outside of the module: .irpa, .gguf or .safetensors;\n"                            \
        "FILE alone: for keys without a scope. Repeated: further files"},                           \
