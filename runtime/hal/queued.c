@@ -57,6 +57,8 @@ static void drop_staging(ee_hal_queued_t *device, ee_hal_recording_t *recording)
 
 void ee_hal_recording_give(ee_hal_queued_t *device, ee_hal_recording_t *recording) {
   if (!recording) return;
+  if (device->queue_driver->recording_clear)
+    device->queue_driver->recording_clear(device, recording);
   drop_staging(device, recording);
   ee_hal_queued_lock(device);
   recording->next = device->recordings;

@@ -190,6 +190,8 @@ typedef struct ee_hal_queued_driver {
   eerie_status_t (*recording_create)(ee_hal_queued_t *device, ee_hal_recording_t **out_recording,
                                      eerie_error_t *err);
   void (*recording_destroy)(ee_hal_queued_t *device, ee_hal_recording_t *recording);
+  // Optional: lets go of what it was recorded for, before it waits among the free ones.
+  void (*recording_clear)(ee_hal_queued_t *device, ee_hal_recording_t *recording);
   // Record anew: the commands of an EXECUTE (`again`: to be handed over more than once), one fill,
   // update or copy, bytes between a span that the host sees and a buffer.
   eerie_status_t (*record_list)(ee_hal_queued_t *device, ee_hal_recording_t *recording,

@@ -1,4 +1,4 @@
-"""Compiles the modules that the tests of GPU drivers run, for Vulkan and for the CPU.
+"""Compiles the modules that the tests of GPU drivers run, for GPUs and for the CPU.
 
     make_modules.py --compiler .venv/bin/iree-compile --out build/gpu
 
@@ -12,6 +12,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 VULKAN = ["--iree-hal-target-device=vulkan"]
+CUDA = ["--iree-hal-target-device=cuda", "--iree-cuda-target=sm_80"]
 CPU = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",
        "--iree-llvmcpu-target-cpu=host"]
 # name, source, flags. The targets named are those with 16-bit floats that need no subgroup of a size.
@@ -22,6 +23,11 @@ MODULES = [
     ("gpu_async_cpu", "gpu_async", CPU),
     ("gpu_both", "gpu", [*CPU[1:], "--iree-hal-target-device=local,vulkan",
                          "--iree-hal-link-executables=false"]),
+    ("gpu_cuda", "gpu", CUDA),
+    ("gpu_async_cuda", "gpu_async", CUDA),
+    ("gpu_both_cuda", "gpu", [*CPU[1:], "--iree-hal-target-device=local,cuda",
+                              "--iree-cuda-target=sm_80", "--iree-hal-link-executables=false"]),
+    ("gpu_hip", "gpu", ["--iree-hal-target-device=hip", "--iree-rocm-target=gfx942"]),
     ("gpu_other", "gpu", ["--iree-hal-target-device=metal"]),
     ("gpu_addresses_vulkan", "gpu", [*VULKAN, "--iree-vulkan-dispatch-abi=bda"]),
     ("gpu_half_vulkan", "gpu_half", [*VULKAN, "--iree-vulkan-target=valhall"]),

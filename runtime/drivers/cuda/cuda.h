@@ -213,6 +213,7 @@ typedef struct ee_cuda_recording {
 
 eerie_status_t ee_cuda_recording_create(ee_hal_queued_t *device, ee_hal_recording_t **out_recording,
                                         eerie_error_t *err);
+void ee_cuda_recording_clear(ee_hal_queued_t *device, ee_hal_recording_t *recording);
 void ee_cuda_recording_destroy(ee_hal_queued_t *device, ee_hal_recording_t *recording);
 eerie_status_t ee_cuda_record_list(ee_hal_queued_t *device, ee_hal_recording_t *recording,
                                    const ee_hal_operation_t *operation, bool again,

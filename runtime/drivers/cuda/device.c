@@ -39,6 +39,7 @@ static const ee_hal_queued_driver_t queue_driver = {
     .trim = ee_cuda_memory_trim,
     .recording_create = ee_cuda_recording_create,
     .recording_destroy = ee_cuda_recording_destroy,
+    .recording_clear = ee_cuda_recording_clear,
     .record_list = ee_cuda_record_list,
     .record_transfer = ee_cuda_record_transfer,
     .record_staged = ee_cuda_record_staged,

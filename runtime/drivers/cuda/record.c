@@ -14,7 +14,10 @@ eerie_status_t ee_cuda_recording_create(ee_hal_queued_t *device, ee_hal_recordin
   return EERIE_OK;
 }
 
-static void drop_graph(ee_cuda_device_t *device, ee_cuda_recording_t *recording) {
+// A graph goes before the modules whose kernels it has.
+void ee_cuda_recording_clear(ee_hal_queued_t *queued, ee_hal_recording_t *base) {
+  ee_cuda_device_t *device = ee_cuda_device(queued);
+  ee_cuda_recording_t *recording = (ee_cuda_recording_t *)base;
   ee_cuda_scope_t scope;
   if (!recording->graph) return;
   if (ee_cuda_enter(device, &scope) == EE_CUDA_SUCCESS) {
@@ -26,7 +29,7 @@ static void drop_graph(ee_cuda_device_t *device, ee_cuda_recording_t *recording)
 
 void ee_cuda_recording_destroy(ee_hal_queued_t *device, ee_hal_recording_t *base) {
   ee_cuda_recording_t *recording = (ee_cuda_recording_t *)base;
-  drop_graph(ee_cuda_device(device), recording);
+  ee_cuda_recording_clear(device, base);
   ee_cuda_timing_destroy(ee_cuda_device(device), recording);
   ee_heap_free(device->base.heap, recording->steps, recording->capacity);
   ee_heap_free(device->base.heap, recording, sizeof *recording);
@@ -34,7 +37,7 @@ void ee_cuda_recording_destroy(ee_hal_queued_t *device, ee_hal_recording_t *base
 
 static eerie_status_t begin(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                             size_t commands, bool again, uint64_t staging, eerie_error_t *err) {
-  drop_graph(ee_cuda_device(device), recording);
+  ee_cuda_recording_clear(device, &recording->base);
   recording->size = 0;
   recording->step_count = recording->uses = 0;
   recording->again = again;
