@@ -5,13 +5,6 @@
 
 #include "import.h"
 
-void ee_cli_import_options_free(ee_cli_import_options_t *options) {
-  ee_cli_strings_free(&options->dims);
-  ee_cli_strings_free(&options->inputs);
-  ee_cli_strings_free(&options->weights);
-  ee_cli_strings_free(&options->no_rewrites);
-}
-
 static const char import_notes[] =
     "MODEL is an ONNX file (.onnx), a program of torch.export (.pt2), a function or module in a\n"
     "Python file (model.py:net; PyTorch or JAX), StableHLO (.stablehlo, .mlir), a SavedModel "

@@ -1,4 +1,5 @@
-// import_names.c: which models are imported, and what files that come of them are called.
+// import_names.c: options of an import, which models are imported, and what files that come of
+// them are called.
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -66,4 +67,11 @@ bool ee_cli_import_derive(const char *source, const char *extension, char *out, 
   }
   const int length = snprintf(out, capacity, "%.*s%s", (int)size, name, extension);
   return length > 0 && (size_t)length < capacity;
+}
+
+void ee_cli_import_options_free(ee_cli_import_options_t *options) {
+  ee_cli_strings_free(&options->dims);
+  ee_cli_strings_free(&options->inputs);
+  ee_cli_strings_free(&options->weights);
+  ee_cli_strings_free(&options->no_rewrites);
 }

@@ -85,6 +85,8 @@ typedef iree_compiler_error_t *(*ee_api_crash_fn)(iree_compiler_output_t **out_o
 
 // Symbols that releases of API 1.4 may lack; a call through a NULL field is UNIMPLEMENTED.
 #define EE_API_OPTIONAL_FUNCTIONS(X)                                                               \
+  X(output_open_memory, ireeCompilerOutputOpenMembuffer, iree_compiler_error_t *,                  \
+    (iree_compiler_output_t **))                                                                   \
   X(remarks, ireeCompilerInvocationSetupRemarks, void,                                             \
     (iree_compiler_invocation_t *, const char *, const char *))
 

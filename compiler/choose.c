@@ -266,7 +266,7 @@ static eerie_status_t choose_print_input(eerie_compiler_t *compiler,
   for (size_t i = 0; i < options->flag_count; ++i)
     flags[count++] = options->flags[i];
   // Set for the whole process, flags are not the child's to set.
-  for (size_t i = 0; i < 2 && !ee_library.has_global_flags; ++i)
+  for (size_t i = 0; i < 2 && ee_library_has_children && !ee_library.has_global_flags; ++i)
     flags[count++] = elision[i];
   const eerie_compile_options_t look = {.source_path = options->source_path,
                                         .source = options->source,

@@ -13,10 +13,13 @@
 
 #include "api.h"
 #include "eerie/eerie_compiler.h"
+#include "system.h"
 
 // ---- Errors ------------------------------------------------------------------------------------
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) // formats are C99's there too, see EerieTargets.cmake
+#define EE_COMPILER_PRINTF(text, first) __attribute__((__format__(__gnu_printf__, text, first)))
+#elif defined(__GNUC__)
 #define EE_COMPILER_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #else
 #define EE_COMPILER_PRINTF(text, first)
@@ -70,7 +73,7 @@ typedef struct ee_library {
   pthread_rwlock_t fork_lock;
   void *handle;
   char path[4096];
-  uint64_t device, inode; // of the file
+  ee_system_file_t file;
   ee_api_t api;
   int api_version;
   bool initialized;
@@ -97,6 +100,10 @@ eerie_status_t ee_library_initialize(eerie_error_t *err);
 // Sets global flags for the process. A flag that the compiler refuses ends the process: only after
 // a trial in a child, or in one.
 void ee_library_apply_global_flags(int argc, const char *const *argv);
+// Initialisation, and the parser of global flags, end the process when they fail: a child goes
+// first, where the system has children. `argc` 0: no flags.
+eerie_status_t ee_library_try(const eerie_allocator_t *allocator, int argc, const char *const *argv,
+                              eerie_error_t *err);
 // Around each run of a pipeline, with no lock held. The first of a process is special: every target
 // backend then puts itself on a list that LLVM does not guard, and two first runs at once have been
 // seen to hang.
@@ -146,6 +153,13 @@ struct eerie_compiler_output {
 eerie_status_t ee_output_create(const eerie_allocator_t *allocator,
                                 eerie_compiler_output_t **out_output, eerie_error_t *err);
 
+// What the compiler writes to, which comes to stand at the end of an output; the caller is inside
+// the compiler. After a write that failed nothing is known of the output.
+eerie_status_t ee_sink_open(eerie_compiler_output_t *output, iree_compiler_output_t **out_sink,
+                            eerie_error_t *err);
+eerie_status_t ee_sink_close(eerie_compiler_output_t *output, iree_compiler_output_t *sink,
+                             eerie_error_t *err);
+
 // ---- Diagnostics -------------------------------------------------------------------------------
 
 // Takes apart what the compiler says: locations, and the notes that it appends to a message.
@@ -158,6 +172,16 @@ void ee_diagnostics_deliver(eerie_compiler_severity_t severity, const char *text
 bool ee_flags_same_name(const char *a, const char *b);
 eerie_compiler_format_t ee_compile_format(eerie_compiler_pipeline_t pipeline,
                                           const char *compile_to, eerie_compiler_format_t format);
+// In this process.
+eerie_status_t ee_compile_here(eerie_compiler_t *compiler, const eerie_compile_options_t *options,
+                               const ee_strings_t *session_flags, const char *reproducer_path,
+                               eerie_compiler_output_t *output, eerie_error_t *err);
+// In a child; `quiet`: what comes of it is nobody's concern. Where the system has no children,
+// here.
+extern const bool ee_library_has_children;
+eerie_status_t ee_compile_isolated(eerie_compiler_t *compiler,
+                                   const eerie_compile_options_t *options, ee_strings_t *flags,
+                                   bool quiet, eerie_compiler_output_t *output, eerie_error_t *err);
 // An isolated compile whose failures are told to nobody: no diagnostics, no reproducer.
 eerie_status_t ee_compile_quietly(eerie_compiler_t *compiler,
                                   const eerie_compile_options_t *options,

@@ -1,11 +1,8 @@
 // invocation.c: one source on its way through the compiler's passes.
 #define _GNU_SOURCE
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -332,24 +329,6 @@ static eerie_status_t invocation_check_format(const eerie_compiler_invocation_t 
   return EERIE_OK;
 }
 
-// Maps what was written: that flushes the compiler's stream and tells whether writing failed.
-static eerie_status_t invocation_flush(iree_compiler_output_t *output, eerie_error_t *err) {
-  void *contents;
-  uint64_t size;
-  iree_compiler_error_t *error = ee_library.api.output_map(output, &contents, &size);
-  if (!error) {
-    ee_library.api.output_destroy(output);
-    return EERIE_OK;
-  }
-  // A stream that could not write remembers it, and destroying it would end the process: it is left
-  // alone. One that merely has nothing to map is fine.
-  const bool wrote = strstr(ee_library.api.error_message(error), "mmap") != NULL;
-  ee_library_take_error(error, "cannot hold the output", err);
-  if (wrote) ee_library.api.output_destroy(output);
-  if (err) err->code = EERIE_RESOURCE_EXHAUSTED;
-  return EERIE_RESOURCE_EXHAUSTED;
-}
-
 eerie_status_t eerie_compiler_invocation_output(eerie_compiler_invocation_t *invocation,
                                                 eerie_compiler_format_t format,
                                                 eerie_compiler_output_t *output,
@@ -362,15 +341,9 @@ eerie_status_t eerie_compiler_invocation_output(eerie_compiler_invocation_t *inv
   if (output->mapped)
     return EE_COMPILER_FAIL(err, EERIE_FAILED_PRECONDITION,
                             "the output is mapped, nothing can be appended");
-  // The compiler closes the descriptor that it is given.
-  const int fd = fcntl(output->fd, F_DUPFD_CLOEXEC, 3);
-  if (fd < 0 || lseek(fd, 0, SEEK_END) < 0)
-    return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "cannot open an output: %s",
-                            strerror(errno));
   invocation_enter(invocation);
   iree_compiler_output_t *sink = NULL;
-  status =
-      ee_library_take_error(ee_library.api.output_open_fd(fd, &sink), "opening an output", err);
+  status = ee_sink_open(output, &sink, err);
   if (!status) {
     iree_compiler_error_t *error = invocation_emit(invocation, format, sink);
     if (error) {
@@ -379,9 +352,9 @@ eerie_status_t eerie_compiler_invocation_output(eerie_compiler_invocation_t *inv
                                 invocation->error_count ? invocation->first_error : text);
       invocation->state = INVOCATION_FAILED;
       ee_library.api.error_destroy(error);
-      invocation_flush(sink, NULL);
+      ee_sink_close(output, sink, NULL);
     } else {
-      status = invocation_flush(sink, err);
+      status = ee_sink_close(output, sink, err);
     }
   }
   invocation_leave(invocation);

@@ -1,14 +1,11 @@
 // library.c: opens libIREECompiler and brings it up, once for the process.
 #define _GNU_SOURCE
 
-#include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "internal.h"
+#include "system.h"
 
 enum { LIBRARY_API_MAJOR = 1, LIBRARY_API_MINOR = 4 };
 
@@ -25,9 +22,10 @@ ee_library_t ee_library = {.mutex = PTHREAD_MUTEX_INITIALIZER,
 
 // ---- Opening -----------------------------------------------------------------------------------
 
-// dlsym gives an object pointer; POSIX promises that its bytes are those of a function pointer.
+// An object pointer, whose bytes are those of a function pointer on every system that has
+// libraries.
 static bool library_symbol(void *handle, const char *name, void *out_function) {
-  void *address = dlsym(handle, name);
+  void *address = ee_system_find(handle, name);
   memcpy(out_function, &address, sizeof address);
   return address != NULL;
 }
@@ -64,44 +62,33 @@ static eerie_status_t library_check(void *handle, const char *path, ee_api_t *ap
 }
 
 static eerie_status_t library_open(const char *path, eerie_error_t *err) {
-  struct stat info;
-  const bool known = stat(path, &info) == 0;
+  ee_system_file_t file = {0, 0};
+  const bool known = ee_system_identify(path, &file);
   if (ee_library.handle) {
-    if (!known ||
-        ((uint64_t)info.st_dev == ee_library.device && (uint64_t)info.st_ino == ee_library.inode))
+    if (!known || (file.device == ee_library.file.device && file.number == ee_library.file.number))
       return EERIE_OK;
     return EE_COMPILER_FAIL(err, EERIE_FAILED_PRECONDITION,
                             "this process has opened the compiler %s and cannot open %s too",
                             ee_library.path, path);
   }
-  // Local: a second LLVM in the program must not see this one's symbols. Lazy: a third of the
-  // functions' addresses is never needed.
-  void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-  if (!handle) {
-    const char *reason = dlerror();
+  char reason[256];
+  void *handle = ee_system_open(path, reason, sizeof reason);
+  if (!handle)
     return EE_COMPILER_FAIL(err, EERIE_INCOMPATIBLE, "cannot open the compiler %s: %s", path,
-                            reason ? reason : "unknown reason");
-  }
+                            reason);
   const eerie_status_t status =
       library_check(handle, path, &ee_library.api, &ee_library.api_version, err);
   if (status) {
-    dlclose(handle);
+    ee_system_close(handle);
     return status;
   }
   ee_library.handle = handle;
   snprintf(ee_library.path, sizeof ee_library.path, "%s", path);
-  ee_library.device = known ? (uint64_t)info.st_dev : 0;
-  ee_library.inode = known ? (uint64_t)info.st_ino : 0;
+  ee_library.file = file;
   return EERIE_OK;
 }
 
 // ---- Bringing up -------------------------------------------------------------------------------
-
-// Flags for the process, as the argv that the compiler wants.
-typedef struct library_flags {
-  int argc;
-  const char *const *argv;
-} library_flags_t;
 
 void ee_library_apply_global_flags(int argc, const char *const *argv) {
   if (!ee_library.initialized) ee_library.api.global_initialize();
@@ -109,34 +96,6 @@ void ee_library_apply_global_flags(int argc, const char *const *argv) {
   // The parameter lacks a const that the function honours: it hands the strings to LLVM's parser.
   ee_library.api.setup_global_cl(argc, (const char **)(uintptr_t)argv, "", false);
   ee_library.has_global_flags = true;
-}
-
-static void library_try_flags(void *context, int frame_fd) {
-  const library_flags_t *flags = context;
-  (void)frame_fd;
-  if (flags->argc)
-    ee_library_apply_global_flags(flags->argc, flags->argv);
-  else
-    ee_library.api.global_initialize();
-}
-
-// Initialisation and the parser of global flags end the process when they fail. A child goes first.
-static eerie_status_t library_try(const eerie_allocator_t *allocator, library_flags_t *flags,
-                                  eerie_error_t *err) {
-  const ee_child_job_t job = {
-      .work = library_try_flags, .context = flags, .library_locked = true, .time_limit_ms = 60000};
-  ee_child_result_t result;
-  const eerie_status_t status = ee_child_run(allocator, &job, &result, err);
-  if (status) return status;
-  if (!result.signal && !result.exit_code && !result.timed_out) return EERIE_OK;
-  char words[256];
-  ee_child_last_words(&result, words, sizeof words);
-  if (flags->argc && result.exit_code)
-    return EE_COMPILER_FAIL(err, EERIE_INVALID_ARGUMENT, "the compiler refuses a global flag: %s",
-                            words);
-  return EE_COMPILER_FAIL(err, EERIE_INTERNAL, "the compiler %s cannot be initialised: %s",
-                          ee_library.path,
-                          *words ? words : "it ended a trial process without a word");
 }
 
 static void library_read_release(void) {
@@ -148,8 +107,8 @@ static void library_read_release(void) {
 static eerie_status_t library_initialize_locked(const eerie_allocator_t *allocator,
                                                 eerie_error_t *err) {
   if (ee_library.initialized) return EERIE_OK;
-  library_flags_t none = {0};
-  const eerie_status_t status = ee_library.in_child ? EERIE_OK : library_try(allocator, &none, err);
+  const eerie_status_t status =
+      ee_library.in_child ? EERIE_OK : ee_library_try(allocator, 0, NULL, err);
   if (status) return status;
   ee_library.api.global_initialize();
   ee_library.initialized = true;
@@ -244,11 +203,12 @@ static eerie_status_t library_set_flags(const eerie_allocator_t *allocator,
   for (size_t i = 0; good && i < count; ++i)
     good = ee_strings_add(&argv, flags[i]);
   eerie_status_t status;
-  library_flags_t job = {.argc = (int)argv.count, .argv = (const char *const *)argv.items};
+  const int argc = (int)argv.count;
+  const char *const *items = (const char *const *)argv.items;
   if (!good)
     status = EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "no memory for %zu flags", count);
-  else if ((status = library_try(allocator, &job, err)) == EERIE_OK) {
-    ee_library_apply_global_flags(job.argc, job.argv); // a child of ours has survived it
+  else if ((status = ee_library_try(allocator, argc, items, err)) == EERIE_OK) {
+    ee_library_apply_global_flags(argc, items); // a child of ours has survived it
     library_read_release();
     ee_library.global_flags_hash = hash;
   }

@@ -8,37 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
-
-static int output_memory_file(void) {
-#if defined(__linux__)
-  const int memory = memfd_create("eerie-output", MFD_CLOEXEC);
-  if (memory >= 0) return memory;
-#endif
-  const char *folder = getenv("TMPDIR");
-  char path[4096];
-  const int length =
-      snprintf(path, sizeof path, "%s/eerie-output-XXXXXX", folder && *folder ? folder : "/tmp");
-  if (length < 0 || (size_t)length >= sizeof path) return -1;
-  const int fd = mkstemp(path);
-  if (fd < 0) return -1;
-  unlink(path);
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return fd;
-}
 
 eerie_status_t ee_output_create(const eerie_allocator_t *allocator,
                                 eerie_compiler_output_t **out_output, eerie_error_t *err) {
   *out_output = NULL;
   eerie_compiler_output_t *output = ee_compiler_resize(allocator, NULL, 0, sizeof *output);
   if (!output) return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "no memory for an output");
-  *output = (eerie_compiler_output_t){.allocator = *allocator, .fd = output_memory_file()};
+  *output = (eerie_compiler_output_t){.allocator = *allocator, .fd = ee_system_memory_file()};
   if (output->fd < 0) {
     const int error = errno;
     ee_compiler_resize(allocator, output, sizeof *output, 0);
@@ -57,7 +38,7 @@ eerie_status_t eerie_compiler_output_create(eerie_compiler_t *compiler,
 
 void eerie_compiler_output_release(eerie_compiler_output_t *output) {
   if (!output) return;
-  if (output->mapping) munmap(output->mapping, output->size);
+  if (output->mapping) ee_system_unmap(output->mapping, output->size);
   close(output->fd);
   const eerie_allocator_t allocator = output->allocator;
   ee_compiler_resize(&allocator, output, sizeof *output, 0);
@@ -84,8 +65,8 @@ eerie_status_t eerie_compiler_output_map(eerie_compiler_output_t *output, const 
       return EE_COMPILER_FAIL(err, EERIE_INTERNAL, "cannot tell the size of an output");
     const size_t size = (size_t)info.st_size;
     if (size) {
-      void *mapping = mmap(NULL, size, PROT_READ, MAP_SHARED, output->fd, 0);
-      if (mapping == MAP_FAILED)
+      void *mapping = ee_system_map(output->fd, size);
+      if (!mapping)
         return EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
                                 "cannot map an output of %zu bytes: %s", size, strerror(errno));
       output->mapping = mapping;
@@ -135,14 +116,14 @@ static eerie_status_t output_replace(const char *path, const void *data, size_t 
   if (fd < 0)
     return EE_COMPILER_FAIL(err, ee_compiler_errno_status(errno), "cannot write %s: %s", path,
                             strerror(errno));
-  bool good =
-      ee_compiler_write_all(fd, data, size) && (!old || fchmod(fd, old->st_mode & 07777) == 0);
+  bool good = ee_compiler_write_all(fd, data, size) &&
+              (!old || ee_system_set_rights(fd, old->st_mode & 07777));
   int error = errno;
   if (close(fd) != 0 && good) {
     good = false;
     error = errno;
   }
-  if (good && rename(temporary, path) != 0) {
+  if (good && !ee_system_replace(temporary, path)) {
     good = false;
     error = errno;
   }
@@ -168,7 +149,7 @@ eerie_status_t eerie_compiler_output_write_file(eerie_compiler_output_t *output,
                               strerror(errno));
     // A link stays a link: its target is what gets replaced.
     char target[4096];
-    if (exists && realpath(path, target)) path = target;
+    if (exists && ee_system_resolve(path, target, sizeof target)) path = target;
     return output_replace(path, data, size, exists ? &info : NULL, err);
   }
   const int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -39,7 +39,9 @@ eerie_status_t ee_compiler_errno_status(int error) {
   case ENOTDIR: return EERIE_NOT_FOUND;
   case ENOMEM:
   case ENOSPC:
+#ifdef EDQUOT // no quotas, no such error
   case EDQUOT:
+#endif
   case EMFILE:
   case ENFILE:
   case EFBIG:
@@ -101,6 +103,11 @@ static bool block_grow(const eerie_allocator_t *allocator, ee_block_t *block) {
   return true;
 }
 
+// Systems count the bytes of a transfer in 32 bits, or take fewer than they are given.
+static unsigned support_part(size_t size) {
+  return size < (1u << 30) ? (unsigned)size : 1u << 30;
+}
+
 eerie_status_t ee_compiler_read_all(const eerie_allocator_t *allocator, int fd, const char *name,
                                     ee_block_t *out_block, eerie_error_t *err) {
   ee_block_t block = {0};
@@ -110,7 +117,8 @@ eerie_status_t ee_compiler_read_all(const eerie_allocator_t *allocator, int fd, 
       status = EE_COMPILER_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "no memory to read %s", name);
       break;
     }
-    const ssize_t got = read(fd, block.data + block.size, block.capacity - block.size);
+    const ssize_t got =
+        read(fd, block.data + block.size, support_part(block.capacity - block.size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       status = EE_COMPILER_FAIL(err, ee_compiler_errno_status(errno), "cannot read %s: %s", name,
@@ -126,7 +134,7 @@ eerie_status_t ee_compiler_read_all(const eerie_allocator_t *allocator, int fd, 
 bool ee_compiler_write_all(int fd, const void *data, size_t size) {
   const char *bytes = data;
   while (size) {
-    const ssize_t done = write(fd, bytes, size);
+    const ssize_t done = write(fd, bytes, support_part(size));
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0) return false;
     bytes += done;

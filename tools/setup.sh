@@ -120,6 +120,16 @@ case " $* " in
         -r requirements-platforms.txt
       cp requirements-platforms.txt .venv-zig/.installed
     fi
+    # The compiler for Windows, of the same release: files only, for nothing runs them but Wine.
+    compiler=$(sed -n 's/^iree-base-compiler\(\[.*\]\)*==/iree-base-compiler==/p' requirements.txt)
+    if [ "$(cat .venv-windows/.installed 2>/dev/null)" != "$compiler" ]; then
+      say "unpacking into .venv-windows: $compiler for Windows"
+      rm -rf .venv-windows
+      "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+        --only-binary=:all: --platform win_amd64 --python-version 3.12 \
+        --target .venv-windows/Lib/site-packages "$compiler"
+      echo "$compiler" >.venv-windows/.installed
+    fi
     ;;
 esac
 

@@ -1,12 +1,13 @@
-// commands.c: what the command for Windows does not do: whatever drives the compiler, or another
-// program, in a process of its own.
+// commands.c: what the command for Windows does not do: whatever drives another program, or itself,
+// in a process of its own.
 #include "cli/bench.h"
 #include "cli/cli.h"
 
 static int not_here(void) {
-  return ee_cli_fail(EE_CLI_MISSING,
-                     "this build for Windows has no compiler; compile on Linux or macOS with "
-                     "`eerie compile --target x86-64`: the module runs here");
+  return ee_cli_fail(
+      EE_CLI_MISSING,
+      "the command for Windows does not do this; on Linux and macOS it does, and what "
+      "comes of it is good here");
 }
 
 #define NOT_HERE(name)                                                                             \
@@ -15,7 +16,6 @@ static int not_here(void) {
     return not_here();                                                                             \
   }
 NOT_HERE(eerie_cli_cache)
-NOT_HERE(eerie_cli_compile)
 NOT_HERE(eerie_cli_doctor)
 NOT_HERE(eerie_cli_embed)
 NOT_HERE(eerie_cli_import)

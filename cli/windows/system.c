@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "fnmatch.h"
@@ -23,6 +24,14 @@ char *strndup(const char *text, size_t size) {
   memcpy(copy, text, length);
   copy[length] = 0;
   return copy;
+}
+
+void *memmem(const void *data, size_t size, const void *part, size_t part_size) {
+  const char *bytes = data;
+  if (part_size == 0) return (void *)(uintptr_t)data;
+  for (size_t at = 0; part_size <= size && at <= size - part_size; ++at)
+    if (memcmp(bytes + at, part, part_size) == 0) return (void *)(uintptr_t)(bytes + at);
+  return NULL;
 }
 
 int ee_cli_windows_rename(const char *from, const char *to) {

@@ -25,6 +25,7 @@
 #define rename(from, to)   ee_cli_windows_rename((from), (to))
 
 char *strndup(const char *text, size_t size);
+void *memmem(const void *data, size_t size, const void *part, size_t part_size);
 
 // A name that is there is taken over.
 int ee_cli_windows_rename(const char *from, const char *to);

@@ -1,5 +1,5 @@
 """What is checked on Windows beside what all systems are: the port, where kernels come from (a DLL, the
-program, a plugin's functions), a program of the shared library eerie.dll, and Vulkan devices."""
+program, a plugin's functions), a program of the shared library eerie.dll, the compiler, and Vulkan."""
 
 import contextlib
 import os
@@ -151,6 +151,34 @@ def check_plugin(context):
     return "kernels as ELF and as a DLL call functions of a table and of a plugin"
 
 
+def check_compile(context):
+    """The compiler's DLL, opened by the command for Windows."""
+    prefix = ROOT / ".venv-windows"
+    if not prefix.exists():
+        return "skipped: no compiler for Windows; run: tools/setup.sh platforms"
+    module, bad = context.work / "compiled.vmfb", context.work / "bad.mlir"
+    compiler = [*context.command, "compile", f"--compiler={prefix}"]
+    random = np.random.default_rng(4)
+    x, y = (random.standard_normal(shape).astype(np.float32) for shape in ((16, 32), (32, 24)))
+    for target in ("host", "x86-64"):
+        _run([*compiler, ROOT / "tests/platforms/products.mlir", f"--target={target}", "-o", module],
+             env=context.environment)
+        got = context.call(module, "matmul", [x, y])
+        if not np.allclose(got, x @ y, rtol=1e-5, atol=1e-5):
+            raise RuntimeError(f"what Windows compiles for {target} differs from NumPy")
+    module.unlink()
+    bad.write_text("func.func @f() {\n  return %nothing : f32\n}\n")
+    for command, code, words in (
+            ([*compiler, bad, "-o", module], 1, "bad.mlir:2:10: error: use of undeclared"),
+            ([*compiler, bad, "-o", module, "--time-limit=9"], 1, "a process of their own"),
+            ([*context.command, "compile", bad, "-o", module], 4, "no IREE compiler found")):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False,
+                              env=context.environment, cwd=context.work)
+        if done.returncode != code or words not in done.stderr or module.exists():
+            raise RuntimeError(f"eerie compile: exit code {done.returncode}: {done.stderr}")
+    return "modules that Windows compiles give NumPy's product; errors have their place"
+
+
 def check_vulkan(context):
     """Wine's vulkan-1.dll: devices and their numbers; an error where it is missing."""
     module = context.work / "vulkan.vmfb"
@@ -200,4 +228,5 @@ def check_library(context):
     return "a program of eerie.dll classifies 40 digits"
 
 
-CHECKS = [check_port, check_dll, check_static, check_plugin, check_library, check_vulkan]
+CHECKS = [check_port, check_dll, check_static, check_plugin, check_library, check_compile,
+          check_vulkan]
