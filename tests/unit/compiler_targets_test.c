@@ -39,6 +39,12 @@ static void knows_each_target_it_lists(void) {
   CHECK(info.name == NULL);
 }
 
+static void host_goes_with_no_levels(void) {
+  static const char *const targets[] = {"host", "aarch64", "aarch64-dotprod"};
+  CHECK_CONTAINS(flags_of(targets, 3, NULL), "host does not go with several levels of a CPU");
+  CHECK_CONTAINS(flags_of(targets, 2, NULL), "--iree-llvmcpu-target-cpu=host\n");
+}
+
 static void maps_names_to_flags(void) {
   CHECK_STR(flags_of_one("host"), "--iree-hal-local-target-device-backends=llvm-cpu\n"
                                   "--iree-llvmcpu-target-cpu=host\n"
@@ -170,10 +176,15 @@ static void compares_flags_by_name(void) {
 
 int main(int argc, char **argv) {
   static const check_case_t cases[] = {
-      RUN(knows_each_target_it_lists),  RUN(maps_names_to_flags),
-      RUN(joins_targets_in_one_module), RUN(levels_of_a_cpu_go_into_one_device),
-      RUN(refuses_what_cannot_be),      RUN(names_the_phases_in_order),
-      RUN(takes_diagnostics_apart),     RUN(compares_flags_by_name),
+      RUN(knows_each_target_it_lists),
+      RUN(host_goes_with_no_levels),
+      RUN(maps_names_to_flags),
+      RUN(joins_targets_in_one_module),
+      RUN(levels_of_a_cpu_go_into_one_device),
+      RUN(refuses_what_cannot_be),
+      RUN(names_the_phases_in_order),
+      RUN(takes_diagnostics_apart),
+      RUN(compares_flags_by_name),
   };
   return check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }
