@@ -15,30 +15,24 @@
 #define HOST_FORMAT "embedded-elf"
 #endif
 
-static const ee_target_machine_t machine_host = {NULL, HOST_FORMAT, NULL, NULL};
-static const ee_target_machine_t machine_x86_64 = {"x86_64-unknown-linux-gnu",
-                                                   "embedded-elf-x86_64", NULL, NULL};
-static const ee_target_machine_t machine_aarch64 = {"aarch64-unknown-linux-gnu",
-                                                    "embedded-elf-arm_64", NULL, NULL};
-static const ee_target_machine_t machine_armv7 = {"armv7a-unknown-linux-gnueabihf",
-                                                  "embedded-elf-arm_32", NULL, "hard"};
-static const ee_target_machine_t machine_riscv64 = {"riscv64-unknown-linux-gnu",
-                                                    "embedded-elf-riscv_64", "lp64d", NULL};
-static const ee_target_machine_t machine_bytecode = {NULL, "vmvx-bytecode-fb", NULL, NULL};
+// Triple, format, ABI, ABI of floats.
+#define MACHINE(name, ...) static const ee_target_machine_t machine_##name = {__VA_ARGS__}
+MACHINE(host, NULL, HOST_FORMAT, NULL, NULL);
+MACHINE(x86_64, "x86_64-unknown-linux-gnu", "embedded-elf-x86_64", NULL, NULL);
+MACHINE(aarch64, "aarch64-unknown-linux-gnu", "embedded-elf-arm_64", NULL, NULL);
+MACHINE(armv7, "armv7a-unknown-linux-gnueabihf", "embedded-elf-arm_32", NULL, "hard");
+MACHINE(riscv64, "riscv64-unknown-linux-gnu", "embedded-elf-riscv_64", "lp64d", NULL);
+MACHINE(bytecode, NULL, "vmvx-bytecode-fb", NULL, NULL);
 
-static const ee_target_machine_t machine_thumbv6m = {"thumbv6m-none-eabi", NULL, NULL, "soft"};
-static const ee_target_machine_t machine_thumbv7m = {"thumbv7m-none-eabi", NULL, NULL, "soft"};
-static const ee_target_machine_t machine_thumbv7em = {"thumbv7em-none-eabi", NULL, NULL, "soft"};
-static const ee_target_machine_t machine_thumbv7em_fpu = {"thumbv7em-none-eabihf", NULL, NULL,
-                                                          "hard"};
-static const ee_target_machine_t machine_thumbv8_1m = {"thumbv8.1m.main-none-eabihf", NULL, NULL,
-                                                       "hard"};
-static const ee_target_machine_t machine_riscv32 = {"riscv32-unknown-elf", NULL, "ilp32", NULL};
-static const ee_target_machine_t machine_riscv32_fpu = {"riscv32-unknown-elf", NULL, "ilp32f",
-                                                        NULL};
-static const ee_target_machine_t machine_riscv64_bare = {"riscv64-unknown-elf", NULL, "lp64d",
-                                                         NULL};
-static const ee_target_machine_t machine_wasm32 = {"wasm32-unknown-unknown", NULL, NULL, NULL};
+MACHINE(thumbv6m, "thumbv6m-none-eabi", NULL, NULL, "soft");
+MACHINE(thumbv7m, "thumbv7m-none-eabi", NULL, NULL, "soft");
+MACHINE(thumbv7em, "thumbv7em-none-eabi", NULL, NULL, "soft");
+MACHINE(thumbv7em_fpu, "thumbv7em-none-eabihf", NULL, NULL, "hard");
+MACHINE(thumbv8_1m, "thumbv8.1m.main-none-eabihf", NULL, NULL, "hard");
+MACHINE(riscv32, "riscv32-unknown-elf", NULL, "ilp32", NULL);
+MACHINE(riscv32_fpu, "riscv32-unknown-elf", NULL, "ilp32f", NULL);
+MACHINE(riscv64_bare, "riscv64-unknown-elf", NULL, "lp64d", NULL);
+MACHINE(wasm32, "wasm32-unknown-unknown", NULL, NULL, NULL);
 
 // ---- Rows --------------------------------------------------------------------------------------
 
