@@ -14,6 +14,7 @@ step, where the compiler is installed.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from . import _native
@@ -106,11 +107,12 @@ def _pairs(parameters):
     return pairs
 
 
-def load(*modules, device: str | None = None, parameters=None, wait_limit_ms: int = 0,
-         threads: int = 0, spin_us: int = 0) -> Model:
+def load(*modules, device: str | Sequence[str] | None = None, parameters=None,
+         wait_limit_ms: int = 0, threads: int = 0, spin_us: int = 0) -> Model:
     """Loads compiled modules, given as paths or bytes, and links them in their order.
 
-    `device` is a name of ``eerie.devices()``, by default the first. `parameters` tells where weights
+    `device` is a name of ``eerie.devices()``, by default the first; several, in the module's order,
+    for a module that wants several. Arrays go to the first of them. `parameters` tells where weights
     outside of the module are: ``{"scope": "model.safetensors"}``, also a list of files to a scope,
     or one path for weights without a scope. `wait_limit_ms` bounds what a call may wait.
 
@@ -120,7 +122,8 @@ def load(*modules, device: str | None = None, parameters=None, wait_limit_ms: in
     """
     if not modules:
         raise TypeError("load() needs at least one module")
-    return Model(_native.Program(modules, device, _pairs(parameters), wait_limit_ms, threads,
+    devices = () if device is None else (device,) if isinstance(device, str) else tuple(device)
+    return Model(_native.Program(modules, devices, _pairs(parameters), wait_limit_ms, threads,
                                  spin_us))
 
 

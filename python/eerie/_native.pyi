@@ -51,7 +51,7 @@ class Function:
     def __call__(self, *args: Any) -> Any: ...
 
 class Program:
-    def __init__(self, modules: Sequence[str | PathLike[str] | bytes], device: str | None = None,
+    def __init__(self, modules: Sequence[str | PathLike[str] | bytes], device: Sequence[str] = (),
                  parameters: Sequence[tuple[str, str | PathLike[str]]] = ...,
                  wait_limit_ms: int = 0, threads: int = 0, spin_us: int = 0) -> None: ...
     @property

@@ -9,7 +9,8 @@
 typedef struct program_object {
   PyObject ob_base;
   eerie_program_t *program;
-  eerie_device_t *device;
+  eerie_device_t **devices; // arrays go to the first
+  size_t device_count;
   PyThread_type_lock lock;
 } program_object_t;
 
@@ -147,30 +148,60 @@ static bool gather(PyObject *modules, PyObject *parameters, ingredients_t *all) 
 
 // Where a program runs, and how.
 typedef struct surroundings {
-  const char *device; // NULL: the first, or where threads are asked for the one that has them
+  PyObject *devices; // names; none: the first, or where threads are asked for the one that has them
   eerie_device_options_t device_options;
   unsigned wait_limit_ms;
 } surroundings_t;
 
-static bool create(program_object_t *self, const ingredients_t *all, const surroundings_t *where) {
+// `name` NULL: the first.
+static bool open_device(program_object_t *self, const char *name,
+                        const eerie_device_options_t *options) {
   eerie_error_t err = {0};
-  const char *name = where->device;
-  if (!name && where->device_options.threads) name = "local-task";
-  eerie_status_t status =
-      eerie_device_open_with(binding.instance, name, &where->device_options, &self->device, &err);
+  const eerie_status_t status = eerie_device_open_with(binding.instance, name, options,
+                                                       &self->devices[self->device_count], &err);
   if (status == EERIE_OK) {
-    const eerie_program_options_t options = {
-        .modules = all->modules,
-        .module_count = all->module_count,
-        .device = self->device,
-        .wait_limit_ms = where->wait_limit_ms,
-        .parameters = all->parameters,
-        .parameters_count = all->parameters_count,
-    };
-    Py_BEGIN_ALLOW_THREADS status =
-        eerie_program_create(binding.instance, &options, &self->program, &err);
-    Py_END_ALLOW_THREADS
+    ++self->device_count;
+    return true;
   }
+  binding_raise(status, &err);
+  return false;
+}
+
+static bool open_devices(program_object_t *self, const surroundings_t *where) {
+  const Py_ssize_t count = PySequence_Size(where->devices);
+  if (count < 0) return false;
+  self->devices = PyMem_Calloc(count ? (size_t)count : 1, sizeof(eerie_device_t *));
+  if (!self->devices) return PyErr_NoMemory() != NULL;
+  const eerie_device_options_t *options = &where->device_options;
+  if (count == 0) return open_device(self, options->threads ? "local-task" : NULL, options);
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject *item = PySequence_GetItem(where->devices, i);
+    PyObject *encoded = item ? PyUnicode_AsUTF8String(item) : NULL;
+    const char *name = encoded ? PyBytes_AsString(encoded) : NULL;
+    const bool done = name && open_device(self, name, options);
+    Py_XDECREF(encoded);
+    Py_XDECREF(item);
+    if (!done) return false;
+  }
+  return true;
+}
+
+static bool create(program_object_t *self, const ingredients_t *all, const surroundings_t *where) {
+  if (!open_devices(self, where)) return false;
+  eerie_error_t err = {0};
+  const eerie_program_options_t options = {
+      .modules = all->modules,
+      .module_count = all->module_count,
+      .devices = self->devices,
+      .device_count = self->device_count,
+      .wait_limit_ms = where->wait_limit_ms,
+      .parameters = all->parameters,
+      .parameters_count = all->parameters_count,
+  };
+  eerie_status_t status = EERIE_OK;
+  Py_BEGIN_ALLOW_THREADS status =
+      eerie_program_create(binding.instance, &options, &self->program, &err);
+  Py_END_ALLOW_THREADS;
   if (status == EERIE_OK) return true;
   binding_raise(status, &err);
   return false;
@@ -180,10 +211,10 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *keywo
   static char *names[] = {"modules", "device",  "parameters", "wait_limit_ms",
                           "threads", "spin_us", NULL};
   PyObject *modules = NULL, *parameters = NULL;
-  surroundings_t where = {.device = NULL};
+  surroundings_t where = {.devices = NULL};
   Py_ssize_t threads = 0;
   int spin_us = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|zOIni", names, &modules, &where.device,
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOIni", names, &modules, &where.devices,
                                    &parameters, &where.wait_limit_ms, &threads, &spin_us)) {
     return NULL;
   }
@@ -197,6 +228,7 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *keywo
   if (!self) return NULL;
   PyObject *none = PyTuple_New(0);
   ingredients_t all = {0};
+  if (!where.devices) where.devices = none;
   const bool done = none && (self->lock = PyThread_allocate_lock()) != NULL &&
                     gather(modules, parameters ? parameters : none, &all) &&
                     create(self, &all, &where);
@@ -212,7 +244,9 @@ static void program_dealloc(PyObject *object) {
   program_object_t *self = (program_object_t *)object;
   PyTypeObject *type = Py_TYPE(object);
   eerie_program_release(self->program);
-  eerie_device_release(self->device);
+  for (size_t i = 0; i < self->device_count; ++i)
+    eerie_device_release(self->devices[i]);
+  PyMem_Free(self->devices);
   if (self->lock) PyThread_free_lock(self->lock);
   ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
   Py_DECREF(type);
@@ -294,7 +328,7 @@ static bool to_inputs(const function_object_t *self, PyObject *args, size_t coun
   for (size_t i = 0; i < count; ++i) {
     const eerie_type_t *type = eerie_function_input(self->function, i);
     PyObject *argument = PyTuple_GetItem(args, (Py_ssize_t)i);
-    if (!binding_to_value(self->program->device, argument, type, type->name, &inputs[i])) {
+    if (!binding_to_value(self->program->devices[0], argument, type, type->name, &inputs[i])) {
       release_values(inputs, i);
       return false;
     }

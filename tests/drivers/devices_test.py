@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Compiler 3.13 links kernels of both kinds into executables that have only one.
 FLAGS = ["--iree-hal-local-target-device-backends=llvm-cpu", "--iree-llvmcpu-target-cpu=host",
          "--iree-hal-link-executables=false"]
-# The compiler refuses tensors that a CPU and a GPU share unless it is told that they reach each other.
+# The compiler refuses tensors that a CPU and a GPU share unless told that they reach each other.
 TOPOLOGY = ("module attributes {{stream.topology = #hal.device.topology<links = ["
             "(@device_a -> @device_b = {{transparent_access = true}}), "
             "(@device_b -> @device_a = {{transparent_access = true}})]>}} {{\n{}\n}}\n")

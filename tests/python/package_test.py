@@ -260,6 +260,14 @@ class Threads(unittest.TestCase):
         with self.assertRaises(ValueError):
             eerie.load(MODULE, threads=-1)
 
+    def test_several_devices(self):
+        model = eerie.load(MODULE, device=["local-task", "local-sync"])
+        np.testing.assert_array_equal(model.multiply([1, 2, 3, 4], [2] * 4), [2, 4, 6, 8])
+        with self.assertRaisesRegex(eerie.NotFoundError, "abacus"):
+            eerie.load(MODULE, device=["local-sync", "abacus"])
+        with self.assertRaises(TypeError):
+            eerie.load(MODULE, device=["local-sync", 1])
+
 
 class Stubs(unittest.TestCase):
     def test_they_name_what_there_is(self):
