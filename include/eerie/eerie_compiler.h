@@ -33,7 +33,8 @@
 // Crashes. The IREE compiler ends the process that it lives in when LLVM meets what it does not
 // expect ("LLVM ERROR: ...", a failed assertion, an unknown target triple). With `.isolated` the
 // work is done by a forked child, and its death comes back as an error. Without, the call is some
-// milliseconds cheaper and such a death is the caller's.
+// milliseconds cheaper and such a death is the caller's. Windows forks nothing: `.isolated` is the
+// same as without there, and limits are UNIMPLEMENTED.
 //
 // Ownership: load, create and open give the caller one reference; release takes it away, and
 // release(NULL) is harmless. Objects keep alive what they need, so the order of releases does not
@@ -282,7 +283,7 @@ typedef struct eerie_compile_options {
   void (*on_output)(void *user, const char *text, size_t size); // what an isolated compiler prints
   void *user;                                                   // for both
 
-  // Work in a forked child, in which the compiler may die.
+  // Work in a forked child, in which the compiler may die; on Windows, here.
   bool isolated;
   uint32_t time_limit_ms;      // isolated only; 0: none
   uint64_t memory_limit;       // isolated only; bytes of address space; 0: none
