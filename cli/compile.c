@@ -150,7 +150,8 @@ static const char *compile_import_option(const ee_cli_import_options_t *o) {
   if (o->parameters || o->inline_weights) return o->parameters ? "parameters" : "inline-weights";
   if (o->parameter_scope) return "parameter-scope";
   if (o->function || o->route) return o->function ? "function" : "route";
-  if (o->no_rewrites.count) return "no-rewrite";
+  if (o->rewrites.count || o->no_rewrites.count)
+    return o->rewrites.count ? "rewrite" : "no-rewrite";
   if (o->opset || o->trust_pickle) return o->opset ? "opset" : "trust-pickle";
   return NULL;
 }
@@ -277,10 +278,16 @@ static int compile_input(ee_cli_compile_run_t *run, ee_cli_compile_options_t *op
       return ee_cli_fail(EE_CLI_USAGE, "the name of the static library is too long");
     what->static_library_path = run->static_temporary;
     // Convolutions as products of matrices take memory and code that a microcontroller does
-    // without.
-    if (import && !ee_cli_compile_add(&options->import.no_rewrites, "windows"))
+    // without, unless it is told to be fast.
+    if (import && !options->import.rewrites.count &&
+        !ee_cli_compile_add(&options->import.no_rewrites, "windows"))
       return ee_cli_fail(EE_CLI_FAILED, "out of memory");
   }
+  for (size_t i = 0; i < options->import.rewrites.count; ++i)
+    if (strcmp(options->import.rewrites.items[i], "windows") != 0)
+      return ee_cli_fail(EE_CLI_USAGE,
+                         "--rewrite=%s: nothing of that name is left out; expected windows",
+                         options->import.rewrites.items[i]);
   what->source_path = input;
   if (run->stamped) exit_code = compile_hash_source(run, input, what);
   if (exit_code) return exit_code;
@@ -382,6 +389,8 @@ static bool compile_parse(ee_cli_compile_options_t *o, int argc, char **argv, in
        "says"},
       {"cache_size", "MB", EE_CLI_NUMBER, &o->cache_size_mb, "most that is kept (default: 1024)"},
       EE_CLI_IMPORT_OPTIONS(&o->import),
+      {"rewrite", "NAME", EE_CLI_STRINGS, &o->import.rewrites,
+       "do a rewrite that is left out for microcontrollers,\nsince it takes memory: windows"},
       {"json", NULL, EE_CLI_SWITCH, &o->json, "print facts as JSON"},
       {"quiet", NULL, EE_CLI_SWITCH, &o->quiet, "no closing line on a terminal"},
   };

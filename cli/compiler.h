@@ -20,7 +20,7 @@ void ee_cli_print_diagnostic(const eerie_compiler_diagnostic_t *diagnostic);
 
 // Options of an import, which `eerie compile` has too.
 typedef struct ee_cli_import_options {
-  ee_cli_strings_t dims, inputs, weights, no_rewrites;
+  ee_cli_strings_t dims, inputs, weights, rewrites, no_rewrites;
   const char *function, *parameters, *parameter_scope, *route;
   uint64_t opset;
   bool inline_weights, trust_pickle, keep_f64, verbose;

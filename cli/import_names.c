@@ -73,5 +73,6 @@ void ee_cli_import_options_free(ee_cli_import_options_t *options) {
   ee_cli_strings_free(&options->dims);
   ee_cli_strings_free(&options->inputs);
   ee_cli_strings_free(&options->weights);
+  ee_cli_strings_free(&options->rewrites);
   ee_cli_strings_free(&options->no_rewrites);
 }

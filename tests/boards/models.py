@@ -81,7 +81,8 @@ def make_mlp(out: pathlib.Path) -> Model:
 
 
 def make_networks(out: pathlib.Path) -> list[Model]:
-    """Convolutions, as floats and as bytes, by PyTorch and onnxruntime, which judges too."""
+    """Convolutions, as floats and as bytes, small and fast, by PyTorch and onnxruntime, which judges
+    too."""
     folder = out / "networks"
     if not (folder / "logits_int8.npy").is_file():
         subprocess.run([sys.executable, ROOT / "tests/models/quantised_digits.py", folder],
@@ -93,6 +94,8 @@ def make_networks(out: pathlib.Path) -> list[Model]:
               np.load(folder / "logits_f32.npy"), 5e-4),
         Model("cnn_int8", folder / "digits_int8.onnx", ("--dim=batch=1",), "digits",
               np.load(folder / "logits_int8.npy"), step, 2),
+        Model("cnn_fast", folder / "digits_int8.onnx", ("--dim=batch=1", "--rewrite=windows"),
+              "digits", np.load(folder / "logits_int8.npy"), step, 2),
     ]
 
 
