@@ -157,6 +157,10 @@ class EmbedTest(harness.Case):
         self.refuses(2, "embed", module, says="--target")
         self.refuses(2, "embed", module, "--target=toaster", says="rv64gc")
         self.refuses(7, "embed", module, "--object", kernels, "--target=rv32imac", says="machine")
+        model = out / "model.onnx"
+        model.write_bytes(b"no model")
+        self.refuses(2, "embed", model, "--target=cortex-m4f", "--rewrite=corners", "-o",
+                     self.folder / "other", says=["corners", "windows"])
         self.refuses(3, "embed", module, "--object", module, "--target=cortex-m4f",
                      says="no object file")
         self.eerie("compile", self.folder / "twice.mlir", "--target=host", "-o", out / "host.vmfb")
