@@ -69,6 +69,8 @@ SHARE ?= all
 EVERY = 1
 test-gpu: setup-test build ## all tests of GPU drivers on this machine's device, under the validation layers too: EVERY=8 is quicker
 	@tests/drivers/gpu.sh build/release $(EVERY)
+	@tests/drivers/cuda/vendors.sh
+	@tests/drivers/cuda/vendors_test.sh build/release
 
 test-frameworks: build ## models of TensorFlow and TFLite, each with its packages in build/frameworks
 	@tests/python/frameworks.sh build/release

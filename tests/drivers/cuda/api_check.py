@@ -1,11 +1,13 @@
 """Compares the driver's table of entry points with the vendors' own headers.
 
     api_check.py cuda|hip FOLDER...
+    api_check.py cuda|hip --library FILE
 
 FOLDER is where cuda.h, or hip/hip_runtime_api.h, may lie; the first that has it is taken. A C
 compiler then has to find each function's type the vendor's, each number the one that the header has,
 each structure laid out alike. Parameters that are enumerations there are `int` in the table; which
-those are stands below.
+those are stands below. Of a library only the symbols are looked at; HIP's of today need not be in
+an older one.
 
 Exit code 1: something differs; 77: no header.
 """
@@ -52,6 +54,7 @@ ALIKE = {
     "hipFuncSetAttribute": "(const void *, hipFuncAttribute, int)",
     "hipMemcpyPeerAsync": "(void *, int, const void *, int, size_t, hipStream_t)",
 }
+NEW_IN_ROCM_6 = {"hipGetDevicePropertiesR0600"}
 # (type, member): what the header calls the member; first a part of a structure that has several.
 MEMBERS = {
     "location": {"type": ("type", "type"), "id": ("id", "id")},
@@ -199,7 +202,23 @@ def whole_text(path):
     return "\n".join(file.read_text(errors="replace") for file in path.parent.glob("*.h"))
 
 
+def check_library(kind, library):
+    if not library.is_file():
+        print(f"skipped: no {library}; tests/drivers/cuda/vendors.sh fetches it")
+        return 77
+    done = subprocess.run(["nm", "-D", "--defined-only", str(library)], check=True, text=True,
+                          capture_output=True, timeout=60)
+    symbols = {line.split()[-1].partition("@")[0] for line in done.stdout.splitlines()}
+    names = [name for _, name, _ in functions(kind, API.read_text())]
+    missing = [name for name in names if name not in symbols]
+    print(f"{library}: {len(names) - len(missing)} of {len(names)} symbols; "
+          f"missing: {', '.join(missing) or 'none'}")
+    return 1 if set(missing) - NEW_IN_ROCM_6 else 0
+
+
 def main():
+    if sys.argv[2:3] == ["--library"]:
+        return check_library(sys.argv[1], pathlib.Path(sys.argv[3]))
     kind, folders = sys.argv[1], [pathlib.Path(folder) for folder in sys.argv[2:]]
     found = [folder for folder in folders if (folder / HEADERS[kind]).is_file()]
     if not found:
