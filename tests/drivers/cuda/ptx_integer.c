@@ -54,7 +54,7 @@ FORM(mad_hi_u64, uint64_t, (uint64_t)(((wide_t)a * b) >> 64) + z)
 FORM(mad_hi_s64, int64_t, (uint64_t)(((signed_wide_t)a * b) >> 64) + z)
 
 // By zero the result is not specified ("div"); devices have been seen to give all ones.
-FORM_UNSIGNED(div, b ? a / b : UINT64_MAX)
+FORM_UNSIGNED(div, b ? (uint64_t)a / b : UINT64_MAX)
 FORM_UNSIGNED(rem, b ? a % b : a)
 FORM_SIGNED(div, b == 0 ? -1 : b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b)
 FORM_SIGNED(rem, b == 0 ? a : b == -1 ? 0 : a % b)
