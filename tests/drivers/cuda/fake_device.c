@@ -248,6 +248,7 @@ bool fake_is_device(int device) {
   return device >= 0 && device < fake_cuda.devices;
 }
 context_t *fake_context_of(int device) {
+  contexts[device].device = device;
   return &contexts[device];
 }
 

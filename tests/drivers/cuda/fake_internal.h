@@ -12,6 +12,7 @@
 // internal in the one that is built as such.
 #define FAKE_SHOWN __attribute__((visibility("default")))
 #if defined FAKE_HIP
+#define FAKE_HIP_ARCHITECTURE "gfx942"
 #define FAKE_EXPORT
 #define FAKE_NEWER
 #elif defined FAKE_OLD

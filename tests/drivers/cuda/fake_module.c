@@ -1,4 +1,5 @@
 // fake_module.c: modules from PTX, their functions, launches.
+#include "fake_hsaco.h"
 #include "fake_internal.h"
 
 #include <stdio.h>
@@ -45,9 +46,7 @@ static int image_error(const char *image, const char *log) {
   return strstr(image, ".version") ? INVALID_PTX : INVALID_IMAGE;
 }
 
-static int load(module_t **out_module, const char *image, const jit_t *jit) {
-  static const char elf[] = {0x7f, 'E', 'L', 'F'};
-  if (memcmp(image, elf, sizeof elf) == 0) return NO_BINARY_FOR_GPU;
+static int load_text(module_t **out_module, const char *image, const jit_t *jit) {
   char log[1024];
   ptx_module_t *text =
       ptx_module_parse(image, strlen(image), (uint32_t)fake_cuda.capability, log, sizeof log);
@@ -63,6 +62,21 @@ static int load(module_t **out_module, const char *image, const jit_t *jit) {
   (*out_module)->text = text;
   return SUCCESS;
 }
+
+#ifdef FAKE_HIP
+static int load(module_t **out_module, const char *image, const jit_t *jit) {
+  char *text = fake_hsaco_text(image, FAKE_HIP_ARCHITECTURE);
+  const int result = text ? load_text(out_module, text, jit) : NO_BINARY_FOR_GPU;
+  free(text);
+  return result;
+}
+#else
+static int load(module_t **out_module, const char *image, const jit_t *jit) {
+  static const char elf[] = {0x7f, 'E', 'L', 'F'};
+  return memcmp(image, elf, sizeof elf) == 0 ? NO_BINARY_FOR_GPU
+                                             : load_text(out_module, image, jit);
+}
+#endif
 
 FAKE_EXPORT int cuModuleLoadDataEx(module_t **module, const void *image, unsigned count,
                                    int *options, void **values) {
