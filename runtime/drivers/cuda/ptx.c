@@ -147,7 +147,7 @@ static bool read_signature(scan_t *scan, signature_t *out_signature) {
 // One entry of the text, against all kernels of the file that mean it.
 static eerie_status_t check_entry(scan_t *scan, uint32_t module, ee_cuda_kernel_t *kernels,
                                   uint32_t count, eerie_error_t *err) {
-  signature_t takes;
+  signature_t takes = {0};
   const ee_str_t name = next(scan);
   const bool known = ee_str_equal(next(scan), EE_STR("(")) && read_signature(scan, &takes);
   for (uint32_t i = 0; i < count; ++i) {

@@ -4,9 +4,9 @@
     api_check.py cuda|hip --library FILE
 
 FOLDER is where cuda.h, or hip/hip_runtime_api.h, may lie; the first that has it is taken. A C
-compiler then has to find each function's type the vendor's, each number the one that the header has,
-each structure laid out alike. Parameters that are enumerations there are `int` in the table; which
-those are stands below. Of a library only the symbols are looked at; HIP's of today need not be in
+compiler then has to find each function's type the vendor's, each number the one that the header
+has, each structure laid out alike. Parameters that are enumerations there are `int` in the table;
+which those are stands below. Of a library only the symbols are looked at; HIP's of today need not be in
 an older one.
 
 Exit code 1: something differs; 77: no header.
@@ -25,7 +25,8 @@ HEADERS = {"cuda": "cuda.h", "hip": "hip/hip_runtime_api.h"}
 # What a type of the table is there.
 TYPES = {
     "cuda": {
-        "result": "CUresult", "ordinal": "CUdevice", "address": "CUdeviceptr", "context": "CUcontext",
+        "result": "CUresult", "ordinal": "CUdevice", "address": "CUdeviceptr",
+        "context": "CUcontext",
         "stream": "CUstream", "event": "CUevent", "pool": "CUmemoryPool", "module": "CUmodule",
         "function": "CUfunction", "graph": "CUgraph", "graph_exec": "CUgraphExec",
         "uuid": "CUuuid", "pool_props": "CUmemPoolProps", "access": "CUmemAccessDesc",
@@ -58,7 +59,8 @@ NEW_IN_ROCM_6 = {"hipGetDevicePropertiesR0600"}
 # (type, member): what the header calls the member; first a part of a structure that has several.
 MEMBERS = {
     "location": {"type": ("type", "type"), "id": ("id", "id")},
-    "pool_props": {"allocation": ("allocType", "allocType"), "handles": ("handleTypes", "handleTypes"),
+    "pool_props": {"allocation": ("allocType", "allocType"),
+                   "handles": ("handleTypes", "handleTypes"),
                    "location": ("location", "location"),
                    "security": ("win32SecurityAttributes", "win32SecurityAttributes")},
     "access": {"location": ("location", "location"), "flags": ("flags", "flags")},
@@ -71,11 +73,13 @@ NUMBERS = {
     "EVENT_NO_TIMING": ("CU_EVENT_DISABLE_TIMING", "hipEventDisableTiming"),
     "HOST_PORTABLE": ("CU_MEMHOSTALLOC_PORTABLE", "hipHostMallocPortable"),
     "HOST_MAPPED": ("CU_MEMHOSTALLOC_DEVICEMAP", "hipHostMallocMapped"),
-    "CAPTURE_THREAD_LOCAL": ("CU_STREAM_CAPTURE_MODE_THREAD_LOCAL", "hipStreamCaptureModeThreadLocal"),
+    "CAPTURE_THREAD_LOCAL": ("CU_STREAM_CAPTURE_MODE_THREAD_LOCAL",
+                             "hipStreamCaptureModeThreadLocal"),
     "LOCATION_DEVICE": ("CU_MEM_LOCATION_TYPE_DEVICE", "hipMemLocationTypeDevice"),
     "ALLOCATION_PINNED": ("CU_MEM_ALLOCATION_TYPE_PINNED", "hipMemAllocationTypePinned"),
     "ACCESS_READ_WRITE": ("CU_MEM_ACCESS_FLAGS_PROT_READWRITE", "hipMemAccessFlagsProtReadWrite"),
-    "POOL_RELEASE_THRESHOLD": ("CU_MEMPOOL_ATTR_RELEASE_THRESHOLD", "hipMemPoolAttrReleaseThreshold"),
+    "POOL_RELEASE_THRESHOLD": ("CU_MEMPOOL_ATTR_RELEASE_THRESHOLD",
+                               "hipMemPoolAttrReleaseThreshold"),
     "FUNCTION_MAX_THREADS": ("CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK",
                              "HIP_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK"),
     "FUNCTION_SHARED_SIZE": ("CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES",
@@ -83,21 +87,29 @@ NUMBERS = {
     "FUNCTION_MAX_DYNAMIC_SHARED": ("CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES",
                                     "hipFuncAttributeMaxDynamicSharedMemorySize"),
     "JIT_ERROR_LOG": ("CU_JIT_ERROR_LOG_BUFFER", "hipJitOptionErrorLogBuffer"),
-    "JIT_ERROR_LOG_SIZE": ("CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES", "hipJitOptionErrorLogBufferSizeBytes"),
+    "JIT_ERROR_LOG_SIZE": ("CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES",
+                           "hipJitOptionErrorLogBufferSizeBytes"),
 }
 # Results whose HIP name is not CUDA's in camel case.
 HIP_RESULTS = {"SUCCESS": "hipSuccess", "NO_BINARY_FOR_GPU": "hipErrorNoBinaryForGpu",
-               "INVALID_PTX": "hipErrorInvalidKernelFile", "ECC_UNCORRECTABLE": "hipErrorECCNotCorrectable",
-               "LAUNCH_TIMEOUT": "hipErrorLaunchTimeOut", "NOT_INITIALIZED": "hipErrorNotInitialized",
+               "INVALID_PTX": "hipErrorInvalidKernelFile",
+               "ECC_UNCORRECTABLE": "hipErrorECCNotCorrectable",
+               "LAUNCH_TIMEOUT": "hipErrorLaunchTimeOut",
+               "NOT_INITIALIZED": "hipErrorNotInitialized",
                "LAUNCH_FAILED": "hipErrorLaunchFailure"}
 ATTRIBUTES = {
     "max_threads": ("MAX_THREADS_PER_BLOCK", "MaxThreadsPerBlock"),
-    "max_block_x": ("MAX_BLOCK_DIM_X", "MaxBlockDimX"), "max_block_y": ("MAX_BLOCK_DIM_Y", "MaxBlockDimY"),
-    "max_block_z": ("MAX_BLOCK_DIM_Z", "MaxBlockDimZ"), "max_grid_x": ("MAX_GRID_DIM_X", "MaxGridDimX"),
-    "max_grid_y": ("MAX_GRID_DIM_Y", "MaxGridDimY"), "max_grid_z": ("MAX_GRID_DIM_Z", "MaxGridDimZ"),
+    "max_block_x": ("MAX_BLOCK_DIM_X", "MaxBlockDimX"),
+    "max_block_y": ("MAX_BLOCK_DIM_Y", "MaxBlockDimY"),
+    "max_block_z": ("MAX_BLOCK_DIM_Z", "MaxBlockDimZ"),
+    "max_grid_x": ("MAX_GRID_DIM_X", "MaxGridDimX"),
+    "max_grid_y": ("MAX_GRID_DIM_Y", "MaxGridDimY"),
+    "max_grid_z": ("MAX_GRID_DIM_Z", "MaxGridDimZ"),
     "max_shared": ("MAX_SHARED_MEMORY_PER_BLOCK", "MaxSharedMemoryPerBlock"),
-    "warp_size": ("WARP_SIZE", "WarpSize"), "processors": ("MULTIPROCESSOR_COUNT", "MultiprocessorCount"),
-    "integrated": ("INTEGRATED", "Integrated"), "can_map_host": ("CAN_MAP_HOST_MEMORY", "CanMapHostMemory"),
+    "warp_size": ("WARP_SIZE", "WarpSize"),
+    "processors": ("MULTIPROCESSOR_COUNT", "MultiprocessorCount"),
+    "integrated": ("INTEGRATED", "Integrated"),
+    "can_map_host": ("CAN_MAP_HOST_MEMORY", "CanMapHostMemory"),
     "major": ("COMPUTE_CAPABILITY_MAJOR", "ComputeCapabilityMajor"),
     "minor": ("COMPUTE_CAPABILITY_MINOR", "ComputeCapabilityMinor"),
     "max_shared_opt_in": ("MAX_SHARED_MEMORY_PER_BLOCK_OPTIN", "SharedMemPerBlockOptin"),
@@ -168,7 +180,8 @@ def numbers(kind, text, header):
 
 def program(kind, text, header):
     """The program that compiles when all is alike, and what the header does not know."""
-    lines = ["#define __HIP_PLATFORM_AMD__ 1", "#define __HIP_PLATFORM_HCC__ 1", "#include <stddef.h>",
+    lines = ["#define __HIP_PLATFORM_AMD__ 1", "#define __HIP_PLATFORM_HCC__ 1",
+             "#include <stddef.h>",
              f"#include <{HEADERS[kind]}>", f'#include "{API}"']
     unknown = []
     known = set(re.findall(r"\w+", header))
@@ -178,7 +191,8 @@ def program(kind, text, header):
             unknown.append(name)
             continue
         real = translated(kind, member, parameters)
-        same = [f"__builtin_types_compatible_p({TYPES[kind]['result']}(*){variant}, __typeof__(&{name}))"
+        same = [f"__builtin_types_compatible_p({TYPES[kind]['result']}(*){variant}, "
+                f"__typeof__(&{name}))"
                 for variant in (real, real.replace("const ", ""), ALIKE.get(name, real))]
         lines.append(f'_Static_assert({" || ".join(same)}, "{name}");')
     for value, name in numbers(kind, text, header):
@@ -230,8 +244,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder) / "check.c"
         source.write_text(text)
-        done = subprocess.run(["cc", "-std=gnu11", "-w", "-fsyntax-only", f"-I{found[0]}", str(source)],
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            ["cc", "-std=gnu11", "-w", "-fsyntax-only", f"-I{found[0]}", str(source)],
+            capture_output=True, text=True, timeout=60)
     wrong = re.findall(r"error: (.*)", done.stderr)
     print("\n".join(wrong))
     print(f"{found[0]}: {text.count('_Static_assert')} facts, {len(wrong)} differ; "
