@@ -1,6 +1,5 @@
 // store.c: files that a library keeps for itself, in the user's folder of caches.
 #define _DEFAULT_SOURCE // flock
-#define _DARWIN_C_SOURCE
 
 #include <errno.h>
 #include <fcntl.h>
