@@ -84,10 +84,12 @@ typedef struct ee_cuda_device {
   ee_cuda_context_t context; // primary; CUDA only
   bool entered;              // the context is there
   ee_cuda_stream_t stream;
-  ee_cuda_stream_t capture; // that graphs are recorded on, with `order` held; NULL: no graphs
-  ee_cuda_pool_t pool;      // NULL: none
-  uint32_t *counts;         // pinned: workgroup counts that come back, with `order` held
-  ee_cuda_event_t *events;  // free ones, with the lock held
+  ee_cuda_stream_t capture;     // that graphs are recorded on, with `order` held; NULL: no graphs
+  ee_cuda_pool_t pool;          // NULL: none
+  ee_cuda_stream_t pool_stream; // has no work, so that what the pool gives is there at once
+  uint32_t peers_asked, peers;  // a bit for each ordinal: whose kernels reach this one's memory
+  uint32_t *counts;             // pinned: workgroup counts that come back, with `order` held
+  ee_cuda_event_t *events;      // free ones, with the lock held
   uint32_t event_count, event_capacity;
 #if EERIE_PROFILE
   ee_hal_device_clock_t clock;
@@ -124,6 +126,8 @@ eerie_status_t ee_cuda_chunk_create(ee_hal_queued_t *device, ee_hal_chunk_t *chu
                                     eerie_error_t *err);
 void ee_cuda_chunk_destroy(ee_hal_queued_t *device, ee_hal_chunk_t *chunk);
 bool ee_cuda_memory_trim(ee_hal_queued_t *device);
+// The slot of driver.h.
+bool ee_cuda_reaches(const ee_hal_device_t *device, const ee_hal_buffer_t *buffer, bool in_kernels);
 
 // ---- Executables -------------------------------------------------------------------------------
 
@@ -178,9 +182,10 @@ typedef enum ee_cuda_step_kind {
   EE_CUDA_STEP_LAUNCH_INDIRECT, // counts are read from `source`
   EE_CUDA_STEP_FILL,
   EE_CUDA_STEP_COPY,
-  EE_CUDA_STEP_UPLOAD,   // from `host`
-  EE_CUDA_STEP_DOWNLOAD, // to `host`
-  EE_CUDA_STEP_STAMP,    // of a recording that is timed: `event`
+  EE_CUDA_STEP_COPY_PEER, // between `target_device` and `source_device`
+  EE_CUDA_STEP_UPLOAD,    // from `host`
+  EE_CUDA_STEP_DOWNLOAD,  // to `host`
+  EE_CUDA_STEP_STAMP,     // of a recording that is timed: `event`
 } ee_cuda_step_kind_t;
 
 // A call of the library, all of it known and checked. Bytes of arguments follow a launch: addresses
@@ -190,6 +195,7 @@ typedef struct ee_cuda_step {
   ee_cuda_step_kind_t kind;
   ee_cuda_address_t target;
   ee_cuda_address_t source;
+  const ee_cuda_device_t *target_device, *source_device;
   uint8_t *host;
   uint64_t count; // bytes; of a fill: patterns
   uint32_t pattern;
@@ -257,6 +263,8 @@ eerie_status_t ee_cuda_queue_create(ee_cuda_device_t *device, eerie_error_t *err
 void ee_cuda_queue_destroy(ee_cuda_device_t *device);
 eerie_status_t ee_cuda_queue_submit(ee_hal_queued_t *device, ee_hal_submission_t *submission,
                                     eerie_error_t *err);
+// Waits for the stream, in the device's context, whatever comes of it.
+void ee_cuda_settle(const ee_cuda_device_t *device);
 uint64_t ee_cuda_queue_reached(ee_hal_queued_t *device);
 ee_hal_waited_t ee_cuda_queue_wait(ee_hal_queued_t *device, uint64_t value, uint64_t mark,
                                    uint64_t timeout_ns);

@@ -160,7 +160,7 @@ static bool cuda_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key, i
   {                                                                                                \
     .id = kind, .submit = ee_hal_queued_submit, .wait = ee_hal_queued_wait,                        \
     .watch = ee_hal_queued_watch, .transfer = ee_hal_queued_transfer,                              \
-    .forget = ee_hal_queued_forget,                                                                \
+    .forget = ee_hal_queued_forget, .reaches = ee_cuda_reaches,                                    \
   }
 static const ee_hal_async_driver_t cuda_async_driver = ASYNC_DRIVER("cuda");
 static const ee_hal_async_driver_t hip_async_driver = ASYNC_DRIVER("hip");

@@ -23,6 +23,11 @@ static eerie_status_t create_pool(ee_cuda_device_t *device, eerie_error_t *err) 
     device->pool = NULL;
     return ee_cuda_failed(device, err, "MemPoolCreate", result);
   }
+  result = cu->StreamCreate(&device->pool_stream, EE_CUDA_STREAM_NON_BLOCKING);
+  if (result != EE_CUDA_SUCCESS) {
+    device->pool_stream = NULL;
+    return ee_cuda_failed(device, err, "StreamCreate", result);
+  }
   uint64_t keep = POOL_KEEPS;
   result = cu->MemPoolSetAttribute(device->pool, EE_CUDA_POOL_RELEASE_THRESHOLD, &keep);
   return result == EE_CUDA_SUCCESS ? EERIE_OK
@@ -43,6 +48,7 @@ eerie_status_t ee_cuda_memory_create(ee_cuda_device_t *device, eerie_error_t *er
 
 void ee_cuda_memory_destroy(ee_cuda_device_t *device) {
   if (device->counts) (void)device->cu->MemFreeHost(device->counts);
+  if (device->pool_stream) (void)device->cu->StreamDestroy(device->pool_stream);
   if (device->pool) (void)device->cu->MemPoolDestroy(device->pool);
 }
 
@@ -58,17 +64,25 @@ static ee_cuda_result_t allocate_host(const ee_cuda_device_t *device, ee_hal_chu
   return device->cu->MemHostGetDevicePointer(&chunk->address, data, 0);
 }
 
+// Work on other streams, of other devices too, may use it when this returns.
+static ee_cuda_result_t allocate_pooled(const ee_cuda_device_t *device, ee_hal_chunk_t *chunk,
+                                        const char **out_what) {
+  *out_what = "MemAllocFromPoolAsync";
+  const ee_cuda_result_t result = device->cu->MemAllocFromPoolAsync(
+      &chunk->address, (size_t)chunk->size, device->pool, device->pool_stream);
+  if (result != EE_CUDA_SUCCESS) {
+    chunk->address = 0;
+    return result;
+  }
+  *out_what = "StreamSynchronize";
+  return device->cu->StreamSynchronize(device->pool_stream);
+}
+
 static ee_cuda_result_t allocate_device(const ee_cuda_device_t *device, ee_hal_chunk_t *chunk,
                                         const char **out_what) {
-  ee_cuda_result_t result;
-  if (device->pool) {
-    *out_what = "MemAllocFromPoolAsync";
-    result = device->cu->MemAllocFromPoolAsync(&chunk->address, (size_t)chunk->size, device->pool,
-                                               device->stream);
-  } else {
-    *out_what = "MemAlloc";
-    result = device->cu->MemAlloc(&chunk->address, (size_t)chunk->size);
-  }
+  if (device->pool) return allocate_pooled(device, chunk, out_what);
+  *out_what = "MemAlloc";
+  const ee_cuda_result_t result = device->cu->MemAlloc(&chunk->address, (size_t)chunk->size);
   if (result != EE_CUDA_SUCCESS) chunk->address = 0;
   return result;
 }
@@ -83,6 +97,7 @@ eerie_status_t ee_cuda_chunk_create(ee_hal_queued_t *queued, ee_hal_chunk_t *chu
   ee_cuda_result_t result = ee_cuda_enter(device, &scope);
   if (result == EE_CUDA_SUCCESS) {
     result = (host ? allocate_host : allocate_device)(device, chunk, &what);
+    if (ee_cuda_is_sticky(result)) ee_cuda_settle(device);
     ee_cuda_leave(device, &scope);
   }
   if (result == EE_CUDA_SUCCESS) return EERIE_OK;
@@ -97,7 +112,7 @@ void ee_cuda_chunk_destroy(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk) {
   if (chunk->data) {
     (void)device->cu->MemFreeHost(chunk->data);
   } else if (device->pool) {
-    (void)device->cu->MemFreeAsync(chunk->address, device->stream);
+    (void)device->cu->MemFreeAsync(chunk->address, device->pool_stream);
   } else {
     (void)device->cu->MemFree(chunk->address);
   }
@@ -108,9 +123,54 @@ bool ee_cuda_memory_trim(ee_hal_queued_t *queued) {
   const ee_cuda_device_t *device = ee_cuda_device(queued);
   ee_cuda_scope_t scope;
   if (!device->pool || ee_cuda_enter(device, &scope) != EE_CUDA_SUCCESS) return false;
-  // What was freed in the order of the stream is idle when the stream has come there.
-  (void)device->cu->StreamSynchronize(device->stream);
+  (void)device->cu->StreamSynchronize(device->pool_stream); // what was freed is idle then
   const bool trimmed = device->cu->MemPoolTrimTo(device->pool, 0) == EE_CUDA_SUCCESS;
   ee_cuda_leave(device, &scope);
   return trimmed;
+}
+
+// ---- Peers -------------------------------------------------------------------------------------
+
+// Lets kernels of `device` use the memory of `other`: its context's, and its pool's.
+static bool enable_peer(const ee_cuda_device_t *device, const ee_cuda_device_t *other) {
+  const ee_cuda_functions_t *cu = device->cu;
+  const ee_cuda_access_t access = {
+      .location = {.type = EE_CUDA_LOCATION_DEVICE, .id = device->physical.handle},
+      .flags = EE_CUDA_ACCESS_READ_WRITE,
+  };
+  int can = 0;
+  ee_cuda_scope_t scope;
+  if (cu->DeviceCanAccessPeer(&can, device->physical.handle, other->physical.handle) !=
+          EE_CUDA_SUCCESS ||
+      !can || ee_cuda_enter(device, &scope) != EE_CUDA_SUCCESS) {
+    return false;
+  }
+  ee_cuda_result_t result = device->library->hip
+                                ? cu->DeviceEnablePeerAccess(other->physical.handle, 0)
+                                : cu->CtxEnablePeerAccess(other->context, 0);
+  if (result == EE_CUDA_PEER_ACCESS_ALREADY_ENABLED) result = EE_CUDA_SUCCESS;
+  if (result == EE_CUDA_SUCCESS && other->pool) {
+    result = cu->MemPoolSetAccess ? cu->MemPoolSetAccess(other->pool, &access, 1)
+                                  : EE_CUDA_NOT_SUPPORTED;
+  }
+  ee_cuda_leave(device, &scope);
+  return result == EE_CUDA_SUCCESS;
+}
+
+// Copies between devices go in any case, by way of the host where there is no other. Two of ours
+// may be one of the library's, whose memory is one.
+bool ee_cuda_reaches(const ee_hal_device_t *base, const ee_hal_buffer_t *buffer, bool in_kernels) {
+  if (base->driver != buffer->device->driver) return false;
+  const ee_cuda_device_t *device = (const ee_cuda_device_t *)base;
+  ee_cuda_device_t *other = ee_cuda_device(ee_hal_queued(buffer->device));
+  if (!in_kernels || device->physical.handle == other->physical.handle) return true;
+  const uint32_t bit = UINT32_C(1) << device->physical.ordinal;
+  ee_hal_queued_lock(&other->queued);
+  if (!(other->peers_asked & bit)) {
+    other->peers_asked |= bit;
+    if (enable_peer(device, other)) other->peers |= bit;
+  }
+  const bool reached = other->peers & bit;
+  ee_hal_queued_unlock(&other->queued);
+  return reached;
 }

@@ -46,6 +46,12 @@ void ee_cuda_event_give(ee_hal_queued_t *queued, uint64_t mark) {
   ee_cuda_leave(device, &scope);
 }
 
+// Before what is in flight counts as lost and its memory goes. Where the context is of no use any
+// more this returns at once.
+void ee_cuda_settle(const ee_cuda_device_t *device) {
+  (void)device->cu->StreamSynchronize(device->stream);
+}
+
 uint64_t ee_cuda_queue_reached(ee_hal_queued_t *queued) {
   ee_cuda_device_t *device = ee_cuda_device(queued);
   uint64_t value = queued->done;
@@ -59,7 +65,10 @@ uint64_t ee_cuda_queue_reached(ee_hal_queued_t *queued) {
     if (!s->mark) continue;
     const ee_cuda_result_t result = device->cu->EventQuery((ee_cuda_event_t)(uintptr_t)s->mark);
     if (result == EE_CUDA_NOT_READY) break;
-    if (result != EE_CUDA_SUCCESS) queued->lost = true;
+    if (result != EE_CUDA_SUCCESS) {
+      queued->lost = true;
+      ee_cuda_settle(device);
+    }
     value = s->value;
   }
   ee_cuda_leave(device, &scope);
@@ -96,6 +105,7 @@ ee_hal_waited_t ee_cuda_queue_wait(ee_hal_queued_t *queued, uint64_t value, uint
     result =
         forever ? device->cu->EventSynchronize(event) : poll_event(device, event, until, PAUSE_NS);
   }
+  if (result != EE_CUDA_NOT_READY && result != EE_CUDA_SUCCESS) ee_cuda_settle(device);
   ee_cuda_leave(device, &scope);
   if (result == EE_CUDA_NOT_READY) return EE_HAL_WAITED_TIMEOUT;
   return result == EE_CUDA_SUCCESS ? EE_HAL_WAITED_DONE : EE_HAL_WAITED_LOST;
@@ -159,6 +169,19 @@ static void fill(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
   }
 }
 
+static void copy_peer(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
+                      ee_cuda_stream_t stream, failure_t *failure) {
+  const ee_cuda_device_t *to = step->target_device, *from = step->source_device;
+  const size_t count = (size_t)step->count;
+  failure->function = "MemcpyPeerAsync";
+  failure->result =
+      device->library->hip
+          ? device->cu->HipMemcpyPeerAsync(step->target, to->physical.handle, step->source,
+                                           from->physical.handle, count, stream)
+          : device->cu->MemcpyPeerAsync(step->target, to->context, step->source, from->context,
+                                        count, stream);
+}
+
 static void take_step(ee_cuda_device_t *device, const ee_cuda_step_t *step, ee_cuda_stream_t stream,
                       failure_t *failure, eerie_error_t *err) {
   const ee_cuda_functions_t *cu = device->cu;
@@ -171,6 +194,7 @@ static void take_step(ee_cuda_device_t *device, const ee_cuda_step_t *step, ee_c
     failure->function = "MemcpyDtoDAsync";
     failure->result = cu->MemcpyDtoDAsync(step->target, step->source, count, stream);
     break;
+  case EE_CUDA_STEP_COPY_PEER: copy_peer(device, step, stream, failure); break;
   case EE_CUDA_STEP_UPLOAD:
     failure->function = "MemcpyHtoDAsync";
     failure->result = cu->MemcpyHtoDAsync(step->target, step->host, count, stream);

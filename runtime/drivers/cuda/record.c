@@ -229,7 +229,13 @@ static eerie_status_t record_copy(ee_hal_queued_t *device, ee_cuda_recording_t *
   if (source.size == 0 || address_of(&source) == address_of(&target)) return EERIE_OK;
   if (ee_hal_range_overlap(&source, &target))
     return move_bytes(device, recording, &source, &target, err);
-  return add_copy(device, recording, address_of(&target), address_of(&source), source.size, err);
+  EE_TRY(add_copy(device, recording, address_of(&target), address_of(&source), source.size, err));
+  if (source.buffer->device == target.buffer->device) return EERIE_OK;
+  ee_cuda_step_t *step = (void *)(recording->steps + recording->size - sizeof *step);
+  step->kind = EE_CUDA_STEP_COPY_PEER;
+  step->target_device = ee_cuda_device(ee_hal_queued(target.buffer->device));
+  step->source_device = ee_cuda_device(ee_hal_queued(source.buffer->device));
+  return EERIE_OK;
 }
 
 // ---- Dispatches --------------------------------------------------------------------------------
