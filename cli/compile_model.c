@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "compile.h"
+#include "file.h"
 
 // What lies between the two steps: a folder of its own, and weights on their way to their place.
 typedef struct compile_between {
@@ -94,8 +95,9 @@ static int compile_import(ee_cli_compile_run_t *run, const char *input,
 static int compile_end_import(const ee_cli_compile_run_t *run, const compile_between_t *between) {
   const ee_cli_import_result_t *import = &run->import;
   if (!import->parameters[0]) return EE_CLI_OK;
-  if (between->archive_moves && rename(between->archive_temporary, between->archive) != 0)
-    return ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", between->archive, strerror(errno));
+  eerie_error_t err = {0};
+  if (between->archive_moves && ee_cli_file_put(between->archive_temporary, between->archive, &err))
+    return ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
   if (!run->options->quiet)
     fprintf(stderr,
             "eerie compile: the weights are in %s: run the module with --parameters=%s%s%s\n",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compile.h"
+#include "file.h"
 #include "gpu.h"
 #include "json.h"
 #include "stamp.h"
@@ -106,6 +107,7 @@ bool ee_cli_compile_prepare_static(ee_cli_compile_run_t *run, const char *output
 
 static int compile_finish_static(const ee_cli_compile_run_t *run, bool keep) {
   int exit_code = EE_CLI_OK;
+  eerie_error_t err = {0};
   static const char *const extensions[] = {".o", ".h"};
   for (size_t i = 0; i < 2; ++i) {
     char from[4096], to[4096];
@@ -114,8 +116,9 @@ static int compile_finish_static(const ee_cli_compile_run_t *run, bool keep) {
       continue;
     if (!keep)
       unlink(from);
-    else if (rename(from, i ? to : run->static_path) != 0 && errno != ENOENT && !exit_code)
-      exit_code = ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", to, strerror(errno));
+    else if (access(from, F_OK) == 0 && ee_cli_file_put(from, i ? to : run->static_path, &err) &&
+             !exit_code)
+      exit_code = ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
   }
   return exit_code;
 }

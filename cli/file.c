@@ -279,3 +279,31 @@ void ee_cli_stream_free(ee_cli_stream_t *stream) {
   free(stream->temporary);
   *stream = (ee_cli_stream_t){0};
 }
+
+// ---- Files that others made --------------------------------------------------------------------
+
+// Copies the bytes of `made` to what is no regular file.
+static eerie_status_t copy_out(int made, const char *path, eerie_error_t *err) {
+  char bytes[1 << 14];
+  ee_cli_stream_t stream = {0};
+  eerie_status_t status = ee_cli_stream_open(&stream, path, err);
+  ssize_t size = 1;
+  while (!status && size) {
+    size = read(made, bytes, sizeof bytes);
+    if (size < 0 && errno != EINTR) status = file_error(err, "write", path);
+    if (size > 0) status = ee_cli_stream_write(&stream, bytes, (size_t)size, err);
+  }
+  if (!status) status = ee_cli_stream_commit(&stream, err);
+  ee_cli_stream_free(&stream);
+  return status;
+}
+
+eerie_status_t ee_cli_file_put(const char *made, const char *path, eerie_error_t *err) {
+  if (!is_special(path)) return rename(made, path) == 0 ? EERIE_OK : file_error(err, "write", path);
+  const int file = open(made, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return file_error(err, "read", made);
+  const eerie_status_t status = copy_out(file, path, err);
+  close(file);
+  unlink(made);
+  return status;
+}

@@ -54,4 +54,8 @@ eerie_status_t ee_cli_stream_commit(ee_cli_stream_t *stream, eerie_error_t *err)
 // Removes what was not renamed, and frees everything.
 void ee_cli_stream_free(ee_cli_stream_t *stream);
 
+// Puts the finished file `made` in the place of `path`, or writes what is in it to a `path` that is
+// no regular file, and removes it.
+eerie_status_t ee_cli_file_put(const char *made, const char *path, eerie_error_t *err);
+
 #endif // EERIE_CLI_FILE_H_

@@ -175,6 +175,7 @@ static int import_onnx_convert(const ee_cli_import_t *import, const char *tempor
   if (o->parameters) argv[count++] = "--externalize-params";
   import_add(argv, &count, "--save-params-to", o->parameters);
   ee_cli_text_t text = {0};
+  eerie_error_t err = {0};
   const int result =
       ee_cli_import_run(&(ee_cli_import_process_t){.argv = (char *const *)(uintptr_t)argv,
                                                    .envp = environ,
@@ -187,8 +188,8 @@ static int import_onnx_convert(const ee_cli_import_t *import, const char *tempor
     exit_code = EE_CLI_FAILED;
   else if (result)
     exit_code = import_onnx_failed(import, result, &text, python);
-  else if (rename(temporary, import->output) != 0)
-    exit_code = ee_cli_fail(EE_CLI_OUTPUT, "cannot write %s: %s", import->output, strerror(errno));
+  else if (ee_cli_file_put(temporary, import->output, &err))
+    exit_code = ee_cli_fail(EE_CLI_OUTPUT, "%s", err.message);
   ee_cli_text_free(&text);
   return exit_code;
 }

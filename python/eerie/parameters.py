@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 
-from . import _native
+from . import _files, _native
 from ._arrays import with_dtype
 
 
@@ -18,7 +18,7 @@ def write_parameters(path, entries, format: str | None = None) -> None:
     try:
         typed = [(key, *with_dtype(array)) for key, array in entries]
         _native.write_parameters(partial, typed, chosen)
-        os.replace(partial, path)
+        _files.put(partial, path)
     except BaseException:
         if os.path.exists(partial):
             os.remove(partial)

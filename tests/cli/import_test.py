@@ -3,6 +3,7 @@
 What the importers make of models is tests/python's; this is about the command around them. The
 Python with onnx is that of iree-compile; without onnx in it most tests are skipped.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -78,6 +79,18 @@ class ImportCase(harness.Case):
     def make(self, count=4, *operator):
         done = harness.execute([python(), "-c", MAKE, self.model, count, *operator])
         self.assertEqual(done.code, 0, done.err)
+
+    @contextlib.contextmanager
+    def pipe(self, name):
+        """A pipe under that name, open for reading, that must still be one in the end."""
+        path = self.folder / name
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            yield reader
+        finally:
+            os.close(reader)
+        self.assertTrue(path.is_fifo(), f"{name} was replaced")
 
     def leaves(self, *names):
         """These files and no others, and nothing in the folder for temporary files."""
@@ -169,7 +182,12 @@ class Elsewhere(ImportCase):
         self.refuses(4, "import", self.model, "--dim=batch=4", says="package eerie")
         self.model.write_bytes(self.model.read_bytes()[:20])
         self.assertEqual(self.eerie("compile", self.model).code, 3)
-        self.leaves("bin", "model.onnx", "model.vmfb", "x.mlir")
+        with self.pipe("pipe") as pipe:
+            self.make()
+            done = self.eerie("import", self.model, "-o", "pipe", "--opset=18")
+            self.assertEqual(done.code, 0, done.err)
+            self.assertIn(b"onnx.Mul", os.read(pipe, 1 << 16))
+        self.leaves("bin", "model.onnx", "model.vmfb", "pipe", "x.mlir")
 
 
 @needs_package
@@ -194,6 +212,19 @@ class Import(ImportCase):
         self.assertEqual((told["output"], told["input_type"], told["route"], told["parameters"],
                           told["parameter_scope"]), ("x.mlir", "onnx", "onnx", "w.irpa", "s"))
         self.leaves("model.mlir", "model.onnx", "w.irpa", "x.mlir")
+
+    def test_pipes(self):
+        """What is no regular file is written to, not replaced."""
+        with self.pipe("model") as model, self.pipe("weights") as weights:
+            done = self.eerie("import", self.model, "-o", "model", "--parameters=weights")
+            self.assertEqual(done.code, 0, done.err)
+            self.assertIn(b"onnx.Mul", os.read(model, 1 << 16))
+            self.assertEqual(os.read(weights, 4), b"IRPA")
+        with self.pipe("more") as weights:
+            done = self.eerie("compile", self.model, "--parameters=more")
+            self.assertEqual(done.code, 0, done.err)
+            self.assertEqual(os.read(weights, 4), b"IRPA")
+        self.leaves("model", "model.onnx", "model.vmfb", "more", "weights")
 
     def test_dimensions(self):
         done = self.refuses(3, "import", self.model, "--dim=bach=3", says=["'bach'", "batch"])

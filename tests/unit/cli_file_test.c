@@ -3,6 +3,7 @@
 #include "cli/file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,10 +124,38 @@ static void reads_more_than_a_chunk(void) {
   unlink(path);
 }
 
+static void others_files_are_put(void) {
+  char made[128], place[128], bytes[16] = "";
+  snprintf(made, sizeof made, "%s", in_folder("made"));
+  snprintf(place, sizeof place, "%s", in_folder("place"));
+  put(made, "first");
+  CHECK_OK(ee_cli_file_put(made, place, NULL));
+  put(made, "second");
+  CHECK_OK(ee_cli_file_put(made, place, NULL));
+  check_content(place, "second");
+  CHECK_EQ_INT(count_files(), 1);
+  unlink(place);
+  // A pipe is written to and stays.
+  CHECK_EQ_INT(mkfifo(place, 0600), 0);
+  const int reader = open(place, O_RDONLY | O_NONBLOCK);
+  put(made, "third");
+  CHECK_OK(ee_cli_file_put(made, place, NULL));
+  CHECK_EQ_INT(read(reader, bytes, sizeof bytes), 5);
+  CHECK_STR(bytes, "third");
+  struct stat info;
+  CHECK(stat(place, &info) == 0 && S_ISFIFO(info.st_mode));
+  CHECK_EQ_INT(count_files(), 1);
+  eerie_error_t err = {0};
+  CHECK_STATUS(ee_cli_file_put(made, place, &err), EERIE_NOT_FOUND);
+  CHECK_CONTAINS(err.message, "made");
+  close(reader);
+  unlink(place);
+}
+
 int main(int argc, char **argv) {
-  static const check_case_t cases[] = {RUN(writes_and_appends), RUN(failure_leaves_nothing),
-                                       RUN(checks_beforehand), RUN(bad_inputs_are_named),
-                                       RUN(reads_more_than_a_chunk)};
+  static const check_case_t cases[] = {RUN(writes_and_appends),      RUN(failure_leaves_nothing),
+                                       RUN(checks_beforehand),       RUN(bad_inputs_are_named),
+                                       RUN(reads_more_than_a_chunk), RUN(others_files_are_put)};
   if (!mkdtemp(folder)) return 1;
   const int result = check_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
   rmdir(folder);

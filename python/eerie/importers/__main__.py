@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 
+from .. import _files
 from . import depends, quiet
 from .route import Dim, Imported, ImportFailed, Options, import_model
 from .source import Source, SourceError, find_source
@@ -129,20 +130,21 @@ def _default_output(source: Source) -> pathlib.Path:
 def _import(source: Source, output: pathlib.Path, options: Options, verbose: bool) -> Imported:
     """Imports into a folder beside the output; files take their places when all is done."""
     to_stdout = str(output) == "-"
-    with tempfile.TemporaryDirectory(dir=None if to_stdout else output.parent,
+    elsewhere = to_stdout or (output.exists() and not output.is_file())
+    with tempfile.TemporaryDirectory(dir=None if elsewhere else output.parent,
                                      prefix=".eerie-import-") as folder:
         made = pathlib.Path(folder) / ("model.mlir" if to_stdout else output.name)
         with quiet.command(verbose):
             imported = import_model(source, made, options)
         if imported.parameters and imported.parameters.parent == made.parent:
             place = output.parent / imported.parameters.name
-            os.replace(imported.parameters, place)
+            _files.put(imported.parameters, place)
             imported.parameters = place
         if to_stdout:
             with made.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
         else:
-            os.replace(made, output)
+            _files.put(made, output)
         imported.path = output
     return imported
 
