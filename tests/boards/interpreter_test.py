@@ -11,6 +11,7 @@ is missing.
 from __future__ import annotations
 
 import pathlib
+import shutil
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -77,13 +78,14 @@ def check_cmake(options) -> list[str]:
     place = options.out / "cmake"
     place.mkdir(exist_ok=True)
     support = [firmware / "memory.c", firmware / "divide.c"]
+    launcher = ["-DCMAKE_C_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
     (place / "CMakeLists.txt").write_text(PROJECT.format(
         fragment=options.build / "interpreter", headers=boards.HEADERS, main=firmware / "main.c",
         support=" ".join(map(str, support)), script=firmware / "link.ld"))
     try:
         boards.execute(["cmake", "-S", place, "-B", place / "build", "-DCMAKE_SYSTEM_NAME=Generic",
                         f"-DCMAKE_C_COMPILER={board.prefix}gcc", "-DCMAKE_BUILD_TYPE=None",
-                        f"-DCMAKE_C_FLAGS={board.flags}"])
+                        f"-DCMAKE_C_FLAGS={board.flags}", *launcher])
         boards.execute(["cmake", "--build", place / "build"])
         symbols = boards.execute([f"{board.prefix}nm", place / "build/firmware"])
     except boards.Failed as error:
