@@ -52,18 +52,26 @@ static void repeated_lists_are_graphs(void) {
 
 // ---- Faults ------------------------------------------------------------------------------------
 
+static int (*find_function(const char *name))(uintptr_t) {
+  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  void *const address = library ? dlsym(library, name) : NULL;
+  int (*function)(uintptr_t) = NULL;
+  memcpy(&function, &address, sizeof address);
+  if (library) dlclose(library);
+  return function;
+}
+
 // A call that failed by our order did nothing: what it was to give back is still there, which is no
 // fault of the driver's.
 static void forget_undone(long misuses) {
-  int (*pop)(void **context) = NULL;
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL), *context;
-  void *const address = library ? dlsym(library, "cuCtxPopCurrent_v2") : NULL;
-  memcpy(&pop, &address, sizeof pop);
-  while (fake->pushed > 0 && pop && pop(&context) == 0) {
+  int (*const pop)(uintptr_t) = find_function("cuCtxPopCurrent_v2");
+  int (*const release)(uintptr_t) = find_function("cuDevicePrimaryCtxRelease_v2");
+  while (fake->pushed > 0 && pop && pop(0) == 0) {
+  }
+  while (fake->live > 0 && release && release(0) == 0) {
   }
   fake->pushed = 0; // those of threads that have ended
   fake->misuses = misuses;
-  if (library) dlclose(library);
 }
 
 static void every_failing_call_is_reported(void) {
@@ -79,10 +87,11 @@ static void every_failing_call_is_reported(void) {
       eerie_error_t err = {0};
       size_t live = 0;
       const eerie_status_t status = live_once(&live, &err);
+      const bool reached = !fake->fail_at;
+      if (reached) forget_undone(misuses);
       CHECK_EQ_INT(live, 0);
       CHECK_EQ_INT(fake->live, 0);
-      if (fake->fail_at) break; // it was never reached
-      forget_undone(misuses);
+      if (!reached) break;
       if (status == EERIE_OK) continue; // there was another way
       ++failures;
       CHECK(status == EERIE_RESOURCE_EXHAUSTED || status == EERIE_INTERNAL ||
