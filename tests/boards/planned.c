@@ -73,19 +73,19 @@ static kernel_t timed; /* the kernel whose place timed_kernel has; NULL: time co
 static void timed_memcpy(void *to, const void *from, size_t size) {
   const uint32_t begin = board_ticks();
   if (!idle || timed) memcpy(to, from, size);
-  if (!timed) ticks += board_ticks() - begin;
+  if (!timed) ticks += (board_ticks() - begin) & BOARD_TICKS;
 }
 
 static void timed_memset(void *to, int value, size_t size) {
   const uint32_t begin = board_ticks();
   if (!idle || timed) memset(to, value, size);
-  if (!timed) ticks += board_ticks() - begin;
+  if (!timed) ticks += (board_ticks() - begin) & BOARD_TICKS;
 }
 
 static void timed_fill(uint8_t *to, size_t size, uint64_t pattern, size_t period) {
   const uint32_t begin = board_ticks();
   if (!idle || timed) eerie_micro_fill(to, size, pattern, period);
-  if (!timed) ticks += board_ticks() - begin;
+  if (!timed) ticks += (board_ticks() - begin) & BOARD_TICKS;
 }
 
 static void (*const timers[])(void) = {(void (*)(void))timed_memcpy, (void (*)(void))timed_memset,
@@ -123,7 +123,7 @@ static int timed_kernel(KERNEL_PARAMETERS) {
   const kernel_t kernel = idle ? no_kernel : timed;
   const uint32_t begin = board_ticks();
   const int status = kernel(e, d, w);
-  ticks += board_ticks() - begin;
+  ticks += (board_ticks() - begin) & BOARD_TICKS;
   return status;
 }
 
@@ -179,7 +179,7 @@ static uint32_t ticks_inside(size_t number, bool nothing) {
 static void count_instructions(void) {
   const uint32_t begin = board_ticks();
   (void)classify();
-  write_line("ticks-total", board_ticks() - begin);
+  write_line("ticks-total", (board_ticks() - begin) & BOARD_TICKS);
   if (chosen.exports.count > MOST_KERNELS) return;
   uint32_t inside = 0;
   for (size_t i = 0; i <= chosen.exports.count; ++i)

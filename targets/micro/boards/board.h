@@ -20,6 +20,12 @@ _Noreturn void board_exit(int code);
 /* Instructions since start, in a unit and with an offset that the board knows: only differences
  * count, and only in QEMU with -icount. */
 uint32_t board_ticks(void);
+/* The bits of a difference that count; SysTick has 24. */
+#ifdef __arm__
+#define BOARD_TICKS 0xFFFFFFu
+#else
+#define BOARD_TICKS 0xFFFFFFFFu
+#endif
 
 /* The stack is painted before board_main: bytes of it that were ever used since then. */
 size_t board_stack_used(void);
