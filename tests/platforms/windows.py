@@ -187,6 +187,8 @@ def check_vulkan(context):
     done = subprocess.run([*context.command, "run", f"--module={module}", "--device=vulkan",
                            "--function=matmul_i8", "--input=8x16xi8=2", "--input=16x8xi8=3"],
                           capture_output=True, text=True, timeout=300, check=False, env=without)
+    if "no device 'vulkan' in this build" in done.stderr:
+        return "skipped: built without Vulkan's headers (libvulkan-dev)"
     if done.returncode != 1 or "no Vulkan loader is installed" not in done.stderr:
         raise RuntimeError(f"without vulkan-1.dll: exit code {done.returncode}: {done.stderr}")
     if "DISPLAY" not in context.environment:
