@@ -57,14 +57,14 @@ static ee_bytes_t data_in(const ee_vulkan_device_t *device, ee_bytes_t file) {
 
 // "<folder>/vulkan-VENDOR-DEVICE-UUID.bin"; leaves `cache_path` NULL where there is no folder.
 static eerie_status_t set_path(ee_vulkan_device_t *device, eerie_error_t *err) {
-  char folder[512], path[640], uuid[EE_VULKAN_UUID_TEXT];
+  char folder[512], path[640], uuid[EE_HAL_UUID_TEXT];
   if (!ee_port_cache_folder(folder, sizeof folder)) return EERIE_OK;
   const VkPhysicalDeviceProperties *properties = &device->physical.properties;
-  ee_vulkan_uuid_format(properties->pipelineCacheUUID, uuid);
+  ee_hal_uuid_format(properties->pipelineCacheUUID, uuid);
   const size_t length = ee_format(path, sizeof path, "%s/vulkan-%04x-%04x-%s.bin", folder,
                                   properties->vendorID, properties->deviceID, uuid);
   if (length >= sizeof path) return EERIE_OK;
-  device->cache_path = ee_heap_allocate(device->base.heap, length + 1);
+  device->cache_path = ee_heap_allocate(device->queued.base.heap, length + 1);
   if (!device->cache_path) return EE_NO_MEMORY(err, length + 1);
   memcpy(device->cache_path, path, length + 1);
   return EERIE_OK;
@@ -101,7 +101,7 @@ static void write_file(ee_vulkan_device_t *device) {
     return;
   }
   const size_t total = sizeof(header_t) + size;
-  uint8_t *file = ee_heap_allocate(device->base.heap, total);
+  uint8_t *file = ee_heap_allocate(device->queued.base.heap, total);
   if (!file) return;
   if (device->vk.GetPipelineCacheData(device->handle, device->cache, &size,
                                       file + sizeof(header_t)) == VK_SUCCESS) {
@@ -109,17 +109,18 @@ static void write_file(ee_vulkan_device_t *device) {
     memcpy(file, &header, sizeof header);
     (void)ee_port_file_replace(device->cache_path, (ee_bytes_t){file, sizeof header + size}, NULL);
   }
-  ee_heap_free(device->base.heap, file, total);
+  ee_heap_free(device->queued.base.heap, file, total);
 }
 
 void ee_vulkan_cache_destroy(ee_vulkan_device_t *device) {
   if (device->cache) {
-    if (device->cache_path && !device->lost) write_file(device);
+    if (device->cache_path && !device->queued.lost) write_file(device);
     device->vk.DestroyPipelineCache(device->handle, device->cache, NULL);
     device->cache = VK_NULL_HANDLE;
   }
   if (device->cache_path) {
-    ee_heap_free(device->base.heap, device->cache_path, ee_str_length(device->cache_path) + 1);
+    ee_heap_free(device->queued.base.heap, device->cache_path,
+                 ee_str_length(device->cache_path) + 1);
     device->cache_path = NULL;
   }
 }

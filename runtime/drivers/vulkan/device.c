@@ -3,16 +3,21 @@
 
 static const char kind_name[] = "vulkan";
 
-// What follows "vulkan", "vulkan:" or "vulkan://"; false: the name is another driver's.
-static bool parse_spec(ee_str_t spec, ee_str_t *out_which) {
-  const size_t size = sizeof kind_name - 1;
-  if (spec.size < size || memcmp(spec.data, kind_name, size) != 0) return false;
-  ee_str_t rest = {spec.data + size, spec.size - size};
-  if (rest.size && rest.data[0] != ':') return false;
-  const size_t skipped = rest.size >= 3 && memcmp(rest.data, "://", 3) == 0 ? 3 : rest.size ? 1 : 0;
-  *out_which = (ee_str_t){rest.data + skipped, rest.size - skipped};
-  return true;
-}
+static const ee_hal_queued_driver_t queue_driver = {
+    .thread = "eerie-vulkan",
+    .chunk_create = ee_vulkan_chunk_create,
+    .chunk_destroy = ee_vulkan_chunk_destroy,
+    .recording_create = ee_vulkan_recording_create,
+    .recording_destroy = ee_vulkan_recording_destroy,
+    .record_list = ee_vulkan_record_list,
+    .record_transfer = ee_vulkan_record_transfer,
+    .record_staged = ee_vulkan_record_staged,
+    .submit = ee_vulkan_queue_submit,
+    .reached = ee_vulkan_queue_reached,
+    .wait = ee_vulkan_queue_wait,
+    .tell = ee_vulkan_timing_tell,
+    .mark_give = ee_vulkan_fence_give,
+};
 
 static void load_optional(ee_vulkan_device_t *device) {
   // Under their names of old where they came with an extension.
@@ -67,6 +72,7 @@ static eerie_status_t open_logical(ee_vulkan_device_t *device, ee_str_t which,
                                    uint32_t *out_ordinal, eerie_error_t *err) {
   EE_TRY(ee_vulkan_instance_open(&device->instance, err));
   EE_TRY(ee_vulkan_choose(&device->instance, which, &device->physical, out_ordinal, err));
+  device->queued.description = device->physical.properties.deviceName;
   EE_TRY(ee_vulkan_physical_create(&device->instance, &device->physical, &device->handle, err));
   EE_TRY(load_functions(device, err));
   device->vk.GetDeviceQueue(device->handle, device->physical.queue_family, 0, &device->queue);
@@ -76,9 +82,11 @@ static eerie_status_t open_logical(ee_vulkan_device_t *device, ee_str_t which,
 // In the reverse order of opening; parts that were not made are skipped.
 static void close_logical(ee_vulkan_device_t *device) {
   if (device->handle && device->vk.DestroyDevice) {
+    ee_hal_watcher_end(&device->queued);
+    (void)device->vk.DeviceWaitIdle(device->handle); // of a lost one there may be work in flight
+    ee_hal_queued_stop(&device->queued);
     ee_vulkan_queue_destroy(device);
     ee_vulkan_cache_destroy(device);
-    ee_vulkan_memory_destroy(device);
     device->vk.DestroyDevice(device->handle, NULL);
   }
   if (device->instance.get) ee_vulkan_instance_close(&device->instance);
@@ -87,7 +95,7 @@ static void close_logical(ee_vulkan_device_t *device) {
 static void vulkan_close(ee_hal_device_t *base) {
   ee_vulkan_device_t *device = ee_vulkan_device(base);
   close_logical(device);
-  ee_port_monitor_destroy(&device->lock);
+  ee_hal_queued_deinitialize(&device->queued);
   ee_hal_device_deinitialize(base);
   ee_heap_free(base->heap, device, base->allocation_size);
 }
@@ -95,14 +103,14 @@ static void vulkan_close(ee_hal_device_t *base) {
 static eerie_status_t vulkan_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_t **out_device,
                                   eerie_error_t *err) {
   ee_str_t which;
-  if (!parse_spec(spec, &which)) {
+  if (!ee_hal_name_rest(spec, ee_str_from(kind_name), &which)) {
     return EE_FAIL(err, EERIE_NOT_FOUND, "'%.*s' names no Vulkan device", EE_STR_ARG(spec));
   }
   ee_vulkan_device_t *device = ee_heap_allocate_zeroed(heap, sizeof *device);
   if (!device) return EE_NO_MEMORY(err, sizeof *device);
-  ee_hal_device_initialize(&device->base, &ee_vulkan_driver, heap, EE_STR("vulkan"),
-                           sizeof *device);
-  ee_port_monitor_initialize(&device->lock);
+  ee_hal_device_t *base = &device->queued.base;
+  ee_hal_device_initialize(base, &ee_vulkan_driver, heap, EE_STR("vulkan"), sizeof *device);
+  ee_hal_queued_initialize(&device->queued, &queue_driver);
   uint32_t ordinal = 0;
   eerie_status_t status = open_logical(device, which, &ordinal, err);
   if (status == EERIE_OK) status = ee_vulkan_memory_create(device, err);
@@ -111,13 +119,13 @@ static eerie_status_t vulkan_open(ee_heap_t *heap, ee_str_t spec, ee_hal_device_
   if (status != EERIE_OK) {
     // To the registry NOT_FOUND says that another driver may know the name; none does.
     EE_ANNOTATE(err, "device %.*s", EE_STR_ARG(spec));
-    ee_hal_device_release(&device->base);
+    ee_hal_device_release(base);
     return status == EERIE_NOT_FOUND ? EERIE_UNAVAILABLE : status;
   }
-  ee_format(device->base.name, sizeof device->base.name, "%s:%u", kind_name, ordinal);
-  device->base.host_memory = device->physical.unified;
+  ee_format(base->name, sizeof base->name, "%s:%u", kind_name, ordinal);
+  base->host_memory = device->physical.unified;
   ee_vulkan_name(device, VK_OBJECT_TYPE_QUEUE, (uint64_t)(uintptr_t)device->queue, "eerie queue");
-  *out_device = &device->base;
+  *out_device = base;
   return EERIE_OK;
 }
 
@@ -136,19 +144,13 @@ static bool vulkan_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key,
   return false;
 }
 
-// Operations go to `submit`.
-static eerie_status_t vulkan_run(ee_hal_device_t *device, const ee_hal_operation_t *operation,
-                                 eerie_error_t *err) {
-  return ee_vulkan_submit(device, 0, NULL, operation, err);
-}
-
 static const ee_hal_async_driver_t async_driver = {
     .id = kind_name,
-    .submit = ee_vulkan_submit,
-    .wait = ee_vulkan_queue_wait,
-    .watch = ee_vulkan_queue_watch,
-    .transfer = ee_vulkan_buffer_transfer,
-    .forget = ee_vulkan_list_forget,
+    .submit = ee_hal_queued_submit,
+    .wait = ee_hal_queued_wait,
+    .watch = ee_hal_queued_watch,
+    .transfer = ee_hal_queued_transfer,
+    .forget = ee_hal_queued_forget,
 };
 
 const ee_hal_driver_t ee_vulkan_driver = {
@@ -158,12 +160,12 @@ const ee_hal_driver_t ee_vulkan_driver = {
     .device_open = vulkan_open,
     .device_close = vulkan_close,
     .query = vulkan_query,
-    .buffer_allocate = ee_vulkan_buffer_allocate,
-    .buffer_free = ee_vulkan_buffer_free,
+    .buffer_allocate = ee_hal_queued_buffer_allocate,
+    .buffer_free = ee_hal_queued_buffer_free,
     .executable_create = ee_vulkan_executable_create,
     .executable_destroy = ee_vulkan_executable_destroy,
     .executable_lookup = ee_vulkan_executable_lookup,
     .dispatch_check = ee_vulkan_dispatch_check,
-    .run = vulkan_run,
+    .run = ee_hal_queued_run,
     .async = &async_driver,
 };

@@ -22,13 +22,13 @@ void ee_vulkan_descriptors_destroy(ee_vulkan_device_t *device, ee_vulkan_recordi
   while (recording->descriptors) {
     descriptors_t *next = recording->descriptors->next;
     device->vk.DestroyDescriptorPool(device->handle, recording->descriptors->pool, NULL);
-    ee_heap_free(device->base.heap, recording->descriptors, sizeof *recording->descriptors);
+    ee_heap_free(device->queued.base.heap, recording->descriptors, sizeof *recording->descriptors);
     recording->descriptors = next;
   }
 }
 
 static VkResult new_pool(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
-  descriptors_t *descriptors = ee_heap_allocate(device->base.heap, sizeof *descriptors);
+  descriptors_t *descriptors = ee_heap_allocate(device->queued.base.heap, sizeof *descriptors);
   if (!descriptors) return VK_ERROR_OUT_OF_HOST_MEMORY;
   const VkDescriptorPoolSize sizes[2] = {
       {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, POOL_DESCRIPTORS},
@@ -43,7 +43,7 @@ static VkResult new_pool(ee_vulkan_device_t *device, ee_vulkan_recording_t *reco
   const VkResult result =
       device->vk.CreateDescriptorPool(device->handle, &info, NULL, &descriptors->pool);
   if (result != VK_SUCCESS) {
-    ee_heap_free(device->base.heap, descriptors, sizeof *descriptors);
+    ee_heap_free(device->queued.base.heap, descriptors, sizeof *descriptors);
     return result;
   }
   // Behind the one in use, so that the order of use stays.
@@ -84,7 +84,7 @@ static VkResult allocate_sets(ee_vulkan_device_t *device, ee_vulkan_recording_t 
 
 static eerie_status_t check_binding(const ee_vulkan_device_t *device,
                                     const ee_vulkan_pipeline_t *pipeline, uint32_t i,
-                                    const ee_vulkan_range_t *range, eerie_error_t *err) {
+                                    const ee_hal_range_t *range, eerie_error_t *err) {
   const VkPhysicalDeviceLimits *limits = &device->physical.properties.limits;
   const bool uniform = pipeline->layout->types[i] == VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
   const uint64_t alignment =
@@ -94,12 +94,12 @@ static eerie_status_t check_binding(const ee_vulkan_device_t *device,
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
                    "%s: binding %u begins at byte %llu of memory; device %s wants multiples of "
                    "%llu",
-                   pipeline->name, i, (unsigned long long)range->offset, device->base.name,
+                   pipeline->name, i, (unsigned long long)range->offset, device->queued.base.name,
                    (unsigned long long)alignment);
   }
   if (range->size > most) {
     return EE_FAIL(err, EERIE_OUT_OF_RANGE, "%s: binding %u of %llu bytes; device %s allows %llu",
-                   pipeline->name, i, (unsigned long long)range->size, device->base.name,
+                   pipeline->name, i, (unsigned long long)range->size, device->queued.base.name,
                    (unsigned long long)most);
   }
   return EERIE_OK;
@@ -107,11 +107,12 @@ static eerie_status_t check_binding(const ee_vulkan_device_t *device,
 
 // Kernels read and write words: the last one may reach past the binding's end, into bytes that
 // belong to the same memory.
-static VkDescriptorBufferInfo descriptor_of(const ee_vulkan_range_t *range) {
+static VkDescriptorBufferInfo descriptor_of(const ee_hal_range_t *range) {
   uint64_t size = (range->size + 3) & ~UINT64_C(3);
   if (size > range->room) size = range->room;
-  if (size == 0) return (VkDescriptorBufferInfo){range->chunk->buffer, 0, 4}; // of an empty tensor
-  return (VkDescriptorBufferInfo){range->chunk->buffer, range->offset, size};
+  if (size == 0)
+    return (VkDescriptorBufferInfo){ee_vulkan_buffer_of(range->chunk), 0, 4}; // of an empty tensor
+  return (VkDescriptorBufferInfo){ee_vulkan_buffer_of(range->chunk), range->offset, size};
 }
 
 static eerie_status_t bind_buffers(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
@@ -126,8 +127,8 @@ static eerie_status_t bind_buffers(ee_vulkan_device_t *device, ee_vulkan_recordi
   const VkResult result = allocate_sets(device, recording, layout, sets);
   if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkAllocateDescriptorSets", result);
   for (uint32_t i = 0; i < command->binding_count; ++i) {
-    ee_vulkan_range_t range;
-    EE_TRY(ee_vulkan_range_resolve(&command->bindings[i], table, 0, &range, err));
+    ee_hal_range_t range;
+    EE_TRY(ee_hal_range_resolve(&command->bindings[i], table, 0, &range, err));
     EE_TRY(check_binding(device, pipeline, i, &range, err));
     buffers[i] = descriptor_of(&range);
     writes[i] = (VkWriteDescriptorSet){
@@ -146,7 +147,7 @@ static eerie_status_t bind_buffers(ee_vulkan_device_t *device, ee_vulkan_recordi
 }
 
 static eerie_status_t check_address(const ee_vulkan_pipeline_t *pipeline, uint32_t i,
-                                    uint64_t address, const ee_vulkan_range_t *range,
+                                    uint64_t address, const ee_hal_range_t *range,
                                     eerie_error_t *err) {
   const ee_vulkan_addresses_t *needs = pipeline->addresses;
   if (needs->alignments[i] && address % needs->alignments[i]) {
@@ -171,8 +172,8 @@ static eerie_status_t push_addresses(ee_vulkan_device_t *device, ee_vulkan_recor
   uint64_t addresses[EE_VULKAN_MAX_BINDINGS], offset = 0;
   const size_t size = command->binding_count * sizeof *addresses;
   for (uint32_t i = 0; i < command->binding_count; ++i) {
-    ee_vulkan_range_t range;
-    EE_TRY(ee_vulkan_range_resolve(&command->bindings[i], table, 0, &range, err));
+    ee_hal_range_t range;
+    EE_TRY(ee_hal_range_resolve(&command->bindings[i], table, 0, &range, err));
     addresses[i] = range.chunk->address + range.offset;
     EE_TRY(check_address(pipeline, i, addresses[i], &range, err));
   }
@@ -180,8 +181,8 @@ static eerie_status_t push_addresses(ee_vulkan_device_t *device, ee_vulkan_recor
   // bindings and constants, where in each the kernel's begin, flags, a word of zeros.
   uint64_t root[4] = {0};
   if (size) {
-    memcpy(ee_vulkan_stage_bytes(recording, size, &offset), addresses, size);
-    root[0] = recording->staging->chunk->address + offset;
+    memcpy(ee_hal_recording_stage(&recording->base, size, &offset), addresses, size);
+    root[0] = recording->base.staging->chunk->address + offset;
   }
   device->vk.CmdPushConstants(recording->commands, pipeline->layout->handle,
                               VK_SHADER_STAGE_COMPUTE_BIT, pipeline->addresses->root_offset,
@@ -196,7 +197,8 @@ static eerie_status_t check_counts(const ee_vulkan_device_t *device, const char 
   if (counts[0] <= most[0] && counts[1] <= most[1] && counts[2] <= most[2]) return EERIE_OK;
   return EE_FAIL(err, EERIE_OUT_OF_RANGE,
                  "%s: %ux%ux%u workgroups; device %s runs at most %ux%ux%u in a dispatch", name,
-                 counts[0], counts[1], counts[2], device->base.name, most[0], most[1], most[2]);
+                 counts[0], counts[1], counts[2], device->queued.base.name, most[0], most[1],
+                 most[2]);
 }
 
 eerie_status_t ee_vulkan_record_dispatch(ee_vulkan_device_t *device,
@@ -225,14 +227,14 @@ eerie_status_t ee_vulkan_record_dispatch(ee_vulkan_device_t *device,
     return EERIE_OK;
   }
   ee_hal_binding_t source = command->source;
-  ee_vulkan_range_t range;
+  ee_hal_range_t range;
   source.size = 3 * sizeof(uint32_t);
-  EE_TRY(ee_vulkan_range_resolve(&source, table, EE_HAL_ACCESS_READ, &range, err));
+  EE_TRY(ee_hal_range_resolve(&source, table, EE_HAL_ACCESS_READ, &range, err));
   if (range.offset % 4) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
                    "%s: workgroup counts at byte %llu of memory: not a multiple of 4",
                    pipeline->name, (unsigned long long)range.offset);
   }
-  device->vk.CmdDispatchIndirect(commands, range.chunk->buffer, range.offset);
+  device->vk.CmdDispatchIndirect(commands, ee_vulkan_buffer_of(range.chunk), range.offset);
   return EERIE_OK;
 }

@@ -96,7 +96,8 @@ static eerie_status_t read_shader(reader_t *reader, part_t *part) {
   if (fb->status != EERIE_OK) return fb->status;
   part->shader.words = (const uint32_t *)(const void *)code.data;
   part->shader.word_count = code.count;
-  EE_TRY(ee_vulkan_shader_check(device->base.heap, &device->physical, &part->shader, fb->err));
+  EE_TRY(
+      ee_vulkan_shader_check(device->queued.base.heap, &device->physical, &part->shader, fb->err));
   const VkShaderModuleCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
       .codeSize = code.count * sizeof(uint32_t),
@@ -110,7 +111,7 @@ static eerie_status_t read_shader(reader_t *reader, part_t *part) {
 
 static eerie_status_t read_shaders(reader_t *reader, ee_fb_vector_t list) {
   const size_t size = list.count * sizeof *reader->shaders;
-  reader->shaders = ee_heap_allocate_zeroed(reader->device->base.heap, size);
+  reader->shaders = ee_heap_allocate_zeroed(reader->device->queued.base.heap, size);
   if (!reader->shaders && size) return EE_NO_MEMORY(reader->fb.err, size);
   reader->shader_count = list.count;
   for (uint32_t i = 0; i < list.count; ++i) {
@@ -130,7 +131,8 @@ static void free_shaders(reader_t *reader) {
     if (reader->shaders[i].module)
       device->vk.DestroyShaderModule(device->handle, reader->shaders[i].module, NULL);
   }
-  ee_heap_free(device->base.heap, reader->shaders, reader->shader_count * sizeof *reader->shaders);
+  ee_heap_free(device->queued.base.heap, reader->shaders,
+               reader->shader_count * sizeof *reader->shaders);
 }
 
 // ---- Pipelines ---------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ static eerie_status_t read_source(reader_t *reader, ee_vulkan_pipeline_t *pipeli
   const ee_str_t file = ee_fb_string(fb, LOCATION_FILE, false, EE_FB_NAME("filename"));
   pipeline->source_line = ee_fb_u32(fb, LOCATION_LINE, 0);
   if (fb->status != EERIE_OK || file.size == 0) return fb->status;
-  return copy_text(reader->device->base.heap, file, &pipeline->source_file, fb->err);
+  return copy_text(reader->device->queued.base.heap, file, &pipeline->source_file, fb->err);
 }
 
 static void read_requirements(ee_fb_t *fb, ee_vulkan_addresses_t *addresses) {
@@ -197,7 +199,7 @@ static eerie_status_t check_addresses(const ee_vulkan_addresses_t *addresses, ui
 static eerie_status_t read_addresses(reader_t *reader, ee_vulkan_pipeline_t *pipeline) {
   ee_fb_t *fb = &reader->fb;
   ee_vulkan_addresses_t *addresses =
-      ee_heap_allocate_zeroed(reader->device->base.heap, sizeof *addresses);
+      ee_heap_allocate_zeroed(reader->device->queued.base.heap, sizeof *addresses);
   if (!addresses) return EE_NO_MEMORY(fb->err, sizeof *addresses);
   pipeline->addresses = addresses;
   ee_fb_child(fb, PIPELINE_BDA, EE_FB_NAME("bda_dispatch_layout"));
@@ -286,7 +288,7 @@ static eerie_status_t read_pipeline(reader_t *reader, ee_vulkan_pipeline_t *pipe
                    reader->shader_count, layout, reader->executable->layout_count);
   }
   pipeline->layout = &reader->executable->layouts[layout];
-  EE_TRY(copy_text(reader->device->base.heap, entry, &pipeline->name, fb->err));
+  EE_TRY(copy_text(reader->device->queued.base.heap, entry, &pipeline->name, fb->err));
   const ee_fb_table_t table = fb->table;
   if (abi == ABI_ADDRESSES) EE_TRY(read_addresses(reader, pipeline));
   fb->table = table;
@@ -301,7 +303,7 @@ static eerie_status_t read_pipeline(reader_t *reader, ee_vulkan_pipeline_t *pipe
 static eerie_status_t read_pipelines(reader_t *reader, ee_fb_vector_t list) {
   ee_vulkan_executable_t *executable = reader->executable;
   const size_t size = list.count * sizeof *executable->pipelines;
-  executable->pipelines = ee_heap_allocate_zeroed(reader->device->base.heap, size);
+  executable->pipelines = ee_heap_allocate_zeroed(reader->device->queued.base.heap, size);
   if (!executable->pipelines && size) return EE_NO_MEMORY(reader->fb.err, size);
   executable->base.function_count = list.count;
   for (uint32_t i = 0; i < list.count; ++i) {
@@ -342,7 +344,7 @@ static eerie_status_t read_parts(reader_t *reader, ee_bytes_t flatbuffer, eerie_
 // Constants of an executable are specialisation constants with ids from 0 on.
 static eerie_status_t read_all(reader_t *reader, ee_bytes_t flatbuffer, const uint32_t *constants,
                                size_t constant_count, eerie_error_t *err) {
-  ee_heap_t *heap = reader->device->base.heap;
+  ee_heap_t *heap = reader->device->queued.base.heap;
   size_t size;
   if (constant_count > UINT32_MAX / 4 ||
       !ee_mul_size(constant_count, sizeof(VkSpecializationMapEntry), &size)) {
@@ -414,7 +416,7 @@ eerie_status_t ee_vulkan_executable_create(ee_hal_device_t *base, ee_str_t forma
 void ee_vulkan_executable_destroy(ee_hal_executable_t *base) {
   ee_vulkan_executable_t *executable = (ee_vulkan_executable_t *)base;
   ee_vulkan_device_t *device = ee_vulkan_device(base->device);
-  ee_heap_t *heap = device->base.heap;
+  ee_heap_t *heap = device->queued.base.heap;
   for (uint32_t i = 0; i < base->function_count; ++i) {
     ee_vulkan_pipeline_t *pipeline = &executable->pipelines[i];
     if (pipeline->handle) device->vk.DestroyPipeline(device->handle, pipeline->handle, NULL);

@@ -78,7 +78,7 @@ static eerie_status_t create_set(ee_vulkan_device_t *device, ee_vulkan_set_t *se
 
 eerie_status_t ee_vulkan_sets_read(ee_vulkan_device_t *device, ee_vulkan_executable_t *executable,
                                    ee_fb_t *fb, ee_fb_vector_t list) {
-  ee_heap_t *heap = device->base.heap;
+  ee_heap_t *heap = device->queued.base.heap;
   executable->sets = ee_heap_allocate_zeroed(heap, list.count * sizeof *executable->sets);
   if (!executable->sets && list.count)
     return EE_NO_MEMORY(fb->err, list.count * sizeof *executable->sets);
@@ -191,7 +191,7 @@ static eerie_status_t read_layout(ee_vulkan_device_t *device,
 eerie_status_t ee_vulkan_layouts_read(ee_vulkan_device_t *device,
                                       ee_vulkan_executable_t *executable, ee_fb_t *fb,
                                       ee_fb_vector_t list) {
-  ee_heap_t *heap = device->base.heap;
+  ee_heap_t *heap = device->queued.base.heap;
   executable->layouts = ee_heap_allocate_zeroed(heap, list.count * sizeof *executable->layouts);
   if (!executable->layouts && list.count)
     return EE_NO_MEMORY(fb->err, list.count * sizeof *executable->layouts);
@@ -208,7 +208,7 @@ eerie_status_t ee_vulkan_layouts_read(ee_vulkan_device_t *device,
 }
 
 void ee_vulkan_layouts_free(ee_vulkan_device_t *device, ee_vulkan_executable_t *executable) {
-  ee_heap_t *heap = device->base.heap;
+  ee_heap_t *heap = device->queued.base.heap;
   for (uint32_t i = 0; i < executable->layout_count; ++i) {
     const VkPipelineLayout handle = executable->layouts[i].handle;
     if (handle) device->vk.DestroyPipelineLayout(device->handle, handle, NULL);

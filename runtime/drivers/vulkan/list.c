@@ -7,7 +7,7 @@
 typedef struct entry {
   char name[16];
   char description[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE + 64];
-  char uuid[EE_VULKAN_UUID_TEXT];
+  char uuid[EE_HAL_UUID_TEXT];
   char limits[320];
   const char *target;
   bool emulated;
@@ -72,7 +72,7 @@ static void describe(const ee_vulkan_physical_t *physical, uint32_t ordinal, ent
             physical->properties.deviceName, type_name(physical->properties.deviceType),
             VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version),
             VK_API_VERSION_PATCH(version));
-  ee_vulkan_uuid_format(physical->uuid, out_entry->uuid);
+  ee_hal_uuid_format(physical->uuid, out_entry->uuid);
   describe_limits(physical, out_entry->limits, sizeof out_entry->limits);
   out_entry->target = ee_vulkan_physical_target(physical);
   out_entry->emulated = physical->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
@@ -119,52 +119,14 @@ bool ee_vulkan_device_info(uint32_t index, ee_hal_device_info_t *out_info) {
 
 // ---- Which one ---------------------------------------------------------------------------------
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// 32 hexadecimal digits, with dashes anywhere between bytes; "GPU-" before them is how other tools
-// write it.
-static bool parse_uuid(ee_str_t text, uint8_t out_uuid[VK_UUID_SIZE]) {
-  if (text.size > 4 && memcmp(text.data, "GPU-", 4) == 0)
-    text = (ee_str_t){text.data + 4, text.size - 4};
-  size_t bytes = 0;
-  for (size_t i = 0; i < text.size;) {
-    if (text.data[i] == '-') {
-      ++i;
-      continue;
-    }
-    if (i + 1 >= text.size || bytes == VK_UUID_SIZE) return false;
-    const int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
-    if (high < 0 || low < 0) return false;
-    out_uuid[bytes++] = (uint8_t)(high * 16 + low);
-    i += 2;
-  }
-  return bytes == VK_UUID_SIZE;
-}
-
-static bool parse_ordinal(ee_str_t text, uint32_t *out_ordinal) {
-  *out_ordinal = 0;
-  if (text.size == 0 || text.size > 4) return false;
-  for (size_t i = 0; i < text.size; ++i) {
-    if (text.data[i] < '0' || text.data[i] > '9') return false;
-    *out_ordinal = *out_ordinal * 10 + (uint32_t)(text.data[i] - '0');
-  }
-  return true;
-}
-
 eerie_status_t ee_vulkan_choose(const ee_vulkan_instance_t *instance, ee_str_t which,
                                 ee_vulkan_physical_t *out_physical, uint32_t *out_ordinal,
                                 eerie_error_t *err) {
   VkPhysicalDevice handles[EE_VULKAN_MAX_DEVICES];
-  uint32_t count = 0, usable = 0, ordinal = 0;
-  uint8_t uuid[VK_UUID_SIZE];
+  uint32_t count = 0, usable = 0;
+  ee_hal_choice_t choice;
   EE_TRY(ee_vulkan_physical_list(instance, handles, &count, err));
-  const bool by_uuid = which.size && !parse_ordinal(which, &ordinal);
-  if (by_uuid && !parse_uuid(which, uuid)) {
+  if (!ee_hal_choice_parse(which, &choice)) {
     return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
                    "no Vulkan device is named so: '%.*s' is neither a number nor a UUID",
                    EE_STR_ARG(which));
@@ -172,8 +134,9 @@ eerie_status_t ee_vulkan_choose(const ee_vulkan_instance_t *instance, ee_str_t w
   for (uint32_t i = 0; i < count; ++i) {
     if (!ee_vulkan_physical_read(instance, handles[i], out_physical)) continue;
     *out_ordinal = usable++;
-    const bool found =
-        by_uuid ? memcmp(out_physical->uuid, uuid, sizeof uuid) == 0 : *out_ordinal == ordinal;
+    const bool found = choice.by_uuid
+                           ? memcmp(out_physical->uuid, choice.uuid, sizeof choice.uuid) == 0
+                           : *out_ordinal == choice.ordinal;
     if (found) return EERIE_OK;
   }
   if (usable == 0) {

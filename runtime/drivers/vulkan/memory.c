@@ -1,27 +1,5 @@
-// memory.c: device memory in chunks, cut into spans.
-//
-// Systems grant few allocations (4096 where the limit is least), and each takes long. A chunk is
-// one VkBuffer over one VkDeviceMemory, mapped for good where the host sees it. Spans of a chunk
-// hang together by address, so that neighbours which are free become one.
-//
-// Freed bytes wait for reuse: tensors of a call come back at the next. A chunk that nobody uses is
-// kept while chunks hold no more than was once in use at the same time; before an allocation fails
-// all such chunks go back to the system.
+// memory.c: chunks of device memory, which hal cuts into spans.
 #include "drivers/vulkan/vulkan.h"
-
-#define SMALLEST_CHUNK (UINT64_C(1) << 20)
-#define LARGEST_CHUNK  (UINT64_C(64) << 20)
-
-typedef struct ee_vulkan_memory {
-  ee_vulkan_chunk_t *chunks;
-  ee_vulkan_span_t *unused; // by `after`
-  uint32_t types[2];        // of memory, by kind; the same where memory is unified
-  uint64_t alignment;
-  uint64_t serial;
-  uint64_t total; // of all chunks
-  uint64_t live;  // in use
-  uint64_t peak;  // highest `live`
-} ee_vulkan_memory_t;
 
 // ---- Types of memory ---------------------------------------------------------------------------
 
@@ -66,10 +44,9 @@ static VkResult create_buffer(const ee_vulkan_device_t *device, uint64_t size,
 }
 
 // Which types buffers like ours may lie in.
-static eerie_status_t choose_types(ee_vulkan_device_t *device, ee_vulkan_memory_t *memory,
-                                   eerie_error_t *err) {
+static eerie_status_t choose_types(ee_vulkan_device_t *device, eerie_error_t *err) {
   VkBuffer probe;
-  const VkResult result = create_buffer(device, memory->alignment, &probe);
+  const VkResult result = create_buffer(device, device->queued.memory.alignment, &probe);
   if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkCreateBuffer", result);
   VkMemoryRequirements needs;
   device->vk.GetBufferMemoryRequirements(device->handle, probe, &needs);
@@ -79,17 +56,17 @@ static eerie_status_t choose_types(ee_vulkan_device_t *device, ee_vulkan_memory_
       VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
   const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
   const uint32_t allowed = needs.memoryTypeBits;
-  memory->types[EE_VULKAN_MEMORY_HOST] =
+  device->memory_types[EE_HAL_PLACE_HOST] =
       find_type(types, allowed, host, VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-  memory->types[EE_VULKAN_MEMORY_DEVICE] =
+  device->memory_types[EE_HAL_PLACE_DEVICE] =
       device->physical.unified
           ? find_type(types, allowed, host | local, VK_MEMORY_PROPERTY_HOST_CACHED_BIT)
           : find_type(types, allowed, local, 0);
-  if (memory->types[EE_VULKAN_MEMORY_DEVICE] == UINT32_MAX)
-    memory->types[EE_VULKAN_MEMORY_DEVICE] = find_type(types, allowed, 0, local);
+  if (device->memory_types[EE_HAL_PLACE_DEVICE] == UINT32_MAX)
+    device->memory_types[EE_HAL_PLACE_DEVICE] = find_type(types, allowed, 0, local);
   if (device->physical.unified)
-    memory->types[EE_VULKAN_MEMORY_HOST] = memory->types[EE_VULKAN_MEMORY_DEVICE];
-  if (memory->types[EE_VULKAN_MEMORY_HOST] != UINT32_MAX) return EERIE_OK;
+    device->memory_types[EE_HAL_PLACE_HOST] = device->memory_types[EE_HAL_PLACE_DEVICE];
+  if (device->memory_types[EE_HAL_PLACE_HOST] != UINT32_MAX) return EERIE_OK;
   return EE_FAIL(err, EERIE_INCOMPATIBLE, "device %s has no memory that the host sees",
                  device->physical.properties.deviceName);
 }
@@ -99,37 +76,24 @@ static uint64_t larger(uint64_t a, uint64_t b) {
 }
 
 eerie_status_t ee_vulkan_memory_create(ee_vulkan_device_t *device, eerie_error_t *err) {
-  ee_vulkan_memory_t *memory = ee_heap_allocate_zeroed(device->base.heap, sizeof *memory);
-  if (!memory) return EE_NO_MEMORY(err, sizeof *memory);
-  device->memory = memory;
   const VkPhysicalDeviceLimits *limits = &device->physical.properties.limits;
+  ee_hal_memory_t *memory = &device->queued.memory;
   // All are powers of two.
   memory->alignment = larger(EERIE_BUFFER_ALIGNMENT, limits->minStorageBufferOffsetAlignment);
   memory->alignment = larger(memory->alignment, limits->minUniformBufferOffsetAlignment);
   memory->alignment = larger(memory->alignment, limits->nonCoherentAtomSize);
-  return choose_types(device, memory, err);
-}
-
-// Spans come and go with every call: those that went wait for the next.
-static ee_vulkan_span_t *span_new(ee_vulkan_device_t *device) {
-  ee_vulkan_span_t *span = device->memory->unused;
-  if (!span) return ee_heap_allocate(device->base.heap, sizeof *span);
-  device->memory->unused = span->after;
-  return span;
-}
-
-static void span_delete(ee_vulkan_device_t *device, ee_vulkan_span_t *span) {
-  if (!span) return;
-  span->after = device->memory->unused;
-  device->memory->unused = span;
+  memory->max_allocation = device->physical.max_allocation;
+  memory->unified = device->physical.unified;
+  return choose_types(device, err);
 }
 
 // ---- Chunks ------------------------------------------------------------------------------------
 
-static VkResult chunk_bind(ee_vulkan_device_t *device, ee_vulkan_chunk_t *chunk,
+static VkResult chunk_bind(ee_vulkan_device_t *device, ee_hal_chunk_t *chunk,
                            const char **out_what) {
+  const VkBuffer buffer = ee_vulkan_buffer_of(chunk);
   VkMemoryRequirements needs;
-  device->vk.GetBufferMemoryRequirements(device->handle, chunk->buffer, &needs);
+  device->vk.GetBufferMemoryRequirements(device->handle, buffer, &needs);
   const VkMemoryAllocateFlagsInfo flags = {
       .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT,
@@ -139,226 +103,48 @@ static VkResult chunk_bind(ee_vulkan_device_t *device, ee_vulkan_chunk_t *chunk,
       .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
       .pNext = addresses ? &flags : NULL,
       .allocationSize = needs.size,
-      .memoryTypeIndex = device->memory->types[chunk->kind],
+      .memoryTypeIndex = device->memory_types[chunk->place],
   };
   *out_what = "vkAllocateMemory";
-  VkResult result = device->vk.AllocateMemory(device->handle, &info, NULL, &chunk->memory);
-  if (result != VK_SUCCESS) {
-    chunk->memory = VK_NULL_HANDLE;
-    return result;
-  }
+  VkDeviceMemory memory;
+  VkResult result = device->vk.AllocateMemory(device->handle, &info, NULL, &memory);
+  if (result != VK_SUCCESS) return result;
+  chunk->handle[EE_VULKAN_HANDLE_MEMORY] = (uint64_t)memory;
   *out_what = "vkBindBufferMemory";
-  result = device->vk.BindBufferMemory(device->handle, chunk->buffer, chunk->memory, 0);
-  if (result == VK_SUCCESS && (chunk->kind == EE_VULKAN_MEMORY_HOST || device->physical.unified)) {
+  result = device->vk.BindBufferMemory(device->handle, buffer, memory, 0);
+  if (result == VK_SUCCESS && (chunk->place == EE_HAL_PLACE_HOST || device->physical.unified)) {
     void *data = NULL;
     *out_what = "vkMapMemory";
-    result = device->vk.MapMemory(device->handle, chunk->memory, 0, VK_WHOLE_SIZE, 0, &data);
+    result = device->vk.MapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &data);
     chunk->data = data;
   }
   if (result == VK_SUCCESS && addresses) {
     const VkBufferDeviceAddressInfo address = {
-        .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO, .buffer = chunk->buffer};
+        .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO, .buffer = buffer};
     chunk->address = device->vk.GetBufferDeviceAddress(device->handle, &address);
   }
   return result;
 }
 
-static void chunk_destroy(ee_vulkan_device_t *device, ee_vulkan_chunk_t *chunk) {
-  device->memory->total -= chunk->size;
-  if (chunk->buffer) device->vk.DestroyBuffer(device->handle, chunk->buffer, NULL);
-  if (chunk->memory) device->vk.FreeMemory(device->handle, chunk->memory, NULL); // unmaps too
-  span_delete(device, chunk->spans);
-  ee_heap_free(device->base.heap, chunk, sizeof *chunk);
-}
-
-static VkResult chunk_create(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t kind,
-                             uint64_t size, ee_vulkan_chunk_t **out_chunk, const char **out_what) {
-  ee_vulkan_memory_t *memory = device->memory;
-  ee_vulkan_chunk_t *chunk = ee_heap_allocate_zeroed(device->base.heap, sizeof *chunk);
-  ee_vulkan_span_t *span = span_new(device);
-  *out_what = "a chunk";
-  if (!chunk || !span) {
-    ee_heap_free(device->base.heap, chunk, sizeof *chunk);
-    span_delete(device, span);
-    return VK_ERROR_OUT_OF_HOST_MEMORY;
-  }
-  *span = (ee_vulkan_span_t){.chunk = chunk, .size = size};
-  chunk->size = size;
-  chunk->serial = ++memory->serial;
-  chunk->kind = kind;
-  chunk->spans = span;
-  memory->total += size;
-  *out_what = "vkCreateBuffer";
-  VkResult result = create_buffer(device, size, &chunk->buffer);
-  if (result == VK_SUCCESS) result = chunk_bind(device, chunk, out_what);
-  if (result != VK_SUCCESS) {
-    chunk_destroy(device, chunk);
-    return result;
-  }
+eerie_status_t ee_vulkan_chunk_create(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk,
+                                      eerie_error_t *err) {
+  ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  const char *what = "vkCreateBuffer";
+  VkBuffer buffer;
+  VkResult result = create_buffer(device, chunk->size, &buffer);
+  chunk->handle[EE_VULKAN_HANDLE_BUFFER] = (uint64_t)buffer;
+  if (result == VK_SUCCESS) result = chunk_bind(device, chunk, &what);
+  if (result != VK_SUCCESS) return ee_vulkan_failed(err, what, result);
   char name[48];
   ee_format(name, sizeof name, "eerie chunk %llu", (unsigned long long)chunk->serial);
-  ee_vulkan_name(device, VK_OBJECT_TYPE_BUFFER, (uint64_t)chunk->buffer, name);
-  chunk->next = memory->chunks;
-  memory->chunks = chunk;
-  *out_chunk = chunk;
-  return VK_SUCCESS;
-}
-
-// Gives chunks that nobody uses back to the system; false: there was none.
-static bool drop_idle(ee_vulkan_device_t *device) {
-  bool any = false;
-  for (ee_vulkan_chunk_t **link = &device->memory->chunks; *link;) {
-    ee_vulkan_chunk_t *chunk = *link;
-    if (chunk->live) {
-      link = &chunk->next;
-      continue;
-    }
-    *link = chunk->next;
-    chunk_destroy(device, chunk);
-    any = true;
-  }
-  return any;
-}
-
-void ee_vulkan_memory_destroy(ee_vulkan_device_t *device) {
-  if (!device->memory) return;
-  (void)drop_idle(device); // a device goes after all its buffers
-  while (device->memory->unused) {
-    ee_vulkan_span_t *next = device->memory->unused->after;
-    ee_heap_free(device->base.heap, device->memory->unused, sizeof *next);
-    device->memory->unused = next;
-  }
-  ee_heap_free(device->base.heap, device->memory, sizeof *device->memory);
-  device->memory = NULL;
-}
-
-// ---- Spans -------------------------------------------------------------------------------------
-
-static ee_vulkan_span_t *find_span(const ee_vulkan_memory_t *memory, ee_vulkan_memory_kind_t kind,
-                                   uint64_t size) {
-  ee_vulkan_span_t *best = NULL;
-  for (const ee_vulkan_chunk_t *chunk = memory->chunks; chunk; chunk = chunk->next) {
-    if (memory->types[chunk->kind] != memory->types[kind]) continue;
-    if (chunk->size - chunk->live < size) continue;
-    for (ee_vulkan_span_t *span = chunk->spans; span; span = span->after) {
-      if (span->used || span->size < size) continue;
-      if (!best || span->size < best->size) best = span;
-      if (best->size == size) return best;
-    }
-  }
-  return best;
-}
-
-// Cuts `size` bytes off the front; the rest becomes a span of its own.
-static bool split(ee_vulkan_device_t *device, ee_vulkan_span_t *span, uint64_t size) {
-  if (span->size == size) return true;
-  ee_vulkan_span_t *rest = span_new(device);
-  if (!rest) return false;
-  *rest = (ee_vulkan_span_t){
-      .chunk = span->chunk,
-      .before = span,
-      .after = span->after,
-      .offset = span->offset + size,
-      .size = span->size - size,
-  };
-  if (rest->after) rest->after->before = rest;
-  span->after = rest;
-  span->size = size;
-  return true;
-}
-
-// Joins a free span with the one after it, if that is free too.
-static void join_after(ee_vulkan_device_t *device, ee_vulkan_span_t *span) {
-  ee_vulkan_span_t *after = span->after;
-  if (!after || after->used) return;
-  span->size += after->size;
-  span->after = after->after;
-  if (span->after) span->after->before = span;
-  span_delete(device, after);
-}
-
-// As many bytes as all chunks have, within bounds, so that their number stays small.
-static uint64_t chunk_size(const ee_vulkan_device_t *device, uint64_t wanted) {
-  uint64_t size = device->memory->total;
-  if (size < SMALLEST_CHUNK) size = SMALLEST_CHUNK;
-  if (size > LARGEST_CHUNK) size = LARGEST_CHUNK;
-  if (device->physical.max_allocation && size > device->physical.max_allocation)
-    size = device->physical.max_allocation & ~(device->memory->alignment - 1);
-  return wanted > size ? wanted : size;
-}
-
-static VkResult grow(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t kind, uint64_t size,
-                     ee_vulkan_span_t **out_span, const char **out_what) {
-  ee_vulkan_chunk_t *chunk = NULL;
-  VkResult result = chunk_create(device, kind, chunk_size(device, size), &chunk, out_what);
-  // What is needed and no more, then after giving back what is idle.
-  if (result != VK_SUCCESS) result = chunk_create(device, kind, size, &chunk, out_what);
-  if (result != VK_SUCCESS && drop_idle(device))
-    result = chunk_create(device, kind, size, &chunk, out_what);
-  if (result == VK_SUCCESS) *out_span = chunk->spans;
-  return result;
-}
-
-static eerie_status_t allocate_locked(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t kind,
-                                      uint64_t size, ee_vulkan_span_t **out_span,
-                                      eerie_error_t *err) {
-  ee_vulkan_memory_t *memory = device->memory;
-  ee_vulkan_span_t *span = find_span(memory, kind, size);
-  if (!span) {
-    const char *what;
-    const VkResult result = grow(device, kind, size, &span, &what);
-    if (result != VK_SUCCESS) return ee_vulkan_failed(err, what, result);
-  }
-  if (!split(device, span, size)) return EE_NO_MEMORY(err, sizeof *span);
-  span->used = true;
-  span->chunk->live += size;
-  memory->live += size;
-  if (memory->live > memory->peak) memory->peak = memory->live;
-  *out_span = span;
+  ee_vulkan_name(device, VK_OBJECT_TYPE_BUFFER, (uint64_t)buffer, name);
   return EERIE_OK;
 }
 
-eerie_status_t ee_vulkan_span_allocate(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t kind,
-                                       uint64_t size, ee_vulkan_span_t **out_span,
-                                       eerie_error_t *err) {
-  const uint64_t mask = device->memory->alignment - 1;
-  const uint64_t most = device->physical.max_allocation;
-  uint64_t rounded;
-  if (!ee_add_u64(size ? size : 1, mask, &rounded) || (most && (rounded & ~mask) > most)) {
-    return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
-                   "%llu bytes in one piece; device %s allocates at most %llu",
-                   (unsigned long long)size, device->base.name, (unsigned long long)most);
-  }
-  ee_vulkan_lock(device);
-  const eerie_status_t status = allocate_locked(device, kind, rounded & ~mask, out_span, err);
-  ee_vulkan_unlock(device);
-  if (status != EERIE_OK) {
-    EE_ANNOTATE(err, "device %s: a buffer of %llu bytes", device->base.name,
-                (unsigned long long)size);
-  }
-  return status;
-}
-
-static void chunk_unlink(ee_vulkan_memory_t *memory, const ee_vulkan_chunk_t *chunk) {
-  ee_vulkan_chunk_t **link = &memory->chunks;
-  while (*link != chunk)
-    link = &(*link)->next;
-  *link = chunk->next;
-}
-
-void ee_vulkan_span_free(ee_vulkan_device_t *device, ee_vulkan_span_t *span) {
-  if (!span) return;
-  ee_vulkan_memory_t *memory = device->memory;
-  ee_vulkan_chunk_t *chunk = span->chunk;
-  ee_vulkan_lock(device);
-  span->used = false;
-  chunk->live -= span->size;
-  memory->live -= span->size;
-  join_after(device, span);
-  if (span->before && !span->before->used) join_after(device, span->before);
-  if (chunk->live == 0 && memory->total > memory->peak + LARGEST_CHUNK) {
-    chunk_unlink(memory, chunk);
-    chunk_destroy(device, chunk);
-  }
-  ee_vulkan_unlock(device);
+void ee_vulkan_chunk_destroy(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk) {
+  const ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  const VkDeviceMemory memory = (VkDeviceMemory)chunk->handle[EE_VULKAN_HANDLE_MEMORY];
+  const VkBuffer buffer = ee_vulkan_buffer_of(chunk);
+  if (buffer) device->vk.DestroyBuffer(device->handle, buffer, NULL);
+  if (memory) device->vk.FreeMemory(device->handle, memory, NULL); // unmaps too
 }

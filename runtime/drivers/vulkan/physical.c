@@ -343,12 +343,3 @@ const char *ee_vulkan_physical_target(const ee_vulkan_physical_t *physical) {
   default: return "vulkan";
   }
 }
-
-void ee_vulkan_uuid_format(const uint8_t uuid[VK_UUID_SIZE], char out_text[EE_VULKAN_UUID_TEXT]) {
-  size_t at = 0;
-  for (size_t i = 0; i < VK_UUID_SIZE; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out_text[at++] = '-';
-    ee_format(out_text + at, 3, "%02x", uuid[i]);
-    at += 2;
-  }
-}

@@ -40,49 +40,26 @@ static eerie_status_t create_pool(ee_vulkan_device_t *device, ee_vulkan_recordin
                               : ee_vulkan_failed(err, "vkAllocateCommandBuffers", result);
 }
 
-eerie_status_t ee_vulkan_recording_take(ee_vulkan_device_t *device,
-                                        ee_vulkan_recording_t **out_recording, eerie_error_t *err) {
-  ee_vulkan_lock(device);
-  ee_vulkan_recording_t *recording = device->recordings;
-  if (recording) device->recordings = recording->next;
-  ee_vulkan_unlock(device);
-  if (!recording) {
-    recording = ee_heap_allocate_zeroed(device->base.heap, sizeof *recording);
-    if (!recording) return EE_NO_MEMORY(err, sizeof *recording);
-    const eerie_status_t status = create_pool(device, recording, err);
-    if (status != EERIE_OK) {
-      ee_vulkan_recording_destroy(device, recording);
-      return status;
-    }
+eerie_status_t ee_vulkan_recording_create(ee_hal_queued_t *queued,
+                                          ee_hal_recording_t **out_recording, eerie_error_t *err) {
+  ee_vulkan_recording_t *recording = ee_heap_allocate_zeroed(queued->base.heap, sizeof *recording);
+  if (!recording) return EE_NO_MEMORY(err, sizeof *recording);
+  const eerie_status_t status = create_pool(ee_vulkan_of(queued), recording, err);
+  if (status != EERIE_OK) {
+    ee_vulkan_recording_destroy(queued, &recording->base);
+    return status;
   }
-  recording->next = NULL;
-  *out_recording = recording;
+  *out_recording = &recording->base;
   return EERIE_OK;
 }
 
-static void drop_staging(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
-  ee_vulkan_span_free(device, recording->staging);
-  recording->staging = NULL;
-  recording->staging_used = 0;
-}
-
-void ee_vulkan_recording_give(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
-  if (!recording) return;
-  drop_staging(device, recording);
-  ee_vulkan_lock(device);
-  recording->next = device->recordings;
-  device->recordings = recording;
-  ee_vulkan_unlock(device);
-}
-
-void ee_vulkan_recording_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording) {
-  if (!recording) return;
-  drop_staging(device, recording);
+void ee_vulkan_recording_destroy(ee_hal_queued_t *queued, ee_hal_recording_t *base) {
+  ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  ee_vulkan_recording_t *recording = (ee_vulkan_recording_t *)base;
   ee_vulkan_descriptors_destroy(device, recording);
   ee_vulkan_timing_destroy(device, recording);
   if (recording->pool) device->vk.DestroyCommandPool(device->handle, recording->pool, NULL);
-  ee_heap_free(device->base.heap, recording->key, recording->key_words * sizeof *recording->key);
-  ee_heap_free(device->base.heap, recording, sizeof *recording);
+  ee_heap_free(queued->base.heap, recording, sizeof *recording);
 }
 
 static void barrier(const ee_vulkan_device_t *device, VkCommandBuffer commands) {
@@ -96,8 +73,7 @@ static void barrier(const ee_vulkan_device_t *device, VkCommandBuffer commands) 
 }
 
 static eerie_status_t begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                            size_t commands, bool again, eerie_error_t *err) {
-  drop_staging(device, recording);
+                            size_t commands, bool again, uint64_t staging, eerie_error_t *err) {
   VkResult result = device->vk.ResetCommandPool(device->handle, recording->pool, 0);
   if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkResetCommandPool", result);
   ee_vulkan_descriptors_reset(device, recording);
@@ -110,7 +86,7 @@ static eerie_status_t begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *r
   if (result != VK_SUCCESS) return ee_vulkan_failed(err, "vkBeginCommandBuffer", result);
   barrier(device, recording->commands);
   ee_vulkan_timing_begin(device, recording, commands);
-  return EERIE_OK;
+  return ee_hal_recording_restage(&device->queued, &recording->base, staging, err);
 }
 
 static eerie_status_t end(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
@@ -134,20 +110,12 @@ static void copy_bytes(const ee_vulkan_device_t *device, VkCommandBuffer command
   device->vk.CmdCopyBuffer(commands, from, to, 1, &region);
 }
 
-uint8_t *ee_vulkan_stage_bytes(ee_vulkan_recording_t *recording, uint64_t size,
-                               uint64_t *out_offset) {
-  const ee_vulkan_span_t *span = recording->staging;
-  *out_offset = span->offset + recording->staging_used;
-  recording->staging_used += (size + 7) & ~UINT64_C(7);
-  return span->chunk->data + *out_offset;
-}
-
 static void copy_staged(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                         const uint8_t *bytes, uint64_t size, VkBuffer to, uint64_t to_offset) {
   uint64_t offset;
-  memcpy(ee_vulkan_stage_bytes(recording, size, &offset), bytes, (size_t)size);
-  copy_bytes(device, recording->commands, recording->staging->chunk->buffer, offset, to, to_offset,
-             size);
+  memcpy(ee_hal_recording_stage(&recording->base, size, &offset), bytes, (size_t)size);
+  copy_bytes(device, recording->commands, ee_vulkan_buffer_of(recording->base.staging->chunk),
+             offset, to, to_offset, size);
 }
 
 // The pattern's bytes from `phase` on, repeated.
@@ -161,10 +129,10 @@ static uint32_t pattern_word(uint64_t pattern, uint32_t width, uint64_t phase) {
 // Fills of Vulkan write words: what stands out on both sides is copied, and between them stands the
 // pattern as it lies in words there. `width` is 1, 2 or 4.
 static void fill_words(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                       const ee_vulkan_range_t *target, uint64_t pattern, uint32_t width) {
+                       const ee_hal_range_t *target, uint64_t pattern, uint32_t width) {
   const uint64_t end_offset = target->offset + target->size;
   const uint64_t first = (target->offset + 3) & ~UINT64_C(3), last = end_offset & ~UINT64_C(3);
-  const VkBuffer buffer = target->chunk->buffer;
+  const VkBuffer buffer = ee_vulkan_buffer_of(target->chunk);
   uint8_t edge[4];
   for (uint32_t i = 0; i < 4; ++i)
     edge[i] = (uint8_t)(pattern >> 8 * (i % width));
@@ -190,8 +158,8 @@ static void fill_words(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
 // A pattern of two different words is written once and then copied onto what follows, twice as much
 // each time.
 static void fill_pairs(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                       const ee_vulkan_range_t *target, uint64_t pattern) {
-  const VkBuffer buffer = target->chunk->buffer;
+                       const ee_hal_range_t *target, uint64_t pattern) {
+  const VkBuffer buffer = ee_vulkan_buffer_of(target->chunk);
   const VkCommandBuffer commands = recording->commands;
   uint8_t bytes[sizeof pattern];
   for (uint32_t i = 0; i < sizeof bytes; ++i)
@@ -208,8 +176,7 @@ static void fill_pairs(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
   }
 }
 
-static eerie_status_t check_fill(const ee_vulkan_range_t *target, uint32_t width,
-                                 eerie_error_t *err) {
+static eerie_status_t check_fill(const ee_hal_range_t *target, uint32_t width, eerie_error_t *err) {
   if ((width == 1 || width == 2 || width == 4 || width == 8) && target->size % width == 0)
     return EERIE_OK;
   return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
@@ -220,8 +187,8 @@ static eerie_status_t check_fill(const ee_vulkan_range_t *target, uint32_t width
 static eerie_status_t record_fill(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
-  ee_vulkan_range_t target;
-  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
+  ee_hal_range_t target;
+  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
   EE_TRY(check_fill(&target, command->pattern_size, err));
   if (target.size == 0) return EERIE_OK;
   const uint64_t pattern = command->pattern;
@@ -237,26 +204,21 @@ static eerie_status_t record_fill(ee_vulkan_device_t *device, ee_vulkan_recordin
 static eerie_status_t record_update(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                     const ee_hal_command_t *command,
                                     const ee_hal_operation_t *table, eerie_error_t *err) {
-  ee_vulkan_range_t target;
-  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
+  ee_hal_range_t target;
+  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
   if (target.size != command->target.size) {
     return EE_FAIL(err, EERIE_OUT_OF_RANGE, "an update of %llu bytes onto %llu",
                    (unsigned long long)command->target.size, (unsigned long long)target.size);
   }
   if (target.size == 0) return EERIE_OK;
   if (target.size <= INLINE_UPDATE && target.size % 4 == 0 && target.offset % 4 == 0) {
-    device->vk.CmdUpdateBuffer(recording->commands, target.chunk->buffer, target.offset,
-                               target.size, command->update_data);
+    device->vk.CmdUpdateBuffer(recording->commands, ee_vulkan_buffer_of(target.chunk),
+                               target.offset, target.size, command->update_data);
   } else {
-    copy_staged(device, recording, command->update_data, target.size, target.chunk->buffer,
-                target.offset);
+    copy_staged(device, recording, command->update_data, target.size,
+                ee_vulkan_buffer_of(target.chunk), target.offset);
   }
   return EERIE_OK;
-}
-
-// Ranges of one buffer that share bytes, as Vulkan's copies may not.
-static bool overlap(const ee_vulkan_range_t *a, const ee_vulkan_range_t *b) {
-  return a->chunk == b->chunk && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
 }
 
 // Bytes of staging that a copy onto a part of itself takes. Pieces of more are copied in a row.
@@ -268,12 +230,13 @@ static uint64_t moved_piece(uint64_t size) {
 // Piece by piece through staging memory, from the end on which no piece is overwritten before it is
 // read.
 static void move_bytes(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                       const ee_vulkan_range_t *source, const ee_vulkan_range_t *target) {
+                       const ee_hal_range_t *source, const ee_hal_range_t *target) {
   const VkCommandBuffer commands = recording->commands;
-  const VkBuffer buffer = source->chunk->buffer, staged = recording->staging->chunk->buffer;
+  const VkBuffer buffer = ee_vulkan_buffer_of(source->chunk),
+                 staged = ee_vulkan_buffer_of(recording->base.staging->chunk);
   const uint64_t piece = moved_piece(source->size);
   uint64_t offset;
-  (void)ee_vulkan_stage_bytes(recording, piece, &offset);
+  (void)ee_hal_recording_stage(&recording->base, piece, &offset);
   for (uint64_t done = 0; done < source->size;) {
     const uint64_t size = source->size - done < piece ? source->size - done : piece;
     const uint64_t at = target->offset < source->offset ? done : source->size - done - size;
@@ -286,10 +249,10 @@ static void move_bytes(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
 }
 
 static eerie_status_t resolve_copy(const ee_hal_command_t *command, const ee_hal_operation_t *table,
-                                   ee_vulkan_range_t *out_source, ee_vulkan_range_t *out_target,
+                                   ee_hal_range_t *out_source, ee_hal_range_t *out_target,
                                    eerie_error_t *err) {
-  EE_TRY(ee_vulkan_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, out_source, err));
-  EE_TRY(ee_vulkan_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, out_target, err));
+  EE_TRY(ee_hal_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, out_source, err));
+  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, out_target, err));
   if (out_source->size == out_target->size) return EERIE_OK;
   return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
                  (unsigned long long)out_source->size, (unsigned long long)out_target->size);
@@ -298,24 +261,24 @@ static eerie_status_t resolve_copy(const ee_hal_command_t *command, const ee_hal
 static eerie_status_t record_copy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
-  ee_vulkan_range_t source, target;
+  ee_hal_range_t source, target;
   EE_TRY(resolve_copy(command, table, &source, &target, err));
   if (source.size == 0) return EERIE_OK;
-  if (overlap(&source, &target)) {
+  if (ee_hal_range_overlap(&source, &target)) {
     if (source.offset != target.offset) move_bytes(device, recording, &source, &target);
     return EERIE_OK;
   }
-  copy_bytes(device, recording->commands, source.chunk->buffer, source.offset, target.chunk->buffer,
-             target.offset, source.size);
+  copy_bytes(device, recording->commands, ee_vulkan_buffer_of(source.chunk), source.offset,
+             ee_vulkan_buffer_of(target.chunk), target.offset, source.size);
   return EERIE_OK;
 }
 
 static uint64_t copy_staging_size(const ee_hal_command_t *command,
                                   const ee_hal_operation_t *table) {
-  ee_vulkan_range_t source, target;
+  ee_hal_range_t source, target;
   // What is wrong with it is said when it is recorded.
   if (resolve_copy(command, table, &source, &target, NULL) != EERIE_OK) return 0;
-  return overlap(&source, &target) ? moved_piece(source.size) + 7 : 0;
+  return ee_hal_range_overlap(&source, &target) ? moved_piece(source.size) + 7 : 0;
 }
 
 // Bytes of staging that a command may take.
@@ -332,12 +295,6 @@ static uint64_t staging_size(const ee_hal_command_t *command, const ee_hal_opera
   return 0;
 }
 
-static eerie_status_t reserve_staging(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                                      uint64_t size, eerie_error_t *err) {
-  if (size == 0) return EERIE_OK;
-  return ee_vulkan_span_allocate(device, EE_VULKAN_MEMORY_HOST, size, &recording->staging, err);
-}
-
 // ---- Lists -------------------------------------------------------------------------------------
 
 static eerie_status_t record_one(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
@@ -346,7 +303,7 @@ static eerie_status_t record_one(ee_vulkan_device_t *device, ee_vulkan_recording
   switch (command->kind) {
   case EE_HAL_COMMAND_DISPATCH:
   case EE_HAL_COMMAND_DISPATCH_INDIRECT:
-    if (ee_hal_observe_skips(device->base.heap)) return EERIE_OK;
+    if (ee_hal_observe_skips(device->queued.base.heap)) return EERIE_OK;
     return ee_vulkan_record_dispatch(device, recording, command, table, err);
   case EE_HAL_COMMAND_FILL: return record_fill(device, recording, command, table, err);
   case EE_HAL_COMMAND_UPDATE: return record_update(device, recording, command, table, err);
@@ -360,13 +317,16 @@ static eerie_status_t record_command(ee_vulkan_device_t *device, ee_vulkan_recor
                                      const ee_hal_operation_t *table, eerie_error_t *err) {
   if (command->after_barrier) barrier(device, recording->commands);
   EE_TRY(record_one(device, recording, command, table, err));
-  if (EE_UNLIKELY(recording->timed)) ee_vulkan_timing_command(device, recording, command, table);
+  if (EE_UNLIKELY(recording->base.timed))
+    ee_vulkan_timing_command(device, recording, command, table);
   return EERIE_OK;
 }
 
-eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+eerie_status_t ee_vulkan_record_list(ee_hal_queued_t *queued, ee_hal_recording_t *base,
                                      const ee_hal_operation_t *operation, bool again,
                                      eerie_error_t *err) {
+  ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  ee_vulkan_recording_t *recording = (ee_vulkan_recording_t *)base;
   uint64_t staging = 0;
   size_t count = 0;
   for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
@@ -374,28 +334,30 @@ eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recor
     staging += staging_size(c, operation);
     ++count;
   }
-  EE_TRY(begin(device, recording, count, again, err));
-  EE_TRY(reserve_staging(device, recording, staging, err));
+  EE_TRY(begin(device, recording, count, again, staging, err));
   for (const ee_hal_command_t *c = operation->commands->first; c; c = c->next) {
     EE_TRY(record_command(device, recording, c, operation, err));
   }
   return end(device, recording, err);
 }
 
-eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
-                                         ee_vulkan_recording_t *recording,
+eerie_status_t ee_vulkan_record_transfer(ee_hal_queued_t *queued, ee_hal_recording_t *base,
                                          const ee_hal_command_t *command, eerie_error_t *err) {
-  EE_TRY(begin(device, recording, 1, false, err));
-  EE_TRY(reserve_staging(device, recording, staging_size(command, NULL), err));
+  ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  ee_vulkan_recording_t *recording = (ee_vulkan_recording_t *)base;
+  EE_TRY(begin(device, recording, 1, false, staging_size(command, NULL), err));
   EE_TRY(record_command(device, recording, command, NULL, err));
   return end(device, recording, err);
 }
 
-eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                                       const ee_vulkan_span_t *span, const ee_vulkan_range_t *range,
+eerie_status_t ee_vulkan_record_staged(ee_hal_queued_t *queued, ee_hal_recording_t *base,
+                                       const ee_hal_span_t *span, const ee_hal_range_t *range,
                                        bool to_buffer, eerie_error_t *err) {
-  EE_TRY(begin(device, recording, 1, false, err));
-  const VkBuffer staged = span->chunk->buffer, buffer = range->chunk->buffer;
+  ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  ee_vulkan_recording_t *recording = (ee_vulkan_recording_t *)base;
+  EE_TRY(begin(device, recording, 1, false, 0, err));
+  const VkBuffer staged = ee_vulkan_buffer_of(span->chunk),
+                 buffer = ee_vulkan_buffer_of(range->chunk);
   if (to_buffer) {
     copy_bytes(device, recording->commands, staged, span->offset, buffer, range->offset,
                range->size);
@@ -403,7 +365,7 @@ eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_rec
     copy_bytes(device, recording->commands, buffer, range->offset, staged, span->offset,
                range->size);
   }
-  if (EE_UNLIKELY(recording->timed)) {
+  if (EE_UNLIKELY(recording->base.timed)) {
     const ee_hal_command_t command = {
         .kind = EE_HAL_COMMAND_COPY,
         .target = {(ee_hal_buffer_t *)(uintptr_t)range->buffer, 0, 0, range->size}};

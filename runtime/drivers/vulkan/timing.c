@@ -22,7 +22,7 @@ typedef struct ee_vulkan_timing {
 } timing_t;
 
 static void timing_free(ee_vulkan_device_t *device, timing_t *timing) {
-  ee_heap_t *heap = device->base.heap;
+  ee_heap_t *heap = device->queued.base.heap;
   if (timing->pool) device->vk.DestroyQueryPool(device->handle, timing->pool, NULL);
   const size_t capacity = timing->capacity;
   ee_heap_free(heap, timing->stamps, (capacity + 1) * sizeof *timing->stamps);
@@ -37,7 +37,7 @@ void ee_vulkan_timing_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t 
 
 // NULL: there is no memory for it, and the recording goes untimed.
 static timing_t *timing_new(ee_vulkan_device_t *device, uint32_t capacity) {
-  ee_heap_t *heap = device->base.heap;
+  ee_heap_t *heap = device->queued.base.heap;
   timing_t *timing = ee_heap_allocate_zeroed(heap, sizeof *timing);
   if (!timing) return NULL;
   timing->capacity = capacity;
@@ -64,15 +64,15 @@ static void stamp(const ee_vulkan_device_t *device, const ee_vulkan_recording_t 
 
 void ee_vulkan_timing_begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                             size_t commands) {
-  recording->timed = false;
-  if (!ee_hal_observe_tells(device->base.heap) || !device->physical.timestamp_bits) return;
+  recording->base.timed = false;
+  if (!ee_hal_observe_tells(device->queued.base.heap) || !device->physical.timestamp_bits) return;
   // More commands than any list has are not timed.
   if (commands == 0 || commands > UINT32_MAX / sizeof(ee_hal_event_t)) return;
   if (recording->timing && recording->timing->capacity < commands)
     ee_vulkan_timing_destroy(device, recording);
   if (!recording->timing) recording->timing = timing_new(device, (uint32_t)commands);
   if (!recording->timing) return;
-  recording->timed = true;
+  recording->base.timed = true;
   recording->timing->count = 0;
   device->vk.CmdResetQueryPool(recording->commands, recording->timing->pool, 0,
                                (uint32_t)commands + 1);
@@ -90,14 +90,9 @@ void ee_vulkan_timing_command(ee_vulkan_device_t *device, ee_vulkan_recording_t 
                               const ee_hal_command_t *command, const ee_hal_operation_t *table) {
   timing_t *timing = recording->timing;
   ee_hal_event_t *event = &timing->events[timing->count++];
-  ee_hal_observe_describe(&device->base, command, table, event);
+  ee_hal_observe_describe(&device->queued.base, command, table, event);
   if (command->executable) describe_kernel(ee_vulkan_pipeline_of(command), event);
   stamp(device, recording);
-}
-
-void ee_vulkan_timing_submitted(ee_vulkan_device_t *device, ee_vulkan_submission_t *submission) {
-  if (submission->recording->timed)
-    submission->submitted_ns = ee_hal_observe_begin(device->base.heap);
 }
 
 // Nanoseconds from stamp `from` on, which may be earlier.
@@ -117,16 +112,16 @@ static bool look_at_clock(ee_vulkan_device_t *device, uint64_t *out_stamp, int64
       .timeDomain = VK_TIME_DOMAIN_DEVICE_EXT,
   };
   uint64_t deviation;
-  *out_before = ee_hal_observe_begin(device->base.heap);
+  *out_before = ee_hal_observe_begin(device->queued.base.heap);
   const VkResult result =
       device->vk.GetCalibratedTimestampsEXT(device->handle, 1, &info, out_stamp, &deviation);
-  *out_after = ee_hal_observe_begin(device->base.heap);
+  *out_after = ee_hal_observe_begin(device->queued.base.heap);
   return result == VK_SUCCESS;
 }
 
 // Ties the clocks together; the device's counts from the first stamp that it ever gave.
-static void meet(ee_vulkan_device_t *device, const ee_vulkan_submission_t *submission,
-                 uint64_t first, uint64_t last) {
+static void meet(ee_vulkan_device_t *device, const ee_hal_submission_t *submission, uint64_t first,
+                 uint64_t last) {
   uint64_t now;
   int64_t before, after;
   if (!device->clock_base) device->clock_base = first ? first : 1;
@@ -137,14 +132,16 @@ static void meet(ee_vulkan_device_t *device, const ee_vulkan_submission_t *submi
   } else {
     ee_hal_device_clock_meet(&device->clock, nanoseconds(device, base, first),
                              submission->submitted_ns, nanoseconds(device, base, last),
-                             ee_hal_observe_begin(device->base.heap));
+                             ee_hal_observe_begin(device->queued.base.heap));
   }
 }
 
-void ee_vulkan_timing_tell(ee_vulkan_device_t *device, const ee_vulkan_submission_t *submission) {
-  const ee_vulkan_recording_t *recording = submission->recording;
+void ee_vulkan_timing_tell(ee_hal_queued_t *queued, const ee_hal_submission_t *submission) {
+  ee_vulkan_device_t *device = ee_vulkan_of(queued);
+  const ee_vulkan_recording_t *recording = (const void *)submission->recording;
   timing_t *timing = recording->timing;
-  if (!recording->timed || !submission->submitted_ns || !ee_hal_observe_tells(device->base.heap))
+  if (!recording->base.timed || !submission->submitted_ns ||
+      !ee_hal_observe_tells(device->queued.base.heap))
     return;
   const uint32_t count = timing->count;
   const VkResult result = device->vk.GetQueryPoolResults(
@@ -154,7 +151,7 @@ void ee_vulkan_timing_tell(ee_vulkan_device_t *device, const ee_vulkan_submissio
   meet(device, submission, timing->stamps[0], timing->stamps[count]);
   for (uint32_t i = 0; i < count; ++i) {
     ee_hal_event_t event = timing->events[i];
-    ee_hal_observe_on_device(&device->base, &device->clock, &event,
+    ee_hal_observe_on_device(&device->queued.base, &device->clock, &event,
                              nanoseconds(device, device->clock_base, timing->stamps[i]),
                              nanoseconds(device, device->clock_base, timing->stamps[i + 1]));
   }

@@ -4,31 +4,27 @@
 //   physical.c    devices: limits, features, names
 //   list.c        what can be opened
 //   device.c      opening, closing, the driver's table
-//   memory.c      chunks of device memory, spans
-//   buffer.c      buffers, copies for the host
+//   memory.c      chunks of device memory
 //   spirv.c       what a shader needs, before it runs
 //   layout.c      descriptor set and pipeline layouts
 //   executable.c  executables to pipelines
 //   cache.c       the pipeline cache's file
 //   record.c      commands to a command buffer
 //   dispatch.c    dispatches among them
-//   replay.c      command buffers that are recorded once
-//   operation.c   operations to submissions
-//   queue.c       submission, completion
+//   queue.c       submission, how far it is
 //   timing.c      when the device did what, for an observer
 //
-// A device has one queue. Work is numbered in the order of submission, and all of it is done in
-// that order: each command buffer begins with a barrier against everything before it. The driver's
-// lock is the device's `lock`; nothing of the front end is called while it is held, as signaling a
-// fence may submit more work.
+// What is not of Vulkan alone - spans, numbers, operations, recordings that are kept - is hal's
+// (queued.h). A device has one queue, and work on it is done in the order of submission: each
+// command buffer begins with a barrier against everything before it.
 #ifndef EE_DRIVERS_VULKAN_VULKAN_H_
 #define EE_DRIVERS_VULKAN_VULKAN_H_
 
 #define VK_NO_PROTOTYPES
 #include <vulkan/vulkan_core.h>
 
-#include "hal/driver.h"
 #include "hal/observe.h"
+#include "hal/queued.h"
 
 // Constants and bindings of one dispatch, as the bridge bounds them.
 #define EE_VULKAN_MAX_CONSTANTS 64u
@@ -200,31 +196,20 @@ eerie_status_t ee_vulkan_physical_create(const ee_vulkan_instance_t *instance,
                                          eerie_error_t *err);
 // What `eerie compile --target` takes for it: "vulkan:ampere".
 const char *ee_vulkan_physical_target(const ee_vulkan_physical_t *physical);
-// "6d657361-3232-..." with its NUL.
-#define EE_VULKAN_UUID_TEXT 37u
-void ee_vulkan_uuid_format(const uint8_t uuid[VK_UUID_SIZE], char out_text[EE_VULKAN_UUID_TEXT]);
 
 // ---- Devices -----------------------------------------------------------------------------------
 
 typedef struct ee_vulkan_device {
-  ee_hal_device_t base;
+  ee_hal_queued_t queued;
   ee_vulkan_instance_t instance;
   ee_vulkan_physical_t physical;
   ee_vulkan_functions_t vk;
   VkDevice handle;
   VkQueue queue;
-  ee_port_monitor_t lock; // guards what follows
-  struct ee_vulkan_memory *memory;
-  // Numbered work.
-  VkSemaphore timeline; // NULL: fences instead
-  uint64_t submitted;
-  uint64_t done;
-  bool lost;
-  struct ee_vulkan_submission *first, *last; // in flight, in order
-  struct ee_vulkan_recording *recordings;    // free
-  VkFence *fences;                           // free ones; only without a timeline
+  uint32_t memory_types[2]; // by place; the same where memory is unified
+  VkSemaphore timeline;     // counts what is done; NULL: fences instead
+  VkFence *fences;          // free ones; only without a timeline
   uint32_t fence_count, fence_capacity;
-  struct ee_vulkan_watcher *watcher; // a thread, from when somebody needs it
 #if EERIE_PROFILE
   ee_hal_device_clock_t clock;
   uint64_t clock_base; // the timestamp that `clock` counts from; 0: none yet
@@ -238,11 +223,8 @@ typedef struct ee_vulkan_device {
 static inline ee_vulkan_device_t *ee_vulkan_device(ee_hal_device_t *base) {
   return (ee_vulkan_device_t *)base;
 }
-static inline void ee_vulkan_lock(ee_vulkan_device_t *device) {
-  ee_port_monitor_lock(&device->lock);
-}
-static inline void ee_vulkan_unlock(ee_vulkan_device_t *device) {
-  ee_port_monitor_unlock(&device->lock);
+static inline ee_vulkan_device_t *ee_vulkan_of(ee_hal_queued_t *queued) {
+  return (ee_vulkan_device_t *)queued;
 }
 
 extern const ee_hal_driver_t ee_vulkan_driver;
@@ -257,61 +239,17 @@ void ee_vulkan_name(const ee_vulkan_device_t *device, VkObjectType type, uint64_
 
 // ---- Memory ------------------------------------------------------------------------------------
 
-typedef enum ee_vulkan_memory_kind {
-  EE_VULKAN_MEMORY_DEVICE, // where kernels are fast; the host sees it where memory is unified
-  EE_VULKAN_MEMORY_HOST,   // that the host sees and reads fast
-} ee_vulkan_memory_kind_t;
-
-// A VkBuffer with its memory, cut into spans.
-typedef struct ee_vulkan_chunk {
-  struct ee_vulkan_chunk *next;
-  VkDeviceMemory memory;
-  VkBuffer buffer;
-  uint8_t *data;           // NULL: the host does not see it
-  VkDeviceAddress address; // 0: none
-  uint64_t size;
-  uint64_t serial; // never used again by another chunk
-  uint64_t live;   // bytes in use
-  ee_vulkan_memory_kind_t kind;
-  struct ee_vulkan_span *spans; // all, by address
-} ee_vulkan_chunk_t;
-
-typedef struct ee_vulkan_span {
-  ee_vulkan_chunk_t *chunk;
-  struct ee_vulkan_span *before, *after; // in the chunk
-  uint64_t offset;
-  uint64_t size;
-  bool used;
-} ee_vulkan_span_t;
-
-eerie_status_t ee_vulkan_memory_create(ee_vulkan_device_t *device, eerie_error_t *err);
-void ee_vulkan_memory_destroy(ee_vulkan_device_t *device);
-eerie_status_t ee_vulkan_span_allocate(ee_vulkan_device_t *device, ee_vulkan_memory_kind_t kind,
-                                       uint64_t size, ee_vulkan_span_t **out_span,
-                                       eerie_error_t *err);
-void ee_vulkan_span_free(ee_vulkan_device_t *device, ee_vulkan_span_t *span);
-
-static inline ee_vulkan_span_t *ee_vulkan_span_of(const ee_hal_buffer_t *buffer) {
-  return (ee_vulkan_span_t *)(uintptr_t)buffer->driver_handle;
+// A chunk is one VkBuffer over one VkDeviceMemory, mapped for good where the host sees it.
+enum { EE_VULKAN_HANDLE_BUFFER, EE_VULKAN_HANDLE_MEMORY }; // of ee_hal_chunk_t.handle
+static inline VkBuffer ee_vulkan_buffer_of(const ee_hal_chunk_t *chunk) {
+  return (VkBuffer)chunk->handle[EE_VULKAN_HANDLE_BUFFER];
 }
 
-eerie_status_t ee_vulkan_buffer_allocate(ee_hal_device_t *device, ee_hal_buffer_t *buffer,
-                                         eerie_error_t *err);
-void ee_vulkan_buffer_free(ee_hal_device_t *device, ee_hal_buffer_t *buffer);
-eerie_status_t ee_vulkan_buffer_transfer(ee_hal_buffer_t *buffer, uint64_t offset, uint8_t *host,
-                                         size_t size, bool write, eerie_error_t *err);
-
-// Where a binding lies.
-typedef struct ee_vulkan_range {
-  const ee_hal_buffer_t *buffer;
-  ee_vulkan_chunk_t *chunk;
-  uint64_t offset; // in the chunk
-  uint64_t size;
-  uint64_t room; // bytes from the offset on that belong to the same storage
-} ee_vulkan_range_t;
-eerie_status_t ee_vulkan_range_resolve(const ee_hal_binding_t *binding,
-                                       const ee_hal_operation_t *table, uint32_t access,
-                                       ee_vulkan_range_t *out_range, eerie_error_t *err);
+// Chooses types of memory.
+eerie_status_t ee_vulkan_memory_create(ee_vulkan_device_t *device, eerie_error_t *err);
+eerie_status_t ee_vulkan_chunk_create(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk,
+                                      eerie_error_t *err);
+void ee_vulkan_chunk_destroy(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk);
 
 // ---- Executables -------------------------------------------------------------------------------
 
@@ -436,48 +374,28 @@ void ee_vulkan_cache_destroy(ee_vulkan_device_t *device);
 
 // ---- Command buffers ---------------------------------------------------------------------------
 
-// A command buffer and all that it needs. It waits among the device's free ones, or belongs to a
-// command list that is used again (replay.c), or is in flight.
+// A command buffer and all that it needs.
 typedef struct ee_vulkan_recording {
-  struct ee_vulkan_recording *next;
+  ee_hal_recording_t base;
   VkCommandPool pool;
   VkCommandBuffer commands;
   struct ee_vulkan_descriptors *descriptors;      // pools
   struct ee_vulkan_descriptors *descriptors_used; // the one in use; NULL: the first
-  ee_vulkan_span_t *staging;                      // bytes of updates and of fills' edges, or NULL
-  uint64_t staging_used;
-  uint32_t in_flight;
-  bool kept;                       // by a list
-  bool timed;                      // it writes timestamps
-  struct ee_vulkan_timing *timing; // NULL: none yet
-  // Of a kept one: what it was recorded for.
-  uint64_t last_used;
-  uint64_t *key;
-  uint32_t key_words;
-  bool sound;
+  struct ee_vulkan_timing *timing;                // NULL: none yet
 } ee_vulkan_recording_t;
 
-eerie_status_t ee_vulkan_recording_take(ee_vulkan_device_t *device,
-                                        ee_vulkan_recording_t **out_recording, eerie_error_t *err);
-// Nothing of it is in flight. NULL is harmless.
-void ee_vulkan_recording_give(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
-void ee_vulkan_recording_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
-// Records the commands of an EXECUTE. `again`: it may be submitted more than once.
-eerie_status_t ee_vulkan_record_list(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
+eerie_status_t ee_vulkan_recording_create(ee_hal_queued_t *queued,
+                                          ee_hal_recording_t **out_recording, eerie_error_t *err);
+void ee_vulkan_recording_destroy(ee_hal_queued_t *queued, ee_hal_recording_t *recording);
+eerie_status_t ee_vulkan_record_list(ee_hal_queued_t *queued, ee_hal_recording_t *recording,
                                      const ee_hal_operation_t *operation, bool again,
                                      eerie_error_t *err);
-// Records one fill, update or copy.
-eerie_status_t ee_vulkan_record_transfer(ee_vulkan_device_t *device,
-                                         ee_vulkan_recording_t *recording,
+eerie_status_t ee_vulkan_record_transfer(ee_hal_queued_t *queued, ee_hal_recording_t *recording,
                                          const ee_hal_command_t *command, eerie_error_t *err);
-// Between a span that the host sees and a buffer.
-eerie_status_t ee_vulkan_record_staged(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
-                                       const ee_vulkan_span_t *span, const ee_vulkan_range_t *range,
+eerie_status_t ee_vulkan_record_staged(ee_hal_queued_t *queued, ee_hal_recording_t *recording,
+                                       const ee_hal_span_t *span, const ee_hal_range_t *range,
                                        bool to_buffer, eerie_error_t *err);
 
-// Bytes of the recording's staging span, which was sized for all that it holds.
-uint8_t *ee_vulkan_stage_bytes(ee_vulkan_recording_t *recording, uint64_t size,
-                               uint64_t *out_offset);
 // The pools of descriptors: all of it is free again; all of it goes.
 void ee_vulkan_descriptors_reset(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
 void ee_vulkan_descriptors_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
@@ -486,55 +404,17 @@ eerie_status_t ee_vulkan_record_dispatch(ee_vulkan_device_t *device,
                                          const ee_hal_command_t *command,
                                          const ee_hal_operation_t *table, eerie_error_t *err);
 
-// A recording of `operation`'s list for the buffers that it brings: one from before where it has
-// one. Its `in_flight` counts the caller.
-eerie_status_t ee_vulkan_replay_take(ee_vulkan_device_t *device,
-                                     const ee_hal_operation_t *operation,
-                                     ee_vulkan_recording_t **out_recording, eerie_error_t *err);
-// One use of a recording is over; with the lock held.
-void ee_vulkan_recording_over(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
-void ee_vulkan_list_forget(ee_hal_command_list_t *list);
-
 // ---- The queue ---------------------------------------------------------------------------------
 
-// Work that was handed over. Made with ee_vulkan_submission_new, filled in, given away.
-typedef struct ee_vulkan_submission {
-  struct ee_vulkan_submission *next;
-  size_t block_size;
-  uint64_t value;         // done when the queue has come so far
-  bool on_queue;          // false: nothing but a fence that is signaled then
-  int64_t submitted_ns;   // of the observer's clock, for a recording that is timed
-  VkFence fence;          // where there is no timeline
-  uint32_t waiters;       // threads that wait for `fence`
-  bool retired;           // who waits last frees it
-  ee_hal_fence_t *signal; // retained; NULL: nobody
-  ee_vulkan_recording_t *recording;
-  // Read back: bytes that go from a span to a file when it is done.
-  ee_vulkan_span_t *span;
-  uint8_t *host;
-  uint64_t host_size;
-  uint32_t object_count; // retained
-  ee_object_t *objects[];
-} ee_vulkan_submission_t;
-
-// With room for `objects` and no more.
-ee_vulkan_submission_t *ee_vulkan_submission_new(ee_vulkan_device_t *device, size_t objects);
-// Retains an object until the submission is done; NULL is harmless.
-void ee_vulkan_submission_keep(ee_vulkan_submission_t *submission, void *object);
-// One that was never handed over.
-void ee_vulkan_submission_drop(ee_vulkan_device_t *device, ee_vulkan_submission_t *submission);
-// Hands it to the queue, and marks `signal` ahead. Takes over the submission, also when it fails.
-eerie_status_t ee_vulkan_queue_submit(ee_vulkan_device_t *device,
-                                      ee_vulkan_submission_t *submission, eerie_error_t *err);
-// Signals `signal` when number `after` is done; at once when it is.
-eerie_status_t ee_vulkan_queue_note(ee_vulkan_device_t *device, uint64_t after,
-                                    ee_hal_fence_t *signal, eerie_error_t *err);
-void ee_vulkan_queue_wait(ee_hal_device_t *device, uint64_t value, int64_t deadline_ns);
-void ee_vulkan_queue_watch(ee_hal_device_t *device, uint64_t value);
 eerie_status_t ee_vulkan_queue_create(ee_vulkan_device_t *device, eerie_error_t *err);
+// All work is over.
 void ee_vulkan_queue_destroy(ee_vulkan_device_t *device);
-// ABORTED: the device is lost.
-eerie_status_t ee_vulkan_check_lost(ee_vulkan_device_t *device, eerie_error_t *err);
+eerie_status_t ee_vulkan_queue_submit(ee_hal_queued_t *queued, ee_hal_submission_t *submission,
+                                      eerie_error_t *err);
+uint64_t ee_vulkan_queue_reached(ee_hal_queued_t *queued);
+ee_hal_waited_t ee_vulkan_queue_wait(ee_hal_queued_t *queued, uint64_t value, uint64_t mark,
+                                     uint64_t timeout_ns);
+void ee_vulkan_fence_give(ee_hal_queued_t *queued, uint64_t mark);
 
 // ---- Timestamps --------------------------------------------------------------------------------
 
@@ -546,24 +426,17 @@ void ee_vulkan_timing_begin(ee_vulkan_device_t *device, ee_vulkan_recording_t *r
 EE_COLD void ee_vulkan_timing_command(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                       const ee_hal_command_t *command,
                                       const ee_hal_operation_t *table);
-// The submission is about to be handed over.
-void ee_vulkan_timing_submitted(ee_vulkan_device_t *device, ee_vulkan_submission_t *submission);
 // The submission is done: tells of its commands. With the lock held, so that all come in order.
-EE_COLD void ee_vulkan_timing_tell(ee_vulkan_device_t *device,
-                                   const ee_vulkan_submission_t *submission);
+EE_COLD void ee_vulkan_timing_tell(ee_hal_queued_t *queued, const ee_hal_submission_t *submission);
 void ee_vulkan_timing_destroy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording);
 // The kernels of an executable that was loaded.
 void ee_vulkan_timing_kernels(const ee_vulkan_executable_t *executable);
 #else
 #define ee_vulkan_timing_begin(device, recording, commands)         ((void)(commands))
 #define ee_vulkan_timing_command(device, recording, command, table) ((void)0)
-#define ee_vulkan_timing_submitted(device, submission)              ((void)0)
-#define ee_vulkan_timing_tell(device, submission)                   ((void)0)
+#define ee_vulkan_timing_tell                                       NULL
 #define ee_vulkan_timing_destroy(device, recording)                 ((void)0)
 #define ee_vulkan_timing_kernels(executable)                        ((void)0)
 #endif
-
-eerie_status_t ee_vulkan_submit(ee_hal_device_t *device, uint64_t after, ee_hal_fence_t *signal,
-                                const ee_hal_operation_t *operation, eerie_error_t *err);
 
 #endif // EE_DRIVERS_VULKAN_VULKAN_H_
