@@ -181,6 +181,8 @@ static eerie_status_t ask_shared(ee_cuda_device_t *device, const ee_cuda_kernel_
                    (unsigned long long)all, device->physical.name,
                    ee_cuda_most_shared(&device->physical));
   }
+  // AMD's grant all that there is; hipFuncSetAttribute knows functions of the host's program only.
+  if (device->library->hip) return EERIE_OK;
   if (all <= SHARED_WITHOUT_ASKING || !kernel->shared_size) return EERIE_OK;
   result = device->cu->FuncSetAttribute(kernel->function, EE_CUDA_FUNCTION_MAX_DYNAMIC_SHARED,
                                         (int)kernel->shared_size);

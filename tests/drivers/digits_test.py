@@ -1,11 +1,11 @@
-"""A perceptron trained on scikit-learn's digits, compiled for CUDA and run by the driver.
+"""A perceptron trained on scikit-learn's digits, compiled for a GPU and run by its driver.
 
-    digits_test.py COMMAND
+    digits_test.py COMMAND cuda|vulkan
 
-COMMAND is `eerie`; libcuda.so.1 is what the environment finds. Scores must be NumPy's, and the
-digits that they name right as often as scikit-learn's own.
+COMMAND is `eerie`; the driver's library and devices are what the environment finds. Scores must be
+NumPy's, and the digits that they name right as often as scikit-learn's own.
 
-Exit code 77: scikit-learn or the compiler is not installed.
+Exit code 77: scikit-learn or the compiler is not installed, or there is no such device.
 """
 
 import pathlib
@@ -22,8 +22,10 @@ except ImportError as missing:
     print(f"skipped: {missing}; run: tools/setup.sh demo")
     sys.exit(77)
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILER = ROOT / ".venv/bin/iree-compile"
+FLAGS = {"cuda": ["--iree-hal-target-device=cuda", "--iree-cuda-target=sm_80"],
+         "vulkan": ["--iree-hal-target-device=vulkan"]}
 
 
 def constant(name, array):
@@ -60,7 +62,16 @@ def module_of(weights, biases, batch):
             f"{text}  return {source} : {result}\n}}\n")
 
 
+def has_device(command, kind):
+    listed = subprocess.run([command, "devices"], capture_output=True, text=True, check=True)
+    return f"{kind}:0" in listed.stdout
+
+
 def main():
+    command, kind = sys.argv[1:]
+    if not has_device(command, kind):
+        print(f"skipped: {command} lists no device of kind {kind}")
+        return 77
     if not COMPILER.is_file():
         print(f"skipped: no {COMPILER}; run: tools/setup.sh build test")
         return 77
@@ -80,12 +91,11 @@ def main():
         (folder / "digits.mlir").write_text(module_of(weights, biases, len(held_out)))
         np.save(folder / "images.npy", held_out)
         commands = (
-            [COMPILER, "digits.mlir", "-o", "digits.vmfb", "--iree-hal-target-device=cuda",
-             "--iree-cuda-target=sm_80"],
-            [sys.argv[1], "run", "--device=cuda", "--module=digits.vmfb", "--function=main",
+            [COMPILER, "digits.mlir", "-o", "digits.vmfb", *FLAGS[kind]],
+            [command, "run", f"--device={kind}", "--module=digits.vmfb", "--function=main",
              "--input=@images.npy", "--output=@scores.npy"])
-        for command in commands:
-            subprocess.run(command, cwd=folder, check=True, timeout=120)
+        for words in commands:
+            subprocess.run(words, cwd=folder, check=True, timeout=120)
         scores = np.load(folder / "scores.npy")
     np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
     right = float((scores.argmax(1) == labels).mean())
