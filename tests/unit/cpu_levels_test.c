@@ -11,6 +11,7 @@ void __wrap_ee_port_cpu_data(uint64_t out_data[8]) {
   out_data[0] = taken_for;
 }
 
+#if defined(__x86_64__) || defined(__aarch64__) // others have no levels
 // The first of `formats` that a device of a CPU with these features runs.
 static const char *first_of(uint64_t features, const char *const *formats, size_t count) {
   fixture_t f;
@@ -28,6 +29,7 @@ static const char *first_of(uint64_t features, const char *const *formats, size_
   ee_hal_device_release(device);
   return first;
 }
+#endif
 
 #define V2  "embedded-elf+3-x86_64+ssse3+sse4.2"
 #define V3  "embedded-elf+2-x86_64+avx2+fma+f16c"
