@@ -223,7 +223,6 @@ static int earlier_first(const void *a, const void *b) {
 
 static uint64_t pack(ee_cli_embed_block_t **order, size_t count,
                      int (*compare)(const void *, const void *)) {
-  // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted
   if (count) qsort((void *)order, count, sizeof *order, compare);
   uint64_t size = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -253,7 +252,6 @@ static uint64_t most_alive(const ee_cli_embed_function_t *function) {
 static eerie_status_t lay_out_function(const ee_cli_embed_model_t *model,
                                        ee_cli_embed_function_t *function, eerie_error_t *err) {
   const bool found = find_blocks(model, function);
-  // NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers
   ee_cli_embed_block_t **order = (void *)calloc(function->block_count + 1, sizeof *order);
   if (!found || !order) {
     free((void *)order);

@@ -72,7 +72,7 @@ class Tune(compile_test.CompileCase):
         """Products of matrices get tiles of their own, which the compiler takes."""
         (self.folder / "product.mlir").write_text(PRODUCT)
         arguments = ["--input=14x64xf32=0.5", "--input=64x32xf32=2"]
-        done = self.eerie("tune", "product.mlir", *arguments, "--budget=30", "--table=json",
+        done = self.eerie("tune", "product.mlir", *arguments, "--budget=200", "--table=json",
                           "--choices=product.choices", "--device=local-sync")
         self.assertEqual((done.code, done.err), (0, ""))
         tiles, = [row for row in json.loads(done.out) if row["name"] == "tiles"]
