@@ -8,6 +8,7 @@
 //   spans.c    memory in chunks, cut into spans         flight.c   work in flight, waiting for it
 //   queued.c   life, buffers, bytes for the host        replay.c   recordings that are kept
 //   operation.c  operations of the front end to submissions
+//   transfer.c  where fills, updates and copies of a list work
 //
 // Work is numbered in the order in which it is handed over, and all of it is done in that order.
 // `lock` guards what the structs below say; nothing of the front end is called while it is held, as
@@ -91,6 +92,24 @@ eerie_status_t ee_hal_range_resolve(const ee_hal_binding_t *binding,
 static inline bool ee_hal_range_overlap(const ee_hal_range_t *a, const ee_hal_range_t *b) {
   return a->chunk == b->chunk && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
 }
+
+// ---- Fills, updates, copies --------------------------------------------------------------------
+
+// Where a command works, checked; a range of no bytes is nothing to do. `table` as above.
+eerie_status_t ee_hal_fill_resolve(const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                   ee_hal_range_t *out_target, eerie_error_t *err);
+eerie_status_t ee_hal_update_resolve(const ee_hal_command_t *command,
+                                     const ee_hal_operation_t *table, ee_hal_range_t *out_target,
+                                     eerie_error_t *err);
+eerie_status_t ee_hal_copy_resolve(const ee_hal_command_t *command, const ee_hal_operation_t *table,
+                                   ee_hal_range_t *out_source, ee_hal_range_t *out_target,
+                                   eerie_error_t *err);
+// A copy onto a part of itself goes through staging memory, in pieces of at most so many of its
+// `size` bytes.
+uint64_t ee_hal_moved_piece(uint64_t size);
+// The bytes of staging that such a copy takes, as ee_hal_recording_stage rounds them; 0: another
+// copy.
+uint64_t ee_hal_moved_staging(const ee_hal_command_t *command, const ee_hal_operation_t *table);
 
 // ---- Recordings --------------------------------------------------------------------------------
 

@@ -145,16 +145,10 @@ static eerie_status_t record_fill(ee_hal_queued_t *device, ee_cuda_recording_t *
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
   ee_hal_range_t range;
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &range, err));
-  uint32_t width = command->pattern_size;
-  if ((width != 1 && width != 2 && width != 4 && width != 8) || range.size % width) {
-    return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                   "a fill of %llu bytes is not made of whole patterns of %u bytes",
-                   (unsigned long long)range.size, width);
-  }
+  EE_TRY(ee_hal_fill_resolve(command, table, &range, err));
   if (range.size == 0) return EERIE_OK;
   const ee_cuda_address_t target = address_of(&range);
-  width = narrow_pattern(command->pattern, width);
+  const uint32_t width = narrow_pattern(command->pattern, command->pattern_size);
   if (width == 8 || target % width)
     return add_doubling(device, recording, target, range.size, command->pattern, width, err);
   return add_fill(device, recording, target, range.size / width, (uint32_t)command->pattern, width,
@@ -165,11 +159,7 @@ static eerie_status_t record_update(ee_hal_queued_t *device, ee_cuda_recording_t
                                     const ee_hal_command_t *command,
                                     const ee_hal_operation_t *table, eerie_error_t *err) {
   ee_hal_range_t range;
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &range, err));
-  if (range.size != command->target.size) {
-    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "an update of %llu bytes onto %llu",
-                   (unsigned long long)command->target.size, (unsigned long long)range.size);
-  }
+  EE_TRY(ee_hal_update_resolve(command, table, &range, err));
   if (range.size == 0) return EERIE_OK;
   uint64_t offset;
   uint8_t *bytes = ee_hal_recording_stage(&recording->base, range.size, &offset);
@@ -178,35 +168,12 @@ static eerie_status_t record_update(ee_hal_queued_t *device, ee_cuda_recording_t
                     err);
 }
 
-static eerie_status_t resolve_copy(const ee_hal_command_t *command, const ee_hal_operation_t *table,
-                                   ee_hal_range_t *out_source, ee_hal_range_t *out_target,
-                                   eerie_error_t *err) {
-  EE_TRY(ee_hal_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, out_source, err));
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, out_target, err));
-  if (out_source->size == out_target->size) return EERIE_OK;
-  return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
-                 (unsigned long long)out_source->size, (unsigned long long)out_target->size);
-}
-
-// Bytes of staging that a copy onto a part of itself takes. Pieces of more are copied in a row.
-#define MOVED_PIECE (UINT64_C(16) << 20)
-static uint64_t moved_piece(uint64_t size) {
-  return size < MOVED_PIECE ? size : MOVED_PIECE;
-}
-
-static uint64_t moving_size(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
-  ee_hal_range_t source, target;
-  // What is wrong with it is said when it is recorded.
-  if (resolve_copy(command, table, &source, &target, NULL) != EERIE_OK) return 0;
-  return ee_hal_range_overlap(&source, &target) ? moved_piece(source.size) + 7 : 0;
-}
-
 // Piece by piece through staging memory, from the end on which no piece is overwritten before it is
 // read.
 static eerie_status_t move_bytes(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                                  const ee_hal_range_t *source, const ee_hal_range_t *target,
                                  eerie_error_t *err) {
-  const uint64_t piece = moved_piece(source->size);
+  const uint64_t piece = ee_hal_moved_piece(source->size);
   uint64_t offset;
   uint8_t *staged = ee_hal_recording_stage(&recording->base, piece, &offset);
   for (uint64_t done = 0; done < source->size;) {
@@ -225,7 +192,7 @@ static eerie_status_t record_copy(ee_hal_queued_t *device, ee_cuda_recording_t *
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
   ee_hal_range_t source, target;
-  EE_TRY(resolve_copy(command, table, &source, &target, err));
+  EE_TRY(ee_hal_copy_resolve(command, table, &source, &target, err));
   if (source.size == 0 || address_of(&source) == address_of(&target)) return EERIE_OK;
   if (ee_hal_range_overlap(&source, &target))
     return move_bytes(device, recording, &source, &target, err);
@@ -337,7 +304,7 @@ static eerie_status_t record_command(ee_hal_queued_t *device, ee_cuda_recording_
 // Bytes of staging that a command takes, as ee_hal_recording_stage rounds them.
 static uint64_t staging_size(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
   if (command->kind == EE_HAL_COMMAND_UPDATE) return command->target.size + 7;
-  return command->kind == EE_HAL_COMMAND_COPY ? moving_size(command, table) : 0;
+  return command->kind == EE_HAL_COMMAND_COPY ? ee_hal_moved_staging(command, table) : 0;
 }
 
 eerie_status_t ee_cuda_record_list(ee_hal_queued_t *device, ee_hal_recording_t *base,

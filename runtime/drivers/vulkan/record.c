@@ -176,20 +176,11 @@ static void fill_pairs(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
   }
 }
 
-static eerie_status_t check_fill(const ee_hal_range_t *target, uint32_t width, eerie_error_t *err) {
-  if ((width == 1 || width == 2 || width == 4 || width == 8) && target->size % width == 0)
-    return EERIE_OK;
-  return EE_FAIL(err, EERIE_INVALID_ARGUMENT,
-                 "a fill of %llu bytes is not made of whole patterns of %u bytes",
-                 (unsigned long long)target->size, width);
-}
-
 static eerie_status_t record_fill(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
   ee_hal_range_t target;
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
-  EE_TRY(check_fill(&target, command->pattern_size, err));
+  EE_TRY(ee_hal_fill_resolve(command, table, &target, err));
   if (target.size == 0) return EERIE_OK;
   const uint64_t pattern = command->pattern;
   if (command->pattern_size == 8 && (uint32_t)pattern != (uint32_t)(pattern >> 32)) {
@@ -205,11 +196,7 @@ static eerie_status_t record_update(ee_vulkan_device_t *device, ee_vulkan_record
                                     const ee_hal_command_t *command,
                                     const ee_hal_operation_t *table, eerie_error_t *err) {
   ee_hal_range_t target;
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, &target, err));
-  if (target.size != command->target.size) {
-    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "an update of %llu bytes onto %llu",
-                   (unsigned long long)command->target.size, (unsigned long long)target.size);
-  }
+  EE_TRY(ee_hal_update_resolve(command, table, &target, err));
   if (target.size == 0) return EERIE_OK;
   if (target.size <= INLINE_UPDATE && target.size % 4 == 0 && target.offset % 4 == 0) {
     device->vk.CmdUpdateBuffer(recording->commands, ee_vulkan_buffer_of(target.chunk),
@@ -221,12 +208,6 @@ static eerie_status_t record_update(ee_vulkan_device_t *device, ee_vulkan_record
   return EERIE_OK;
 }
 
-// Bytes of staging that a copy onto a part of itself takes. Pieces of more are copied in a row.
-#define MOVED_PIECE (UINT64_C(16) << 20)
-static uint64_t moved_piece(uint64_t size) {
-  return size < MOVED_PIECE ? size : MOVED_PIECE;
-}
-
 // Piece by piece through staging memory, from the end on which no piece is overwritten before it is
 // read.
 static void move_bytes(const ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
@@ -234,7 +215,7 @@ static void move_bytes(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
   const VkCommandBuffer commands = recording->commands;
   const VkBuffer buffer = ee_vulkan_buffer_of(source->chunk),
                  staged = ee_vulkan_buffer_of(recording->base.staging->chunk);
-  const uint64_t piece = moved_piece(source->size);
+  const uint64_t piece = ee_hal_moved_piece(source->size);
   uint64_t offset;
   (void)ee_hal_recording_stage(&recording->base, piece, &offset);
   for (uint64_t done = 0; done < source->size;) {
@@ -248,21 +229,11 @@ static void move_bytes(const ee_vulkan_device_t *device, ee_vulkan_recording_t *
   }
 }
 
-static eerie_status_t resolve_copy(const ee_hal_command_t *command, const ee_hal_operation_t *table,
-                                   ee_hal_range_t *out_source, ee_hal_range_t *out_target,
-                                   eerie_error_t *err) {
-  EE_TRY(ee_hal_range_resolve(&command->source, table, EE_HAL_ACCESS_READ, out_source, err));
-  EE_TRY(ee_hal_range_resolve(&command->target, table, EE_HAL_ACCESS_WRITE, out_target, err));
-  if (out_source->size == out_target->size) return EERIE_OK;
-  return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a copy of %llu bytes onto %llu",
-                 (unsigned long long)out_source->size, (unsigned long long)out_target->size);
-}
-
 static eerie_status_t record_copy(ee_vulkan_device_t *device, ee_vulkan_recording_t *recording,
                                   const ee_hal_command_t *command, const ee_hal_operation_t *table,
                                   eerie_error_t *err) {
   ee_hal_range_t source, target;
-  EE_TRY(resolve_copy(command, table, &source, &target, err));
+  EE_TRY(ee_hal_copy_resolve(command, table, &source, &target, err));
   if (source.size == 0) return EERIE_OK;
   if (ee_hal_range_overlap(&source, &target)) {
     if (source.offset != target.offset) move_bytes(device, recording, &source, &target);
@@ -273,20 +244,12 @@ static eerie_status_t record_copy(ee_vulkan_device_t *device, ee_vulkan_recordin
   return EERIE_OK;
 }
 
-static uint64_t copy_staging_size(const ee_hal_command_t *command,
-                                  const ee_hal_operation_t *table) {
-  ee_hal_range_t source, target;
-  // What is wrong with it is said when it is recorded.
-  if (resolve_copy(command, table, &source, &target, NULL) != EERIE_OK) return 0;
-  return ee_hal_range_overlap(&source, &target) ? moved_piece(source.size) + 7 : 0;
-}
-
 // Bytes of staging that a command may take.
 static uint64_t staging_size(const ee_hal_command_t *command, const ee_hal_operation_t *table) {
   switch (command->kind) {
   case EE_HAL_COMMAND_FILL: return 16;
   case EE_HAL_COMMAND_UPDATE: return command->target.size + 7;
-  case EE_HAL_COMMAND_COPY: return copy_staging_size(command, table);
+  case EE_HAL_COMMAND_COPY: return ee_hal_moved_staging(command, table);
   case EE_HAL_COMMAND_DISPATCH:
   case EE_HAL_COMMAND_DISPATCH_INDIRECT:
     return ee_vulkan_pipeline_of(command)->addresses ? command->binding_count * sizeof(uint64_t)
