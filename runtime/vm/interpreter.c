@@ -42,16 +42,6 @@
     DISPATCH(*pc++);                                                                               \
   } while (0)
 
-#define LOAD_FRAME()                                                                               \
-  do {                                                                                             \
-    frame = ee_vm_frame_at(program, program->frame);                                               \
-    linked = frame->module;                                                                        \
-    code = frame->function->bytecode;                                                              \
-    pc = frame->pc;                                                                                \
-    regs = ee_vm_frame_registers(frame);                                                           \
-    refs = ee_vm_frame_refs(frame);                                                                \
-  } while (0)
-
 #define FAIL_IF(condition, ...)                                                                    \
   do {                                                                                             \
     if (EE_UNLIKELY(condition)) {                                                                  \
@@ -59,16 +49,7 @@
       goto failed;                                                                                 \
     }                                                                                              \
   } while (0)
-#define TRY(expr)                                                                                  \
-  do {                                                                                             \
-    status = (expr);                                                                               \
-    if (EE_UNLIKELY(status != EERIE_OK)) goto failed;                                              \
-  } while (0)
 
-#define COUNT_STEP()                                                                               \
-  do {                                                                                             \
-    if (EE_UNLIKELY(program->steps_left-- == 0)) goto out_of_steps;                                \
-  } while (0)
 // Branches as the target and list at `at` say; +1 skips the BLOCK marker there.
 #define BRANCH(at)                                                                                 \
   do {                                                                                             \

@@ -54,25 +54,6 @@ static const uint8_t *fetch(const uint8_t *pc, uint32_t shape, const uint32_t *r
 #define CASE(NAME)          case EE_VM_OP_##NAME:
 #define CASES(NAME, suffix) CASE(NAME##_I32##suffix) CASE(NAME##_I64##suffix)
 
-#define LOAD_FRAME()                                                                               \
-  do {                                                                                             \
-    frame = ee_vm_frame_at(program, program->frame);                                               \
-    linked = frame->module;                                                                        \
-    code = frame->function->bytecode;                                                              \
-    pc = frame->pc;                                                                                \
-    regs = ee_vm_frame_registers(frame);                                                           \
-    refs = ee_vm_frame_refs(frame);                                                                \
-  } while (0)
-
-#define TRY(expr)                                                                                  \
-  do {                                                                                             \
-    status = (expr);                                                                               \
-    if (EE_UNLIKELY(status != EERIE_OK)) goto failed;                                              \
-  } while (0)
-#define COUNT_STEP()                                                                               \
-  do {                                                                                             \
-    if (EE_UNLIKELY(program->steps_left-- == 0)) goto out_of_steps;                                \
-  } while (0)
 #define CHECK_TYPE(object)                                                                         \
   do {                                                                                             \
     checked = (object);                                                                            \

@@ -1,9 +1,30 @@
-// passing.h: what the two interpreters have in common: registers as arguments and results of calls,
-// native calls, failures that a module asks for.
+// passing.h: what the two interpreters have in common: where they are in a program, registers as
+// arguments and results of calls, native calls, failures that a module asks for.
 #ifndef EE_VM_PASSING_H_
 #define EE_VM_PASSING_H_
 
 #include "vm/internal.h"
+
+// On the names that ee_vm_interpret has in both: `frame` and what is derived from it, `status`, and
+// the labels of its failures.
+#define LOAD_FRAME()                                                                               \
+  do {                                                                                             \
+    frame = ee_vm_frame_at(program, program->frame);                                               \
+    linked = frame->module;                                                                        \
+    code = frame->function->bytecode;                                                              \
+    pc = frame->pc;                                                                                \
+    regs = ee_vm_frame_registers(frame);                                                           \
+    refs = ee_vm_frame_refs(frame);                                                                \
+  } while (0)
+#define TRY(expr)                                                                                  \
+  do {                                                                                             \
+    status = (expr);                                                                               \
+    if (EE_UNLIKELY(status != EERIE_OK)) goto failed;                                              \
+  } while (0)
+#define COUNT_STEP()                                                                               \
+  do {                                                                                             \
+    if (EE_UNLIKELY(program->steps_left-- == 0)) goto out_of_steps;                                \
+  } while (0)
 
 // Passes the registers in `list` as arguments: a callee finds them left-aligned in its two banks.
 static void pass_arguments(ee_str_t letters, const uint8_t *list, const uint32_t *regs,
