@@ -8,6 +8,7 @@
 #include <vulkan/vulkan_core.h>
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,22 +19,30 @@
 
 EXPORT vulkan_shim_t vulkan_shim;
 
-// What the real loader exports finds the driver of each device; what it does not export is taken
-// from the last instance or device that was made, which have the same entry points here.
+// The real loader, opened by the first that asks. What it exports finds the driver of each handle
+// by itself, so that nothing is kept of instances and devices: threads make and destroy those as
+// they like.
+static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static void *real_library;
 static PFN_vkGetInstanceProcAddr real_instance_entry;
-static PFN_vkGetDeviceProcAddr real_device_entry;
-static VkInstance any_instance;
-static VkDevice any_device;
 
 static PFN_vkVoidFunction real(const char *name) {
   PFN_vkVoidFunction found = NULL;
   void *exported = dlsym(real_library, name);
   if (exported) memcpy(&found, &exported, sizeof found);
-  if (!found && any_device && real_device_entry) found = real_device_entry(any_device, name);
-  return found ? found : real_instance_entry(any_instance, name);
+  return found;
 }
 #define REAL(name) ((PFN_vk##name)real("vk" #name))
+// What only the device knows.
+#define REAL_OF(device, name) ((PFN_vk##name)REAL(GetDeviceProcAddr)(device, "vk" #name))
+
+static void open_real(void) {
+  const char *path = getenv("EERIE_TEST_VULKAN_LIBRARY");
+  real_library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+  if (!real_library) return;
+  real_instance_entry = REAL(GetInstanceProcAddr);
+  if (getenv("EERIE_TEST_VULKAN_DISCRETE")) vulkan_shim.own_memory = true;
+}
 
 // Several threads may call.
 static void add(long *counter, long step) {
@@ -69,7 +78,7 @@ static bool fails(void) {
     REAL(Destroy##name)(device, handle, callbacks);                                                \
   }
 static void note_PipelineCache(const VkPipelineCacheCreateInfo *info) {
-  vulkan_shim.cache_size = (long)info->initialDataSize;
+  __atomic_store_n(&vulkan_shim.cache_size, (long)info->initialDataSize, __ATOMIC_RELAXED);
 }
 #define note_Buffer(info)              ((void)0)
 #define note_PipelineLayout(info)      ((void)0)
@@ -133,7 +142,7 @@ static VKAPI_ATTR void VKAPI_CALL shim_DestroyPipeline(VkDevice device, VkPipeli
 static VKAPI_ATTR VkResult VKAPI_CALL
 shim_SetDebugUtilsObjectNameEXT(VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info) {
   if (vulkan_shim.compile_nothing && info->objectHandle == 1) return VK_SUCCESS;
-  return REAL(SetDebugUtilsObjectNameEXT)(device, info);
+  return REAL_OF(device, SetDebugUtilsObjectNameEXT)(device, info);
 }
 
 // What is allocated of a limited memory.
@@ -239,13 +248,12 @@ static VKAPI_ATTR void VKAPI_CALL shim_CmdDispatch(VkCommandBuffer commands, uin
   REAL(CmdDispatch)(commands, x, y, z);
 }
 
-// A device that is lost does nothing any more.
+// ---- The queue ---------------------------------------------------------------------------------
+
+// A device that is lost does nothing any more: what it was given is waited for first.
 static void lose(void) {
-  (void)REAL(DeviceWaitIdle)(any_device);
   __atomic_store_n(&vulkan_shim.lost, true, __ATOMIC_RELAXED);
 }
-
-// ---- The queue ---------------------------------------------------------------------------------
 
 static bool is_lost(void) {
   return __atomic_load_n(&vulkan_shim.lost, __ATOMIC_RELAXED);
@@ -254,42 +262,47 @@ static bool is_lost(void) {
 static VKAPI_ATTR VkResult VKAPI_CALL shim_QueueSubmit(VkQueue queue, uint32_t count,
                                                        const VkSubmitInfo *infos, VkFence fence) {
   add(&vulkan_shim.submits, 1);
-  if (counts_down(&vulkan_shim.lose_at_submit)) lose();
+  if (counts_down(&vulkan_shim.lose_at_submit)) {
+    (void)REAL(QueueWaitIdle)(queue);
+    lose();
+  }
   if (is_lost()) return VK_ERROR_DEVICE_LOST;
   if (fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   return REAL(QueueSubmit)(queue, count, infos, fence);
 }
 
-static bool lost_now(void) {
+static bool lost_now(VkDevice device) {
   if (__atomic_load_n(&vulkan_shim.lose_at_wait, __ATOMIC_RELAXED) &&
-      __atomic_exchange_n(&vulkan_shim.lose_at_wait, false, __ATOMIC_RELAXED))
+      __atomic_exchange_n(&vulkan_shim.lose_at_wait, false, __ATOMIC_RELAXED)) {
+    (void)REAL(DeviceWaitIdle)(device);
     lose();
+  }
   return is_lost();
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitSemaphores(VkDevice device,
                                                           const VkSemaphoreWaitInfo *info,
                                                           uint64_t timeout) {
-  if (lost_now()) return VK_ERROR_DEVICE_LOST;
+  if (lost_now(device)) return VK_ERROR_DEVICE_LOST;
   return REAL(WaitSemaphores)(device, info, timeout);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_GetSemaphoreCounterValue(VkDevice device,
                                                                     VkSemaphore semaphore,
                                                                     uint64_t *out_value) {
-  if (lost_now()) return VK_ERROR_DEVICE_LOST;
+  if (lost_now(device)) return VK_ERROR_DEVICE_LOST;
   return REAL(GetSemaphoreCounterValue)(device, semaphore, out_value);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitForFences(VkDevice device, uint32_t count,
                                                          const VkFence *fences, VkBool32 all,
                                                          uint64_t timeout) {
-  if (lost_now()) return VK_ERROR_DEVICE_LOST;
+  if (lost_now(device)) return VK_ERROR_DEVICE_LOST;
   return REAL(WaitForFences)(device, count, fences, all, timeout);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_GetFenceStatus(VkDevice device, VkFence fence) {
-  if (lost_now()) return VK_ERROR_DEVICE_LOST;
+  if (lost_now(device)) return VK_ERROR_DEVICE_LOST;
   return REAL(GetFenceStatus)(device, fence);
 }
 
@@ -322,7 +335,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_GetCalibratedTimestampsEXT(
     VkDevice device, uint32_t count, const VkCalibratedTimestampInfoEXT *infos,
     uint64_t *out_timestamps, uint64_t *out_deviation) {
   (void)device;
-  ++vulkan_shim.looks;
+  add(&vulkan_shim.looks, 1);
   struct timespec now;
   if (count != 1 || infos->timeDomain != VK_TIME_DOMAIN_DEVICE_EXT) return VK_ERROR_UNKNOWN;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -383,30 +396,14 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateDevice(VkPhysicalDevice physica
       continue;
     names[changed.enabledExtensionCount++] = name;
   }
-  const VkResult result = REAL(CreateDevice)(physical, &changed, callbacks, out_device);
-  if (result == VK_SUCCESS) any_device = *out_device;
-  return result;
-}
-
-static VKAPI_ATTR void VKAPI_CALL shim_DestroyDevice(VkDevice device,
-                                                     const VkAllocationCallbacks *callbacks) {
-  const PFN_vkDestroyDevice destroy = REAL(DestroyDevice);
-  any_device = NULL;
-  destroy(device, callbacks);
+  return REAL(CreateDevice)(physical, &changed, callbacks, out_device);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_CreateInstance(const VkInstanceCreateInfo *info,
                                                           const VkAllocationCallbacks *callbacks,
                                                           VkInstance *out_instance) {
-  any_instance = NULL;
   if (fails()) return VK_ERROR_OUT_OF_HOST_MEMORY;
-  const VkResult result = REAL(CreateInstance)(info, callbacks, out_instance);
-  if (result == VK_SUCCESS) {
-    any_instance = *out_instance;
-    real_device_entry =
-        (PFN_vkGetDeviceProcAddr)real_instance_entry(any_instance, "vkGetDeviceProcAddr");
-  }
-  return result;
+  return REAL(CreateInstance)(info, callbacks, out_instance);
 }
 
 // ---- Entry points ------------------------------------------------------------------------------
@@ -434,7 +431,6 @@ static const struct {
     PAIR(Fence),
     PAIR(QueryPool),
     PAIR(ShaderModule),
-    PAIR(Device),
     ONE(CreateComputePipelines),
     ONE(DestroyPipeline),
     ONE(AllocateMemory),
@@ -460,6 +456,7 @@ static const struct {
     ONE(GetPhysicalDeviceMemoryProperties),
     ONE(GetBufferMemoryRequirements),
     ONE(CreateInstance),
+    ONE(CreateDevice),
     ONE(GetDeviceProcAddr),
     ONE(SetDebugUtilsObjectNameEXT),
 };
@@ -477,21 +474,15 @@ static bool is_played(const char *name) {
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL shim_GetDeviceProcAddr(VkDevice device,
                                                                        const char *name) {
-  const PFN_vkVoidFunction known = real_device_entry(device, name);
+  const PFN_vkVoidFunction known = REAL(GetDeviceProcAddr)(device, name);
   const PFN_vkVoidFunction mine = known || is_played(name) ? own(name) : NULL;
   return mine ? mine : known;
 }
 
 EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance,
                                                                       const char *name) {
-  if (!real_instance_entry) {
-    const char *path = getenv("EERIE_TEST_VULKAN_LIBRARY");
-    real_library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-    void *entry = real_library ? dlsym(real_library, "vkGetInstanceProcAddr") : NULL;
-    if (!entry) return NULL;
-    memcpy(&real_instance_entry, &entry, sizeof entry);
-    if (getenv("EERIE_TEST_VULKAN_DISCRETE")) vulkan_shim.own_memory = true;
-  }
+  (void)pthread_once(&opened, open_real);
+  if (!real_instance_entry) return NULL;
   const PFN_vkVoidFunction known = real_instance_entry(instance, name);
   const PFN_vkVoidFunction mine = known || is_played(name) ? own(name) : NULL;
   return mine ? mine : known;
