@@ -40,7 +40,12 @@ eerie_status_t ee_library_try(const eerie_allocator_t *allocator, int argc, cons
   ee_child_result_t result;
   const eerie_status_t status = ee_child_run(allocator, &job, &result, err);
   if (status) return status;
-  if (!result.signal && !result.exit_code && !result.timed_out) return EERIE_OK;
+  if (result.timed_out)
+    return EE_COMPILER_FAIL(err, EERIE_INTERNAL,
+                            "the compiler %s cannot be initialised: a trial in a child process was "
+                            "ended after %u s; does this program's allocator survive fork()?",
+                            ee_library.path, (unsigned)(job.time_limit_ms / 1000));
+  if (!result.signal && !result.exit_code) return EERIE_OK;
   char words[256];
   ee_child_last_words(&result, words, sizeof words);
   if (argc && result.exit_code)

@@ -299,7 +299,9 @@ typedef struct eerie_compile_options {
 //
 // An isolated compile needs no other preparation, and is safe beside other threads. It waits for
 // compiles of other threads in this process to finish before it forks. When this process has
-// compiled without isolation before, the child works with one thread.
+// compiled without isolation before, the child works with one thread. malloc must be usable in the
+// child of a process with threads, as it is in the C libraries; with gcc 12's address sanitizer the
+// child may hang where another thread allocates at that moment, until `time_limit_ms` ends it.
 //
 // Without isolation, `reproducer_path` makes the compiler catch crashes inside its passes and write
 // a reproducer there: the crash is then ABORTED, and memory that the pass held is lost. A crash
