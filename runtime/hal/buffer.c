@@ -15,6 +15,32 @@ const ee_object_type_t ee_hal_buffer_type = {"hal.buffer", buffer_destroy};
 #define GRANTED_USAGE                                                                              \
   (EE_HAL_USAGE_TRANSFER | EE_HAL_USAGE_DISPATCH | EE_HAL_USAGE_SHARING | EE_HAL_USAGE_MAPPING)
 
+// Has the device use the memory of a buffer, where it does not use all of the host's anyway: where
+// kernels run on host memory they do, wherever the driver's own buffers are.
+static eerie_status_t import_begin(ee_hal_device_t *device, ee_hal_buffer_t *buffer,
+                                   eerie_error_t *err) {
+  const ee_hal_driver_t *driver = device->driver;
+  if (EE_LIKELY(!driver->buffer_allocate || driver->dispatch)) return EERIE_OK;
+#if EERIE_ASYNC_DEVICES
+  if (driver->async && driver->async->buffer_import)
+    return driver->async->buffer_import(device, buffer, err);
+#endif
+  (void)buffer;
+  return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                 "device %s cannot use host memory in place; eerie_tensor_create copies it",
+                 device->name);
+}
+
+// The device lets go of it.
+static void import_end(ee_hal_device_t *device, ee_hal_buffer_t *buffer) {
+#if EERIE_ASYNC_DEVICES
+  const ee_hal_async_driver_t *async = device->driver->async;
+  if (async && async->buffer_import) device->driver->buffer_free(device, buffer);
+#else
+  (void)device, (void)buffer;
+#endif
+}
+
 static void buffer_destroy(ee_object_t *object) {
   ee_hal_buffer_t *buffer = (ee_hal_buffer_t *)object;
   ee_hal_device_t *device = buffer->device;
@@ -27,6 +53,7 @@ static void buffer_destroy(ee_object_t *object) {
   if (buffer->storage) {
     ee_hal_buffer_release(buffer->storage);
   } else if (buffer->release) {
+    import_end(device, buffer);
     buffer->release(buffer->release_user, buffer);
   } else if (device->driver->buffer_free) {
     device->driver->buffer_free(device, buffer);
@@ -113,16 +140,16 @@ eerie_status_t ee_hal_buffer_import(ee_hal_device_t *device, uint8_t *data, uint
                                     uint32_t access, void (*release)(void *, ee_hal_buffer_t *),
                                     void *release_user, ee_hal_buffer_t **out_buffer,
                                     eerie_error_t *err) {
-  // Where kernels run on host memory they run on this too, wherever the driver's own buffers are.
-  if (device->driver->buffer_allocate && !device->driver->dispatch) {
-    return EE_FAIL(err, EERIE_UNIMPLEMENTED, "device %s cannot use host memory in place",
-                   device->name);
-  }
   ee_hal_buffer_t *buffer = buffer_new(device, 0, size);
   if (!buffer) return no_memory_for(size, err);
   buffer->data = data;
   buffer->access = access;
   if (!(access & EE_HAL_ACCESS_WRITE)) buffer->usage |= EE_HAL_USAGE_SHARING_IMMUTABLE;
+  const eerie_status_t status = import_begin(device, buffer, err);
+  if (EE_UNLIKELY(status != EERIE_OK)) {
+    ee_hal_device_free(device, buffer, buffer->block_size);
+    return status;
+  }
   buffer->release = release;
   buffer->release_user = release_user;
   ee_hal_observe_buffer(buffer, device->heap,

@@ -79,6 +79,12 @@ typedef struct ee_hal_async_driver {
   // the bytes are there, as ever. NULL: never. What is not reached goes through host memory
   // (across.h), and the driver sees buffers of its own device only.
   bool (*reaches)(const ee_hal_device_t *device, const ee_hal_buffer_t *buffer, bool in_kernels);
+  // Optional: has the device use memory of the host where it is, `buffer->size` bytes from
+  // `buffer->data` on: sets `driver_handle` and the bits that it grants. `buffer_free` undoes it,
+  // before the memory's owner is told. UNIMPLEMENTED: not this memory, the message says why.
+  // NULL: never.
+  eerie_status_t (*buffer_import)(ee_hal_device_t *device, ee_hal_buffer_t *buffer,
+                                  eerie_error_t *err);
 } ee_hal_async_driver_t;
 #endif
 

@@ -110,7 +110,7 @@ eerie_status_t ee_hal_buffer_allocate(ee_hal_device_t *device, uint32_t memory_t
                                       uint32_t usage, uint64_t size, ee_hal_buffer_t **out_buffer,
                                       eerie_error_t *err);
 // Wraps host memory without a copy. `release` (may be NULL) is called once when the last user is
-// gone, also never when this fails.
+// gone, never when this fails. UNIMPLEMENTED: the device does not use this memory where it is.
 eerie_status_t ee_hal_buffer_import(ee_hal_device_t *device, uint8_t *data, uint64_t size,
                                     uint32_t access, void (*release)(void *, ee_hal_buffer_t *),
                                     void *release_user, ee_hal_buffer_t **out_buffer,

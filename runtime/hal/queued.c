@@ -114,6 +114,17 @@ eerie_status_t ee_hal_queued_buffer_allocate(ee_hal_device_t *base, ee_hal_buffe
   return EERIE_OK;
 }
 
+eerie_status_t ee_hal_queued_buffer_import(ee_hal_device_t *base, ee_hal_buffer_t *buffer,
+                                           eerie_error_t *err) {
+  ee_hal_span_t *span = NULL;
+  // Kernels get an address of no bytes too, which cannot be somebody's.
+  EE_TRY(buffer->size
+             ? ee_hal_span_import(ee_hal_queued(base), buffer->data, buffer->size, &span, err)
+             : ee_hal_span_allocate(ee_hal_queued(base), EE_HAL_PLACE_DEVICE, 0, &span, err));
+  buffer->driver_handle = (uint64_t)(uintptr_t)span;
+  return EERIE_OK;
+}
+
 void ee_hal_queued_buffer_free(ee_hal_device_t *base, ee_hal_buffer_t *buffer) {
   ee_hal_span_free(ee_hal_queued(base), ee_hal_span_of(buffer));
 }

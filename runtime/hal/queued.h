@@ -27,6 +27,7 @@ typedef struct ee_hal_queued ee_hal_queued_t;
 typedef enum ee_hal_place {
   EE_HAL_PLACE_DEVICE, // where kernels are fast; the host sees it where memory is unified
   EE_HAL_PLACE_HOST,   // that the host sees and reads fast
+  EE_HAL_PLACE_CALLER, // the host's own, used where it is
 } ee_hal_place_t;
 
 // A piece of memory from the system, cut into spans.
@@ -55,17 +56,22 @@ typedef struct ee_hal_memory {
   ee_hal_chunk_t *chunks;
   ee_hal_span_t *unused; // by `after`
   uint64_t serial;
-  uint64_t total; // of all chunks
+  uint32_t count; // chunks, those of callers too
+  uint64_t total; // of all but those
   uint64_t live;  // in use
   uint64_t peak;  // highest `live`
   // Set by the driver before the first span is wanted:
   uint64_t alignment;      // of spans, a power of two
   uint64_t max_allocation; // in one piece; 0: no limit
+  uint32_t max_count;      // of chunks; 0: no limit
   bool unified;            // both places are one
 } ee_hal_memory_t;
 
 eerie_status_t ee_hal_span_allocate(ee_hal_queued_t *device, ee_hal_place_t place, uint64_t size,
                                     ee_hal_span_t **out_span, eerie_error_t *err);
+// Memory of the host, used where it is until the span is freed. UNIMPLEMENTED: not this memory.
+eerie_status_t ee_hal_span_import(ee_hal_queued_t *device, uint8_t *data, uint64_t size,
+                                  ee_hal_span_t **out_span, eerie_error_t *err);
 void ee_hal_span_free(ee_hal_queued_t *device, ee_hal_span_t *span);
 // All of it, when the last span is free.
 void ee_hal_spans_destroy(ee_hal_queued_t *device);
@@ -202,6 +208,11 @@ typedef struct ee_hal_queued_driver {
                                  eerie_error_t *err);
   // Also what a failed create has left.
   void (*chunk_destroy)(ee_hal_queued_t *device, ee_hal_chunk_t *chunk);
+  // Optional: memory of the host, chunk->size bytes from chunk->data on, for kernels where it is.
+  // The driver may have the chunk begin before that and end behind it, as systems deal in pages.
+  // Without the lock, and chunk_destroy of such a chunk too. UNIMPLEMENTED: not this memory.
+  eerie_status_t (*chunk_import)(ee_hal_queued_t *device, ee_hal_chunk_t *chunk,
+                                 eerie_error_t *err);
   // Optional: gives back what lies idle behind the chunks; false: nothing.
   bool (*trim)(ee_hal_queued_t *device);
 
@@ -272,6 +283,8 @@ void ee_hal_queued_deinitialize(ee_hal_queued_t *device);
 
 eerie_status_t ee_hal_queued_buffer_allocate(ee_hal_device_t *base, ee_hal_buffer_t *buffer,
                                              eerie_error_t *err);
+eerie_status_t ee_hal_queued_buffer_import(ee_hal_device_t *base, ee_hal_buffer_t *buffer,
+                                           eerie_error_t *err);
 void ee_hal_queued_buffer_free(ee_hal_device_t *base, ee_hal_buffer_t *buffer);
 eerie_status_t ee_hal_queued_transfer(ee_hal_buffer_t *buffer, uint64_t offset, uint8_t *host,
                                       size_t size, bool write, eerie_error_t *err);

@@ -27,8 +27,21 @@ static void span_delete(ee_hal_queued_t *device, ee_hal_span_t *span) {
 
 // ---- Chunks ------------------------------------------------------------------------------------
 
+// Systems grant so many chunks at a time. With the lock held.
+static bool count_one(ee_hal_memory_t *memory) {
+  if (memory->max_count && memory->count >= memory->max_count) return false;
+  ++memory->count;
+  return true;
+}
+
+static EE_COLD eerie_status_t too_many(const ee_hal_queued_t *device, eerie_error_t *err) {
+  return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED, "device %s allocates memory at most %u times",
+                 device->base.name, device->memory.max_count);
+}
+
 static void chunk_delete(ee_hal_queued_t *device, ee_hal_chunk_t *chunk) {
   device->queue_driver->chunk_destroy(device, chunk);
+  --device->memory.count;
   device->memory.total -= chunk->size;
   span_delete(device, chunk->spans);
   ee_heap_free(device->base.heap, chunk, sizeof *chunk);
@@ -37,11 +50,13 @@ static void chunk_delete(ee_hal_queued_t *device, ee_hal_chunk_t *chunk) {
 static eerie_status_t chunk_new(ee_hal_queued_t *device, ee_hal_place_t place, uint64_t size,
                                 ee_hal_chunk_t **out_chunk, eerie_error_t *err) {
   ee_hal_memory_t *memory = &device->memory;
+  if (!count_one(memory)) return too_many(device, err);
   ee_hal_chunk_t *chunk = ee_heap_allocate_zeroed(device->base.heap, sizeof *chunk);
   ee_hal_span_t *span = span_new(device);
   if (!chunk || !span) {
     ee_heap_free(device->base.heap, chunk, sizeof *chunk);
     span_delete(device, span);
+    --memory->count;
     return EE_NO_MEMORY(err, sizeof *chunk);
   }
   *span = (ee_hal_span_t){.chunk = chunk, .size = size};
@@ -166,16 +181,22 @@ static eerie_status_t allocate_locked(ee_hal_queued_t *device, ee_hal_place_t pl
   return EERIE_OK;
 }
 
+static EE_COLD eerie_status_t too_large(const ee_hal_queued_t *device, uint64_t size,
+                                        eerie_error_t *err) {
+  (void)size; // unused in builds without texts
+  return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
+                 "%llu bytes in one piece; device %s allocates at most %llu",
+                 (unsigned long long)size, device->base.name,
+                 (unsigned long long)device->memory.max_allocation);
+}
+
 eerie_status_t ee_hal_span_allocate(ee_hal_queued_t *device, ee_hal_place_t place, uint64_t size,
                                     ee_hal_span_t **out_span, eerie_error_t *err) {
   const uint64_t mask = device->memory.alignment - 1;
   const uint64_t most = device->memory.max_allocation;
   uint64_t rounded;
-  if (!ee_add_u64(size ? size : 1, mask, &rounded) || (most && (rounded & ~mask) > most)) {
-    return EE_FAIL(err, EERIE_RESOURCE_EXHAUSTED,
-                   "%llu bytes in one piece; device %s allocates at most %llu",
-                   (unsigned long long)size, device->base.name, (unsigned long long)most);
-  }
+  if (!ee_add_u64(size ? size : 1, mask, &rounded) || (most && (rounded & ~mask) > most))
+    return too_large(device, size, err);
   if (device->memory.unified) place = EE_HAL_PLACE_DEVICE;
   ee_hal_queued_lock(device);
   const eerie_status_t status = allocate_locked(device, place, rounded & ~mask, out_span, err);
@@ -186,6 +207,82 @@ eerie_status_t ee_hal_span_allocate(ee_hal_queued_t *device, ee_hal_place_t plac
   }
   return status;
 }
+
+// ---- Memory of callers -------------------------------------------------------------------------
+
+// A chunk that is one span, and none that others are cut from.
+typedef struct imported {
+  ee_hal_chunk_t chunk;
+  ee_hal_span_t span;
+} imported_t;
+
+static void imported_delete(ee_hal_queued_t *device, imported_t *imported) {
+  device->queue_driver->chunk_destroy(device, &imported->chunk);
+  ee_heap_free(device->base.heap, imported, sizeof *imported);
+  ee_hal_queued_lock(device);
+  --device->memory.count;
+  ee_hal_queued_unlock(device);
+}
+
+static imported_t *imported_new(ee_hal_queued_t *device, uint8_t *data, uint64_t size,
+                                eerie_error_t *err) {
+  imported_t *imported = ee_heap_allocate_zeroed(device->base.heap, sizeof *imported);
+  if (!imported) {
+    (void)EE_NO_MEMORY(err, sizeof *imported);
+    return NULL;
+  }
+  ee_hal_queued_lock(device);
+  const bool counted =
+      count_one(&device->memory) || (drop_idle(device) && count_one(&device->memory));
+  const uint64_t serial = ++device->memory.serial;
+  ee_hal_queued_unlock(device);
+  if (!counted) {
+    ee_heap_free(device->base.heap, imported, sizeof *imported);
+    (void)too_many(device, err);
+    return NULL;
+  }
+  imported->chunk = (ee_hal_chunk_t){
+      .spans = &imported->span,
+      .size = size,
+      .serial = serial,
+      .place = EE_HAL_PLACE_CALLER,
+      .data = data,
+  };
+  return imported;
+}
+
+eerie_status_t ee_hal_span_import(ee_hal_queued_t *device, uint8_t *data, uint64_t size,
+                                  ee_hal_span_t **out_span, eerie_error_t *err) {
+  const ee_hal_memory_t *memory = &device->memory;
+  if ((uintptr_t)data & (memory->alignment - 1)) {
+    return EE_FAIL(err, EERIE_UNIMPLEMENTED,
+                   "host memory at %p is not aligned to %llu bytes, as device %s needs it in place",
+                   (void *)data, (unsigned long long)memory->alignment, device->base.name);
+  }
+  if (memory->max_allocation && size > memory->max_allocation) {
+    return too_large(device, size, err);
+  }
+  imported_t *imported = imported_new(device, data, size, err);
+  if (!imported) return EERIE_RESOURCE_EXHAUSTED;
+  const eerie_status_t status = device->queue_driver->chunk_import(device, &imported->chunk, err);
+  if (status != EERIE_OK) {
+    EE_ANNOTATE(err, "device %s: %llu bytes of host memory in place", device->base.name,
+                (unsigned long long)size);
+    imported_delete(device, imported);
+    return status;
+  }
+  // Kernels read and write words: the last one is the tensor's, in whose page it ends.
+  imported->span = (ee_hal_span_t){
+      .chunk = &imported->chunk,
+      .offset = (uint64_t)(data - imported->chunk.data),
+      .size = (size + 3) & ~UINT64_C(3),
+      .used = true,
+  };
+  *out_span = &imported->span;
+  return EERIE_OK;
+}
+
+// ---- Giving back -------------------------------------------------------------------------------
 
 static void chunk_unlink(ee_hal_memory_t *memory, const ee_hal_chunk_t *chunk) {
   ee_hal_chunk_t **link = &memory->chunks;
@@ -198,6 +295,10 @@ void ee_hal_span_free(ee_hal_queued_t *device, ee_hal_span_t *span) {
   if (!span) return;
   ee_hal_memory_t *memory = &device->memory;
   ee_hal_chunk_t *chunk = span->chunk;
+  if (EE_UNLIKELY(chunk->place == EE_HAL_PLACE_CALLER)) {
+    imported_delete(device, (imported_t *)chunk);
+    return;
+  }
   ee_hal_queued_lock(device);
   span->used = false;
   chunk->live -= span->size;
