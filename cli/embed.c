@@ -267,6 +267,12 @@ static int report(const embed_run_t *run) {
            model->target->name, (unsigned long long)model->arena_size,
            (unsigned long long)model->live_size, (unsigned long long)model->state_size,
            (unsigned long long)model->constant_size);
+    if (model->unsure_size)
+      fprintf(stderr,
+              "eerie embed: %llu bytes of constants and inputs are copied into the arena: nothing "
+              "tells what kernels of a compiled module write to; of the model itself the compiler "
+              "does\n",
+              (unsigned long long)model->unsure_size);
     return EE_CLI_OK;
   }
   ee_cli_json_t json = {0};
@@ -278,6 +284,7 @@ static int report(const embed_run_t *run) {
   ee_cli_json_number(&json, "live_bytes", model->live_size);
   ee_cli_json_number(&json, "state_bytes", model->state_size);
   ee_cli_json_number(&json, "constant_bytes", model->constant_size);
+  ee_cli_json_number(&json, "unsure_bytes", model->unsure_size);
   ee_cli_json_open(&json, "functions", '[');
   for (size_t i = 0; i < model->function_count; ++i) {
     const ee_cli_embed_function_t *function = &model->functions[i];

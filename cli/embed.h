@@ -75,8 +75,6 @@ typedef struct ee_cli_embed_accesses {
 // Reads what the compiler has dumped into `folder`, and removes it. Nothing that goes wrong here
 // matters: what is not known is taken for the worst.
 void ee_cli_embed_accesses_read(const char *folder, ee_cli_embed_accesses_t *out_accesses);
-ee_cli_embed_access_kind_t ee_cli_embed_access_of(const ee_cli_embed_accesses_t *accesses,
-                                                  const eerie_plan_step_t *step, size_t binding);
 void ee_cli_embed_accesses_free(ee_cli_embed_accesses_t *accesses);
 
 // ---- The layout --------------------------------------------------------------------------------
@@ -138,10 +136,13 @@ typedef struct ee_cli_embed_model {
   size_t owned_count;
   uint64_t *state_offsets; // by storage
   uint64_t arena_size, live_size, state_size, constant_size;
+  uint64_t unsure_size; // copied because nothing tells whether a kernel writes there
 } ee_cli_embed_model_t;
 
-// Puts a plan in the place of the model's, in which kernels write to nothing that is read only.
-// FAILED_PRECONDITION: one does, and nothing tells where.
+ee_cli_embed_access_kind_t ee_cli_embed_access_of(const ee_cli_embed_model_t *model,
+                                                  const eerie_plan_step_t *step, size_t binding);
+
+// Puts a plan in the place of the model's, in which nothing writes to what is read only.
 eerie_status_t ee_cli_embed_protect(ee_cli_embed_model_t *model, eerie_error_t *err);
 void ee_cli_embed_protect_free(ee_cli_embed_model_t *model);
 

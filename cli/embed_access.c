@@ -8,8 +8,8 @@
 //     wo %arg6[%c448 for %c2048] : !stream.resource<transient>{%c3648}
 //   }
 //
-// Source: what compilers 3.11 to 3.13 print. A transient of which this tells nothing is taken for
-// read and written, which costs memory at most.
+// Source: what compilers 3.11 to 3.13 print. What this tells nothing of is taken for read and
+// written, which costs memory at most.
 #define _GNU_SOURCE
 
 #include <dirent.h>
@@ -115,10 +115,12 @@ void ee_cli_embed_accesses_read(const char *folder, ee_cli_embed_accesses_t *out
   rmdir(folder);
 }
 
-ee_cli_embed_access_kind_t ee_cli_embed_access_of(const ee_cli_embed_accesses_t *accesses,
+ee_cli_embed_access_kind_t ee_cli_embed_access_of(const ee_cli_embed_model_t *model,
                                                   const eerie_plan_step_t *step, size_t binding) {
-  const ee_cli_embed_access_t *access =
-      step->kernel ? find(accesses, step->kernel, strlen(step->kernel)) : NULL;
+  const ee_cli_embed_object_t *object = model->object;
+  const char *name = step->kernel;
+  if (!name && step->ordinal < object->kernel_count) name = object->kernels[step->ordinal].name;
+  const ee_cli_embed_access_t *access = name ? find(model->accesses, name, strlen(name)) : NULL;
   return access && access->count == step->binding_count ? access->kinds[binding]
                                                         : EE_CLI_EMBED_UNKNOWN;
 }

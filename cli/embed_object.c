@@ -1,8 +1,8 @@
 // embed_object.c: reads the object file in which the compiler put the kernels of a module.
 //
 // It is a relocatable ELF file of the target's machine. The compiler names its tables
-// "<library>_library_query_v0_names" (pointers, which are relocations here) and "..._attrs" (64
-// bytes for each kernel); with these a kernel's number is known from its name.
+// "<library>_library_query_v0_names" and "..._funcs" (pointers, which are relocations here) and
+// "..._attrs" (64 bytes for each kernel); with these a kernel's number is known from its name.
 // Source of the tables: iree/hal/local/executable_library.h; of their names: object files of
 // compilers 3.11 to 3.13.
 #include "embed.h"
@@ -152,9 +152,10 @@ static void read_attributes(const elf_t *elf, size_t at, ee_cli_embed_kernel_t *
   kernel->workgroup_size[2] = (uint32_t)read_at(elf, at + 20, 2);
 }
 
-// The string that a pointer at `offset` of the section will lead to.
+// What a pointer in the table will lead to: a string that is the name, or the function itself.
 static void read_name(const elf_t *elf, const section_t *symbols, const section_t *relocations,
-                      size_t at, const section_t *section, ee_cli_embed_object_t *object) {
+                      size_t at, const section_t *section, bool functions,
+                      ee_cli_embed_object_t *object) {
   const size_t word = elf->wide ? 8 : 4;
   const uint64_t offset = read_at(elf, at, word);
   const uint64_t info = read_at(elf, at + word, word);
@@ -164,6 +165,10 @@ static void read_name(const elf_t *elf, const section_t *symbols, const section_
   if (!symbol_at(elf, symbols, (size_t)(elf->wide ? info >> 32 : info >> 8), &symbol) ||
       !section_at(elf, symbol.section, &target))
     return;
+  if (functions) {
+    if (*symbol.name) object->kernels[offset / word].name = symbol.name;
+    return;
+  }
   // Without a field of its own the addend is what stands in the place.
   uint64_t addend = relocations->type == SECTION_RELA
                         ? read_at(elf, at + 2 * word, word)
@@ -173,23 +178,27 @@ static void read_name(const elf_t *elf, const section_t *symbols, const section_
     object->kernels[offset / word].name = string_at(elf, target.offset + start);
 }
 
-static void read_names(const elf_t *elf, const section_t *symbols, const symbol_t *names,
+// From one of the two tables. That of names is absent from what compiler 3.11 writes.
+static void read_names(const elf_t *elf, const section_t *symbols, bool functions,
                        ee_cli_embed_object_t *object) {
   section_t section, relocations;
-  if (!section_at(elf, names->section, &section)) return;
+  symbol_t table;
+  const char *end = functions ? "_library_query_v0_funcs" : "_library_query_v0_names";
+  if (!find_symbol(elf, symbols, end, &table) || !section_at(elf, table.section, &section)) return;
   for (size_t i = 0; i < elf->section_count; ++i) {
-    if (!section_at(elf, i, &relocations) || relocations.info != names->section) continue;
+    if (!section_at(elf, i, &relocations) || relocations.info != table.section) continue;
     const bool with_addend = relocations.type == SECTION_RELA;
     if (!with_addend && relocations.type != SECTION_REL) continue;
     const size_t entry = (elf->wide ? 16u : 8u) + (with_addend ? (elf->wide ? 8u : 4u) : 0);
     for (size_t j = 0; j < relocations.size / entry; ++j)
-      read_name(elf, symbols, &relocations, relocations.offset + j * entry, &section, object);
+      read_name(elf, symbols, &relocations, relocations.offset + j * entry, &section, functions,
+                object);
   }
 }
 
 static eerie_status_t read_kernels(const elf_t *elf, const section_t *symbols, const char *path,
                                    ee_cli_embed_object_t *object) {
-  symbol_t attributes, names;
+  symbol_t attributes;
   section_t section;
   if (!find_symbol(elf, symbols, "_library_query_v0_attrs", &attributes) ||
       !section_at(elf, attributes.section, &section) || section.size % ATTRIBUTES_SIZE)
@@ -202,8 +211,8 @@ static eerie_status_t read_kernels(const elf_t *elf, const section_t *symbols, c
   if (!object->kernels) return ee_cli_error(elf->err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
   for (size_t i = 0; i < object->kernel_count; ++i)
     read_attributes(elf, section.offset + i * ATTRIBUTES_SIZE, &object->kernels[i]);
-  if (find_symbol(elf, symbols, "_library_query_v0_names", &names))
-    read_names(elf, symbols, &names, object);
+  read_names(elf, symbols, true, object);
+  read_names(elf, symbols, false, object);
   return EERIE_OK;
 }
 

@@ -4,6 +4,10 @@
 // being folded and overwrites a part of it. Firmware has its constants in flash, and the caller's
 // inputs are the caller's: what a function's kernels write there becomes a transient that is filled
 // before its first use. (On the host modules are mapped, and a written page is the process's own.)
+//
+// Where nothing tells what a kernel writes, as of a module that was compiled before, it is taken to
+// write where that would matter: to what something looks at afterwards. A result that nobody looks
+// at is one that compilers remove.
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +19,14 @@ typedef struct region {
   uint64_t begin, end;
   size_t copy; // the storage that takes their place
   size_t step; // the first that uses them
+  bool unsure; // of one that is written nothing tells so
 } region_t;
 
 // A range of the function's own copy of the plan.
 typedef struct use {
   eerie_plan_range_t *range;
   size_t step;
-  bool written;
+  bool written, unsure;
 } use_t;
 
 typedef struct work {
@@ -62,46 +67,62 @@ static bool is_read_only(const eerie_plan_t *plan, const eerie_plan_range_t *ran
   return range->size && (space == EERIE_PLAN_CONSTANT || space == EERIE_PLAN_INPUT);
 }
 
-static bool writes(const ee_cli_embed_model_t *model, const eerie_plan_step_t *step, size_t index) {
-  const ee_cli_embed_access_kind_t kind = ee_cli_embed_access_of(model->accesses, step, index);
-  return kind == EE_CLI_EMBED_WRITTEN || kind == EE_CLI_EMBED_READ_AND_WRITTEN;
+static bool overlap(const eerie_plan_range_t *a, const eerie_plan_range_t *b) {
+  return a->storage == b->storage && a->offset < b->offset + b->size &&
+         b->offset < a->offset + a->size;
 }
 
-// A kernel whose accesses are not known must write somewhere.
-static eerie_status_t check_unknown(const work_t *work, const eerie_plan_step_t *step) {
-  size_t read_only = 0;
-  for (size_t i = 0; i < step->binding_count; ++i) {
-    if (ee_cli_embed_access_of(work->model->accesses, step, i) != EE_CLI_EMBED_UNKNOWN)
-      return EERIE_OK;
-    read_only += is_read_only(work->plan, &step->bindings[i]);
+// Whether a step behind `index`, or the caller, looks at bytes.
+static bool is_seen_after(const eerie_plan_function_t *function, size_t index,
+                          const eerie_plan_range_t *range) {
+  for (size_t i = index + 1; i < function->step_count; ++i) {
+    const eerie_plan_step_t *step = &function->steps[i];
+    if (step->kind == EERIE_PLAN_COPY && overlap(&step->source, range)) return true;
+    for (size_t j = 0; j < step->binding_count; ++j)
+      if (overlap(&step->bindings[j], range)) return true;
   }
-  if (!step->binding_count || read_only < step->binding_count) return EERIE_OK;
-  return ee_cli_error(work->err, EERIE_FAILED_PRECONDITION,
-                      "%s: kernel '%s' has constants and inputs only, so it writes to one of them, "
-                      "and nothing tells which in a module that is compiled: give eerie embed the "
-                      "model itself, or run the module in the interpreter",
-                      work->function->name, step->kernel ? step->kernel : "of a number");
+  for (size_t i = 0; i < function->output_count; ++i)
+    if (overlap(&function->results[i], range)) return true;
+  return false;
 }
 
-static eerie_status_t is_affected(const work_t *work, bool *out_affected) {
-  *out_affected = false;
+// A kernel must write somewhere.
+static bool has_nothing_else(const eerie_plan_t *plan, const eerie_plan_step_t *step) {
+  for (size_t i = 0; i < step->binding_count; ++i)
+    if (!is_read_only(plan, &step->bindings[i])) return false;
+  return true;
+}
+
+static use_t use_of(const work_t *work, size_t index, size_t binding) {
+  const eerie_plan_step_t *step = &work->function->steps[index];
+  const eerie_plan_range_t *range = &step->bindings[binding];
+  use_t use = {.range = (eerie_plan_range_t *)(uintptr_t)range, .step = index};
+  switch (ee_cli_embed_access_of(work->model, step, binding)) {
+  case EE_CLI_EMBED_READ: break;
+  case EE_CLI_EMBED_WRITTEN:
+  case EE_CLI_EMBED_READ_AND_WRITTEN: use.written = true; break;
+  case EE_CLI_EMBED_UNKNOWN:
+    use.unsure = use.written =
+        has_nothing_else(work->plan, step) || is_seen_after(work->function, index, range);
+  }
+  return use;
+}
+
+static bool is_affected(const work_t *work) {
   for (size_t i = 0; i < work->function->step_count; ++i) {
     const eerie_plan_step_t *step = &work->function->steps[i];
-    if (step->kind != EERIE_PLAN_DISPATCH) continue;
-    const eerie_status_t status = check_unknown(work, step);
-    if (status) return status;
+    if (step->kind != EERIE_PLAN_DISPATCH && is_read_only(work->plan, &step->target)) return true;
     for (size_t j = 0; j < step->binding_count; ++j)
-      if (is_read_only(work->plan, &step->bindings[j]) && writes(work->model, step, j))
-        *out_affected = true;
+      if (is_read_only(work->plan, &step->bindings[j]) && use_of(work, i, j).written) return true;
   }
-  return EERIE_OK;
+  return false;
 }
 
 // ---- A function of our own ---------------------------------------------------------------------
 
-static void add_use(work_t *work, const eerie_plan_range_t *range, size_t step, bool written) {
-  if (is_read_only(work->plan, range))
-    work->uses[work->use_count++] = (use_t){(eerie_plan_range_t *)(uintptr_t)range, step, written};
+static void add_use(work_t *work, use_t use, const eerie_plan_range_t *range) {
+  use.range = (eerie_plan_range_t *)(uintptr_t)range;
+  if (is_read_only(work->plan, range)) work->uses[work->use_count++] = use;
 }
 
 // Copies steps, bindings and results, and lists what they use of read-only storages.
@@ -112,24 +133,27 @@ static eerie_status_t copy_function(work_t *work) {
   eerie_plan_step_t *steps = duplicate(model, function->steps, count, sizeof *steps);
   eerie_plan_range_t *results =
       duplicate(model, function->results, function->output_count, sizeof *results);
-  size_t most = function->output_count + count;
+  size_t most = function->output_count + 2 * count;
   for (size_t i = 0; i < count; ++i)
     most += function->steps[i].binding_count;
   work->uses = allocate(model, most, sizeof *work->uses);
   work->regions = allocate(model, most, sizeof *work->regions);
   if (!steps || !results || !work->uses || !work->regions) return no_memory(work->err);
   for (size_t i = 0; i < count; ++i) {
-    if (steps[i].kind == EERIE_PLAN_COPY) add_use(work, &steps[i].source, i, false);
-    if (steps[i].kind != EERIE_PLAN_DISPATCH) continue;
+    if (steps[i].kind == EERIE_PLAN_COPY) add_use(work, (use_t){.step = i}, &steps[i].source);
+    if (steps[i].kind != EERIE_PLAN_DISPATCH) {
+      add_use(work, (use_t){.step = i, .written = true}, &steps[i].target);
+      continue;
+    }
     eerie_plan_range_t *bindings =
         duplicate(model, steps[i].bindings, steps[i].binding_count, sizeof *bindings);
     if (!bindings) return no_memory(work->err);
     for (size_t j = 0; j < steps[i].binding_count; ++j)
-      add_use(work, &bindings[j], i, writes(model, &steps[i], j));
+      add_use(work, use_of(work, i, j), &bindings[j]);
     steps[i].bindings = bindings;
   }
   for (size_t i = 0; i < function->output_count; ++i)
-    add_use(work, &results[i], count, false);
+    add_use(work, (use_t){.step = count}, &results[i]);
   function->steps = steps;
   function->results = results;
   return EERIE_OK;
@@ -155,6 +179,7 @@ static bool extend(region_t *region, const use_t *use) {
   if (begin < region->begin) region->begin = begin;
   if (end > region->end) region->end = end;
   if (use->step < region->step) region->step = use->step;
+  region->unsure |= use->unsure;
   return before.begin != region->begin || before.end != region->end;
 }
 
@@ -167,6 +192,7 @@ static bool join_regions(work_t *work) {
       if (b->begin < a->begin) a->begin = b->begin;
       if (b->end > a->end) a->end = b->end;
       if (b->step < a->step) a->step = b->step;
+      a->unsure |= b->unsure;
       *b = work->regions[--work->region_count];
       return true;
     }
@@ -179,7 +205,10 @@ static void find_regions(work_t *work) {
     const use_t *use = &work->uses[i];
     if (!use->written || region_of(work, use->range)) continue;
     region_t *region = &work->regions[work->region_count++];
-    *region = (region_t){use->range->storage, use->range->offset, use->range->offset, 0, use->step};
+    *region = (region_t){.storage = use->range->storage,
+                         .begin = use->range->offset,
+                         .end = use->range->offset,
+                         .step = use->step};
     (void)extend(region, use);
   }
   for (bool grown = true; grown;) {
@@ -205,6 +234,7 @@ static eerie_status_t add_storages(work_t *work, size_t function) {
     region->copy = count + i;
     storages[count + i] = (eerie_plan_storage_t){
         .space = EERIE_PLAN_TRANSIENT, .size = region->end - region->begin, .function = function};
+    if (region->unsure) work->model->unsure_size += region->end - region->begin;
   }
   plan->storages = storages;
   plan->storage_count += work->region_count;
@@ -234,10 +264,8 @@ static eerie_status_t add_copies(work_t *work) {
 }
 
 static eerie_status_t protect(work_t *work, size_t function) {
-  bool affected;
-  eerie_status_t status = is_affected(work, &affected);
-  if (status || !affected) return status;
-  status = copy_function(work);
+  if (!is_affected(work)) return EERIE_OK;
+  eerie_status_t status = copy_function(work);
   if (status) return status;
   find_regions(work);
   status = add_storages(work, function);

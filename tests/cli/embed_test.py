@@ -182,17 +182,21 @@ class EmbedTest(harness.Case):
                               "--target=cortex-m4f", "-o", self.folder / "other")
             self.assertIn(done.code, (0, 3, 7), done.err)
 
-    def firmware_of(self, source, target="cortex-m4f"):
+    def firmware_of(self, source, target="cortex-m4f", *options):
         if boards.missing():
             self.skipTest(f"{boards.missing()} is not installed")
         firmware = self.folder / "firmware"
-        done = self.eerie("embed", harness.SOURCE / source, f"--target={target}", "-o", firmware)
+        done = self.eerie("embed", harness.SOURCE / source, f"--target={target}", "-o", firmware,
+                          *options)
         self.assertEqual(done.code, 0, done.err)
         return firmware
 
-    def run_on_board(self, name, target="cortex-m4f"):
+    def run_on_board(self, name, target="cortex-m4f", *options):
         """Embeds NAME.mlir and runs it with NAME.c; the words of each line."""
-        firmware = self.firmware_of(f"{name}.mlir", target)
+        firmware = self.firmware_of(f"{name}.mlir", target, *options)
+        return self.run_firmware(name, firmware, target)
+
+    def run_firmware(self, name, firmware, target="cortex-m4f"):
         made = boards.make_variables(firmware / f"{name}.mk")
         board = boards.BY_TARGET[target]
         image = boards.compile_program(
@@ -253,19 +257,33 @@ class EmbedTest(harness.Case):
             self.assertEqual(floats_of(words), host)
 
 
-    def test_constant_that_a_kernel_overwrites(self):
-        lines = self.run_on_board("overwrite")
+    def check_overwritten(self, lines):
         expected = list(range(1, 31))
         for row, column, value in ((1, 2, -1), (1, 3, -2), (1, 4, -3), (2, 2, -4), (2, 3, -5),
                                    (2, 4, -6)):
             expected[row * 6 + column] = value & 0xFFFFFFFF
-        self.assertEqual([int(word, 16) for word in lines[0][1:]], expected)
-        self.assertEqual(lines[1], ["flash", "same"])
-        # A module that is compiled does not tell what kernels write; that one does is seen.
+        numbers = [(name, [int(word, 16) for word in words]) for name, *words in lines[:3]]
+        self.assertEqual(numbers, [("overwrite", expected), ("both", expected),
+                                   ("twice", [-2 * i & 0xFFFFFFFF for i in range(1, 7)])])
+        self.assertEqual(lines[3], ["flash", "same"])
+
+    def test_constant_that_a_kernel_overwrites(self):
+        self.check_overwritten(self.run_on_board("overwrite"))
+        # A module that is compiled does not tell what kernels write: there it is assumed.
         firmware = self.folder / "firmware"
-        self.refuses(3, "embed", firmware / "overwrite.vmfb", "--object",
-                     firmware / "overwrite_kernels.o", "--target=cortex-m4f", "-o",
-                     self.folder / "again", says=["overwrite_dispatch_0", "constants and inputs"])
+        again = self.folder / "again"
+        done = self.eerie("embed", firmware / "overwrite.vmfb", "--object",
+                          firmware / "overwrite_kernels.o", "--target=cortex-m4f", "-o", again)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("bytes of constants and inputs are copied", done.err)
+        self.check_overwritten(self.run_firmware("overwrite", again))
+
+    def test_bindings_of_whole_allocations(self):
+        """Two kernels fill parts of one allocation, which each has as a whole."""
+        lines = self.run_on_board("whole", "cortex-m4f",
+                                  "--iree-scheduling-optimize-bindings=true")
+        self.assertEqual([(name, *floats_of(words)) for name, *words in lines],
+                         [("first", *[5] * 16), ("second", 20.75, 20.75)])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ extern const uint32_t board_flash[], board_data_load[];
 static overwrite_arena_t arena;
 static overwrite_i32_2x3_t input = {{{-1, -2, -3}, {-4, -5, -6}}};
 static overwrite_i32_5x6_t output;
+static overwrite_i32_2x3_t twice;
 
 static uint32_t checksum(void) {
   uint32_t sum = 0;
@@ -16,15 +17,23 @@ static uint32_t checksum(void) {
   return sum;
 }
 
-int board_main(void) {
-  const uint32_t before = checksum();
-  const int status = overwrite_overwrite(&arena, &input, &output);
-  const uint32_t *words = (const uint32_t *)(const void *)output.data;
-  board_write("output");
-  for (size_t i = 0; i < 30; ++i) {
+static void show(const char *name, const void *data, size_t count) {
+  const uint32_t *words = data;
+  board_write(name);
+  for (size_t i = 0; i < count; ++i) {
     board_write(" ");
     board_write_hex(words[i]);
   }
-  board_write(checksum() == before ? "\nflash same\n" : "\nflash changed\n");
+  board_write("\n");
+}
+
+int board_main(void) {
+  const uint32_t before = checksum();
+  int status = overwrite_overwrite(&arena, &input, &output);
+  show("overwrite", output.data, 30);
+  status |= overwrite_both(&arena, &input, &output, &twice);
+  show("both", output.data, 30);
+  show("twice", twice.data, 6);
+  board_write(checksum() == before ? "flash same\n" : "flash changed\n");
   return status;
 }
