@@ -25,6 +25,7 @@ typedef struct ee_cuda_pool_s *ee_cuda_pool_t;
 typedef struct ee_cuda_module_s *ee_cuda_module_t;
 typedef struct ee_cuda_function_s *ee_cuda_function_t;
 typedef struct ee_cuda_graph_s *ee_cuda_graph_t;
+typedef struct ee_cuda_node_s *ee_cuda_node_t; // CUgraphNode, hipGraphNode_t
 typedef struct ee_cuda_graph_exec_s *ee_cuda_graph_exec_t;
 
 typedef struct ee_cuda_uuid {
@@ -99,6 +100,8 @@ enum {
   EE_CUDA_HOST_PORTABLE = 1,
   EE_CUDA_HOST_MAPPED = 2,
   EE_CUDA_CAPTURE_THREAD_LOCAL = 1,
+  EE_CUDA_CAPTURE_ACTIVE = 1,
+  EE_CUDA_CAPTURE_SET_DEPENDENCIES = 1,
   EE_CUDA_LOCATION_DEVICE = 1,
   EE_CUDA_ALLOCATION_PINNED = 1,
   EE_CUDA_ACCESS_READ_WRITE = 3,
@@ -163,8 +166,6 @@ enum {
     (ee_cuda_stream_t * stream, unsigned flags))                                                   \
   X(StreamDestroy, cuStreamDestroy_v2, hipStreamDestroy, (ee_cuda_stream_t stream))                \
   X(StreamSynchronize, cuStreamSynchronize, hipStreamSynchronize, (ee_cuda_stream_t stream))       \
-  X(StreamWaitEvent, cuStreamWaitEvent, hipStreamWaitEvent,                                        \
-    (ee_cuda_stream_t stream, ee_cuda_event_t event, unsigned flags))                              \
   X(EventCreate, cuEventCreate, hipEventCreateWithFlags,                                           \
     (ee_cuda_event_t * event, unsigned flags))                                                     \
   X(EventDestroy, cuEventDestroy_v2, hipEventDestroy, (ee_cuda_event_t event))                     \
@@ -217,6 +218,14 @@ enum {
     (ee_cuda_stream_t stream, int mode))                                                           \
   X(StreamEndCapture, cuStreamEndCapture, hipStreamEndCapture,                                     \
     (ee_cuda_stream_t stream, ee_cuda_graph_t * graph))                                            \
+  X(StreamGetCaptureInfo, cuStreamGetCaptureInfo_v2, hipStreamGetCaptureInfo_v2,                   \
+    (ee_cuda_stream_t stream, int *status, uint64_t *id, ee_cuda_graph_t *graph,                   \
+     const ee_cuda_node_t **nodes, size_t *count))                                                 \
+  X(StreamUpdateCaptureDependencies, cuStreamUpdateCaptureDependencies,                            \
+    hipStreamUpdateCaptureDependencies,                                                            \
+    (ee_cuda_stream_t stream, ee_cuda_node_t * nodes, size_t count, unsigned flags))               \
+  X(GraphAddEmptyNode, cuGraphAddEmptyNode, hipGraphAddEmptyNode,                                  \
+    (ee_cuda_node_t * node, ee_cuda_graph_t graph, const ee_cuda_node_t *nodes, size_t count))     \
   X(GraphInstantiate, cuGraphInstantiateWithFlags, hipGraphInstantiateWithFlags,                   \
     (ee_cuda_graph_exec_t * exec, ee_cuda_graph_t graph, unsigned long long flags))                \
   X(GraphLaunch, cuGraphLaunch, hipGraphLaunch,                                                    \

@@ -3,11 +3,12 @@
 // One driver over two libraries, which agree in all but a few entry points (api.h); what differs
 // stands in library.c, where each library is a row.
 //
-//   library.c   the two libraries, opened at run time     physical.c   devices: limits, names,
-//   which device.c    opening, closing, the drivers' tables     memory.c     chunks from pools or
-//   pinned executable.c  images to kernels                       ptx.c        what PTX needs,
-//   before it runs hsaco.c     images of AMD's are whole record.c    commands to steps queue.c
-//   steps to a stream or a graph
+//   library.c   the two libraries, opened     physical.c    devices: limits, names, which one
+//   device.c    opening, closing, tables      memory.c      chunks from pools, pinned memory
+//   ptx.c       what PTX needs to run         executable.c  images to kernels
+//   hsaco.c     whether AMD's are whole       record.c      commands to steps
+//   queue.c     steps to a stream             graph.c       steps to a graph
+//   timing.c    when commands were done
 //
 // A device has one stream, and all its work is in order there; hal/queued.h has the rest. Events
 // mark the ends of submissions. A thread's own current context is put back before a function of the
@@ -185,14 +186,22 @@ typedef enum ee_cuda_step_kind {
   EE_CUDA_STEP_COPY_PEER, // between `target_device` and `source_device`
   EE_CUDA_STEP_UPLOAD,    // from `host`
   EE_CUDA_STEP_DOWNLOAD,  // to `host`
-  EE_CUDA_STEP_STAMP,     // of a recording that is timed: `event`
+  EE_CUDA_STEP_STAMP,     // of a recording that is timed: `stamp`
 } ee_cuda_step_kind_t;
+
+// What a step comes after. In a stream it comes after all in any case.
+typedef enum ee_cuda_order {
+  EE_CUDA_ORDER_STEP,    // the step before it, as it is of one command with it
+  EE_CUDA_ORDER_COMMAND, // what the command before it comes after
+  EE_CUDA_ORDER_BARRIER, // all before it
+} ee_cuda_order_t;
 
 // A call of the library, all of it known and checked. Bytes of arguments follow a launch: addresses
 // of bindings, then constants.
 typedef struct ee_cuda_step {
   uint32_t size; // to the next one
   ee_cuda_step_kind_t kind;
+  ee_cuda_order_t order;
   ee_cuda_address_t target;
   ee_cuda_address_t source;
   const ee_cuda_device_t *target_device, *source_device;
@@ -202,7 +211,7 @@ typedef struct ee_cuda_step {
   uint32_t width; // of a pattern: 1, 2, 4
   const ee_cuda_kernel_t *kernel;
   uint32_t grid[3];
-  ee_cuda_event_t event;
+  const ee_cuda_event_t *stamp; // which event, each run may have another
 } ee_cuda_step_t;
 
 typedef struct ee_cuda_recording {
@@ -210,6 +219,7 @@ typedef struct ee_cuda_recording {
   uint8_t *steps;
   size_t size, capacity;
   uint32_t step_count;
+  ee_cuda_order_t order;         // of the next step
   uint32_t uses;                 // since it was recorded
   bool again;                    // it will be used more than once
   bool on_host;                  // a step waits for the host
@@ -233,6 +243,21 @@ eerie_status_t ee_cuda_record_staged(ee_hal_queued_t *device, ee_hal_recording_t
 // A new step with `extra` bytes behind it, zeroed; NULL: no memory.
 ee_cuda_step_t *ee_cuda_step_add(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                                  ee_cuda_step_kind_t kind, size_t extra, eerie_error_t *err);
+
+// The place of one failure: which function and how.
+typedef struct ee_cuda_failure {
+  const char *function;
+  ee_cuda_result_t result;
+  eerie_status_t status; // where it is not the library's
+} ee_cuda_failure_t;
+// Makes the call.
+void ee_cuda_step_take(ee_cuda_device_t *device, const ee_cuda_step_t *step,
+                       ee_cuda_stream_t stream, ee_cuda_failure_t *failure, eerie_error_t *err);
+// Makes a recording's graph, with `order` held. Nothing depends on it: where it cannot be made
+// there is none.
+void ee_cuda_graph_make(ee_cuda_device_t *device, ee_cuda_recording_t *recording);
+// Whether the library can.
+bool ee_cuda_graph_is_known(const ee_cuda_functions_t *cu);
 
 // ---- Times -------------------------------------------------------------------------------------
 

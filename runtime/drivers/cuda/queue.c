@@ -1,5 +1,9 @@
-// queue.c: recordings to the device's stream, or once to a graph that is launched from then on;
-// events that mark how far the stream is.
+// queue.c: recordings to the device's stream, step by step or as a graph; events that mark how far
+// the stream is.
+//
+// Step by step all is in order, also what could go side by side: other streams would have to wait
+// for this one at each barrier and this one for them, and two calls for each cost as much as the
+// launch of a kernel. In a graph (graph.c), which costs them once, it goes side by side.
 #include "drivers/cuda/cuda.h"
 
 // A recording becomes a graph when it is handed over for the second time: what is never repeated
@@ -113,15 +117,8 @@ ee_hal_waited_t ee_cuda_queue_wait(ee_hal_queued_t *queued, uint64_t value, uint
 
 // ---- Steps -------------------------------------------------------------------------------------
 
-// The place of one failure: which function and how.
-typedef struct failure {
-  const char *function;
-  ee_cuda_result_t result;
-  eerie_status_t status; // where it is not the library's
-} failure_t;
-
 static void launch(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
-                   const uint32_t grid[3], ee_cuda_stream_t stream, failure_t *failure) {
+                   const uint32_t grid[3], ee_cuda_stream_t stream, ee_cuda_failure_t *failure) {
   const ee_cuda_kernel_t *kernel = step->kernel;
   uint8_t *bytes = (uint8_t *)(uintptr_t)(step + 1);
   void *arguments[EE_CUDA_MAX_BINDINGS + EE_CUDA_MAX_CONSTANTS];
@@ -139,7 +136,8 @@ static void launch(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
 // The counts come to the host, which waits for all before: neither library launches by counts that
 // lie on the device.
 static void launch_indirect(ee_cuda_device_t *device, const ee_cuda_step_t *step,
-                            ee_cuda_stream_t stream, failure_t *failure, eerie_error_t *err) {
+                            ee_cuda_stream_t stream, ee_cuda_failure_t *failure,
+                            eerie_error_t *err) {
   uint32_t *grid = device->counts;
   failure->function = "MemcpyDtoHAsync";
   failure->result = device->cu->MemcpyDtoHAsync(grid, step->source, 3 * sizeof *grid, stream);
@@ -153,7 +151,7 @@ static void launch_indirect(ee_cuda_device_t *device, const ee_cuda_step_t *step
 }
 
 static void fill(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
-                 ee_cuda_stream_t stream, failure_t *failure) {
+                 ee_cuda_stream_t stream, ee_cuda_failure_t *failure) {
   const ee_cuda_functions_t *cu = device->cu;
   const size_t count = (size_t)step->count;
   if (step->width == 4) {
@@ -170,7 +168,7 @@ static void fill(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
 }
 
 static void copy_peer(const ee_cuda_device_t *device, const ee_cuda_step_t *step,
-                      ee_cuda_stream_t stream, failure_t *failure) {
+                      ee_cuda_stream_t stream, ee_cuda_failure_t *failure) {
   const ee_cuda_device_t *to = step->target_device, *from = step->source_device;
   const size_t count = (size_t)step->count;
   failure->function = "MemcpyPeerAsync";
@@ -182,8 +180,8 @@ static void copy_peer(const ee_cuda_device_t *device, const ee_cuda_step_t *step
                                         count, stream);
 }
 
-static void take_step(ee_cuda_device_t *device, const ee_cuda_step_t *step, ee_cuda_stream_t stream,
-                      failure_t *failure, eerie_error_t *err) {
+void ee_cuda_step_take(ee_cuda_device_t *device, const ee_cuda_step_t *step,
+                       ee_cuda_stream_t stream, ee_cuda_failure_t *failure, eerie_error_t *err) {
   const ee_cuda_functions_t *cu = device->cu;
   const size_t count = (size_t)step->count;
   switch (step->kind) {
@@ -205,60 +203,44 @@ static void take_step(ee_cuda_device_t *device, const ee_cuda_step_t *step, ee_c
     break;
   case EE_CUDA_STEP_STAMP:
     failure->function = "EventRecord";
-    failure->result = cu->EventRecord(step->event, stream);
+    failure->result = cu->EventRecord(*step->stamp, stream);
     break;
   }
 }
 
 static void take_steps(ee_cuda_device_t *device, const ee_cuda_recording_t *recording,
-                       ee_cuda_stream_t stream, failure_t *failure, eerie_error_t *err) {
+                       ee_cuda_failure_t *failure, eerie_error_t *err) {
   const uint8_t *at = recording->steps, *end = at + recording->size;
   while (at < end && failure->result == EE_CUDA_SUCCESS && failure->status == EERIE_OK) {
     const ee_cuda_step_t *step = (const void *)at;
-    take_step(device, step, stream, failure, err);
+    ee_cuda_step_take(device, step, device->stream, failure, err);
     at += step->size;
   }
 }
 
-// ---- Graphs ------------------------------------------------------------------------------------
-
-// Nothing depends on a graph: where it cannot be made, the steps are taken each time.
-static void make_graph(ee_cuda_device_t *device, ee_cuda_recording_t *recording) {
-  const ee_cuda_functions_t *cu = device->cu;
-  if (cu->StreamBeginCapture(device->capture, EE_CUDA_CAPTURE_THREAD_LOCAL) != EE_CUDA_SUCCESS)
-    return;
-  failure_t failure = {0};
-  ee_cuda_graph_t graph = NULL;
-  take_steps(device, recording, device->capture, &failure, NULL);
-  ee_cuda_result_t result = cu->StreamEndCapture(device->capture, &graph);
-  if (failure.result != EE_CUDA_SUCCESS) result = failure.result;
-  if (result == EE_CUDA_SUCCESS) result = cu->GraphInstantiate(&recording->graph, graph, 0);
-  if (result != EE_CUDA_SUCCESS) recording->graph = NULL;
-  if (graph) (void)cu->GraphDestroy(graph);
-}
+// ---- Submitting --------------------------------------------------------------------------------
 
 static bool is_worth_a_graph(const ee_cuda_device_t *device, ee_cuda_recording_t *recording) {
   return device->capture && recording->again && !recording->on_host && !recording->base.timed &&
          recording->step_count >= GRAPH_STEPS && ++recording->uses == GRAPH_USES;
 }
 
-// ---- Submitting --------------------------------------------------------------------------------
-
-static void issue(ee_cuda_device_t *device, ee_cuda_recording_t *recording, failure_t *failure,
-                  eerie_error_t *err) {
-  if (!recording->graph && is_worth_a_graph(device, recording)) make_graph(device, recording);
+static void issue(ee_cuda_device_t *device, ee_cuda_recording_t *recording,
+                  ee_cuda_failure_t *failure, eerie_error_t *err) {
+  if (!recording->graph && is_worth_a_graph(device, recording))
+    ee_cuda_graph_make(device, recording);
   if (recording->graph) {
     failure->function = "GraphLaunch";
     failure->result = device->cu->GraphLaunch(recording->graph, device->stream);
   } else {
-    take_steps(device, recording, device->stream, failure, err);
+    take_steps(device, recording, failure, err);
   }
 }
 
 static eerie_status_t submit_entered(ee_cuda_device_t *device, ee_hal_submission_t *submission,
                                      eerie_error_t *err) {
   ee_cuda_event_t event;
-  failure_t failure = {.function = "EventCreate"};
+  ee_cuda_failure_t failure = {.function = "EventCreate"};
   failure.result = event_take(device, &event);
   if (failure.result != EE_CUDA_SUCCESS)
     return ee_cuda_failed(device, err, failure.function, failure.result);
@@ -294,11 +276,9 @@ eerie_status_t ee_cuda_queue_submit(ee_hal_queued_t *queued, ee_hal_submission_t
 
 eerie_status_t ee_cuda_queue_create(ee_cuda_device_t *device, eerie_error_t *err) {
   const ee_cuda_functions_t *cu = device->cu;
-  const bool graphs = cu->StreamBeginCapture && cu->StreamEndCapture && cu->GraphInstantiate &&
-                      cu->GraphLaunch && cu->GraphExecDestroy && cu->GraphDestroy;
   ee_cuda_result_t result = cu->StreamCreate(&device->stream, EE_CUDA_STREAM_NON_BLOCKING);
   if (result != EE_CUDA_SUCCESS) device->stream = NULL;
-  if (result == EE_CUDA_SUCCESS && graphs) {
+  if (result == EE_CUDA_SUCCESS && ee_cuda_graph_is_known(cu)) {
     result = cu->StreamCreate(&device->capture, EE_CUDA_STREAM_NON_BLOCKING);
     if (result != EE_CUDA_SUCCESS) device->capture = NULL;
   }

@@ -1,7 +1,7 @@
 // record.c: recorded commands of the front end to steps: every range resolved and checked, every
 // argument in its place, so that handing them over can fail in the library alone.
 //
-// A stream runs its steps in order, so barriers need nothing of their own.
+// Each step says what it comes after, for graphs; a stream runs them in order.
 #include "drivers/cuda/cuda.h"
 
 // ---- Recordings --------------------------------------------------------------------------------
@@ -41,6 +41,7 @@ static eerie_status_t begin(ee_hal_queued_t *device, ee_cuda_recording_t *record
   recording->size = 0;
   recording->step_count = recording->uses = 0;
   recording->again = again;
+  recording->order = EE_CUDA_ORDER_BARRIER;
   recording->on_host = false;
   EE_TRY(ee_cuda_timing_begin(ee_cuda_device(device), recording, commands, err));
   return ee_hal_recording_restage(device, &recording->base, staging, err);
@@ -64,6 +65,8 @@ ee_cuda_step_t *ee_cuda_step_add(ee_hal_queued_t *device, ee_cuda_recording_t *r
   memset(step, 0, size);
   step->size = (uint32_t)size;
   step->kind = kind;
+  step->order = recording->order;
+  recording->order = EE_CUDA_ORDER_STEP;
   recording->size += size;
   ++recording->step_count;
   return step;
@@ -296,6 +299,11 @@ static eerie_status_t record_one(ee_hal_queued_t *device, ee_cuda_recording_t *r
 static eerie_status_t record_command(ee_hal_queued_t *device, ee_cuda_recording_t *recording,
                                      const ee_hal_command_t *command,
                                      const ee_hal_operation_t *table, eerie_error_t *err) {
+  // Behind a command without steps a barrier is still to come.
+  if (command->after_barrier)
+    recording->order = EE_CUDA_ORDER_BARRIER;
+  else if (recording->order == EE_CUDA_ORDER_STEP)
+    recording->order = EE_CUDA_ORDER_COMMAND;
   EE_TRY(record_one(device, recording, command, table, err));
   if (EE_LIKELY(!recording->base.timed)) return EERIE_OK;
   return ee_cuda_timing_command(ee_cuda_device(device), recording, command, table, err);

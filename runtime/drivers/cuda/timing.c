@@ -68,7 +68,7 @@ static eerie_status_t stamp(ee_cuda_device_t *device, ee_cuda_recording_t *recor
                             eerie_error_t *err) {
   ee_cuda_step_t *step = ee_cuda_step_add(&device->queued, recording, EE_CUDA_STEP_STAMP, 0, err);
   if (!step) return EERIE_RESOURCE_EXHAUSTED;
-  step->event = recording->timing->stamps[recording->timing->count];
+  step->stamp = &recording->timing->stamps[recording->timing->count];
   return EERIE_OK;
 }
 

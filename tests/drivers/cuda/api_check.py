@@ -29,6 +29,7 @@ TYPES = {
         "context": "CUcontext",
         "stream": "CUstream", "event": "CUevent", "pool": "CUmemoryPool", "module": "CUmodule",
         "function": "CUfunction", "graph": "CUgraph", "graph_exec": "CUgraphExec",
+        "node": "CUgraphNode",
         "uuid": "CUuuid", "pool_props": "CUmemPoolProps", "access": "CUmemAccessDesc",
         "location": "CUmemLocation",
     },
@@ -36,7 +37,8 @@ TYPES = {
         "result": "hipError_t", "ordinal": "hipDevice_t", "address": "hipDeviceptr_t",
         "context": "hipCtx_t", "stream": "hipStream_t", "event": "hipEvent_t",
         "pool": "hipMemPool_t", "module": "hipModule_t", "function": "hipFunction_t",
-        "graph": "hipGraph_t", "graph_exec": "hipGraphExec_t", "uuid": "hipUUID",
+        "graph": "hipGraph_t", "graph_exec": "hipGraphExec_t", "node": "hipGraphNode_t",
+        "uuid": "hipUUID",
         "pool_props": "hipMemPoolProps", "access": "hipMemAccessDesc", "location": "hipMemLocation",
     },
 }
@@ -48,12 +50,16 @@ ENUMERATIONS = {
     ("ModuleLoadDataEx", "int *options"): ("CUjit_option *", "hipJitOption *"),
     ("MemPoolSetAttribute", "int attribute"): ("CUmemPool_attribute", "hipMemPoolAttr"),
     ("StreamBeginCapture", "int mode"): ("CUstreamCaptureMode", "hipStreamCaptureMode"),
+    ("StreamGetCaptureInfo", "int *status"): ("CUstreamCaptureStatus *",
+                                              "hipStreamCaptureStatus *"),
 }
 # Alike for a caller, where the header writes another type.
 ALIKE = {
     "hipMemsetD32Async": "(hipDeviceptr_t, int, size_t, hipStream_t)",
     "hipFuncSetAttribute": "(const void *, hipFuncAttribute, int)",
     "hipMemcpyPeerAsync": "(void *, int, const void *, int, size_t, hipStream_t)",
+    "hipStreamGetCaptureInfo_v2": "(hipStream_t, hipStreamCaptureStatus *, unsigned long long *, "
+                                  "hipGraph_t *, const hipGraphNode_t **, size_t *)",
 }
 NEW_IN_ROCM_6 = {"hipGetDevicePropertiesR0600"}
 # (type, member): what the header calls the member; first a part of a structure that has several.
@@ -75,6 +81,9 @@ NUMBERS = {
     "HOST_MAPPED": ("CU_MEMHOSTALLOC_DEVICEMAP", "hipHostMallocMapped"),
     "CAPTURE_THREAD_LOCAL": ("CU_STREAM_CAPTURE_MODE_THREAD_LOCAL",
                              "hipStreamCaptureModeThreadLocal"),
+    "CAPTURE_ACTIVE": ("CU_STREAM_CAPTURE_STATUS_ACTIVE", "hipStreamCaptureStatusActive"),
+    "CAPTURE_SET_DEPENDENCIES": ("CU_STREAM_SET_CAPTURE_DEPENDENCIES",
+                                 "hipStreamSetCaptureDependencies"),
     "LOCATION_DEVICE": ("CU_MEM_LOCATION_TYPE_DEVICE", "hipMemLocationTypeDevice"),
     "ALLOCATION_PINNED": ("CU_MEM_ALLOCATION_TYPE_PINNED", "hipMemAllocationTypePinned"),
     "ACCESS_READ_WRITE": ("CU_MEM_ACCESS_FLAGS_PROT_READWRITE", "hipMemAccessFlagsProtReadWrite"),

@@ -10,7 +10,7 @@
 //
 // Of the environment, for programs that know nothing of this file: FAKE_CUDA_DEVICES,
 // FAKE_CUDA_CAPABILITY (80: 8.0), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_DELAY (of each operation,
-// microseconds), FAKE_CUDA_FAIL (FUNCTION:CALL:CODE) and FAKE_CUDA_LEAKS=ignore.
+// microseconds), FAKE_CUDA_SEED, FAKE_CUDA_FAIL (FUNCTION:CALL:CODE) and FAKE_CUDA_LEAKS=ignore.
 #ifndef EERIE_TESTS_DRIVERS_CUDA_FAKE_H_
 #define EERIE_TESTS_DRIVERS_CUDA_FAKE_H_
 
@@ -34,13 +34,18 @@ typedef struct fake_cuda {
   long fail_at;     // ... at this call of it from now on, once; 0: never
   int fail_with;    // with this code; 0: out of memory
   int lose_with;    // the next operation of a stream fails with this code, for good
+  uint64_t seed;    // of chance, which says which of a graph's nodes that are ready runs first
   // To be read.
   long calls;    // of functions that `fail` is about
   long launches; // kernels that ran
   long copies;   // and fills, done by streams
   long graphs;   // launches of graphs
-  long live;     // objects that were made and not destroyed: contexts, memory, streams, ...
-  long pushed;   // contexts that were pushed and not popped, by all threads
+  // Of the graph that was made executable last:
+  long nodes; // that do something
+  long edges;
+  long apart;  // pairs of such nodes that no path joins
+  long live;   // objects that were made and not destroyed: contexts, memory, streams, ...
+  long pushed; // contexts that were pushed and not popped, by all threads
   long misuses;
 } fake_cuda_t;
 

@@ -13,6 +13,7 @@ FAKE_SHOWN fake_cuda_t fake_cuda = {
     .capability = 80,
     .version = 12040,
     .memory = UINT64_C(1) << 30,
+    .seed = 1,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -32,6 +33,14 @@ void fake_wait(void) {
 }
 void fake_changed(void) {
   (void)pthread_cond_broadcast(&change);
+}
+
+// splitmix64 (Steele, Lea and Flood, 2014): any seed will do.
+size_t fake_chance(size_t count) {
+  uint64_t bits = fake_cuda.seed += UINT64_C(0x9e3779b97f4a7c15);
+  bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
+  return (size_t)((bits ^ bits >> 31) % count);
 }
 
 void fake_misuse(const char *format, ...) {
@@ -108,6 +117,9 @@ static void set_memory(long long value) {
 static void set_delay(long long value) {
   fake_cuda.delay = (unsigned)value;
 }
+static void set_seed(long long value) {
+  fake_cuda.seed = (uint64_t)value;
+}
 
 // FUNCTION:CALL:CODE
 static void read_failure(void) {
@@ -124,6 +136,7 @@ __attribute__((constructor)) static void read_environment(void) {
   read_number("FAKE_CUDA_CAPABILITY", 999, set_capability);
   read_number("FAKE_CUDA_MEMORY", INT64_MAX, set_memory);
   read_number("FAKE_CUDA_DELAY", 1000000, set_delay);
+  read_number("FAKE_CUDA_SEED", INT64_MAX, set_seed);
   read_failure();
 }
 

@@ -34,8 +34,6 @@ SAME(hipHostGetDevicePointer, cuMemHostGetDevicePointer_v2,
 SAME(hipStreamCreateWithFlags, cuStreamCreate, (void **stream, unsigned flags), (stream, flags))
 SAME(hipStreamDestroy, cuStreamDestroy_v2, (void *stream), (stream))
 SAME(hipStreamSynchronize, cuStreamSynchronize, (void *stream), (stream))
-SAME(hipStreamWaitEvent, cuStreamWaitEvent, (void *stream, void *event, unsigned flags),
-     (stream, event, flags))
 SAME(hipEventCreateWithFlags, cuEventCreate, (void **event, unsigned flags), (event, flags))
 SAME(hipEventDestroy, cuEventDestroy_v2, (void *event), (event))
 SAME(hipEventRecord, cuEventRecord, (void *event, void *stream), (event, stream))
@@ -85,6 +83,13 @@ SAME(hipMallocFromPoolAsync, cuMemAllocFromPoolAsync,
 SAME(hipFreeAsync, cuMemFreeAsync, (address_t address, void *stream), (address, stream))
 SAME(hipStreamBeginCapture, cuStreamBeginCapture_v2, (void *stream, int mode), (stream, mode))
 SAME(hipStreamEndCapture, cuStreamEndCapture, (void *stream, void **graph), (stream, graph))
+SAME(hipStreamGetCaptureInfo_v2, cuStreamGetCaptureInfo_v2,
+     (void *stream, int *status, uint64_t *id, void **graph, void ***nodes, size_t *count),
+     (stream, status, id, graph, nodes, count))
+SAME(hipStreamUpdateCaptureDependencies, cuStreamUpdateCaptureDependencies,
+     (void *stream, void **nodes, size_t count, unsigned flags), (stream, nodes, count, flags))
+SAME(hipGraphAddEmptyNode, cuGraphAddEmptyNode,
+     (void **node, void *graph, void **nodes, size_t count), (node, graph, nodes, count))
 SAME(hipGraphInstantiateWithFlags, cuGraphInstantiateWithFlags,
      (void **exec, void *graph, unsigned long long flags), (exec, graph, flags))
 SAME(hipGraphLaunch, cuGraphLaunch, (void *exec, void *stream), (exec, stream))

@@ -38,6 +38,7 @@ enum {
   INVALID_PTX = 218,
   UNSUPPORTED_PTX_VERSION = 222,
   INVALID_HANDLE = 400,
+  ILLEGAL_STATE = 401,
   NOT_FOUND = 500,
   NOT_READY = 600,
   ILLEGAL_ADDRESS = 700,
@@ -51,7 +52,6 @@ enum {
   CAPTURE_UNSUPPORTED = 900,
   CAPTURE_INVALIDATED = 901,
   CAPTURE_UNMATCHED = 903,
-  CAPTURE_ISOLATION = 905,
   CAPTURED_EVENT = 907,
   CAPTURE_WRONG_THREAD = 908,
 };
@@ -98,6 +98,7 @@ void fake_lock(void);
 void fake_unlock(void);
 void fake_wait(void);
 void fake_changed(void);
+size_t fake_chance(size_t count); // below `count`
 
 // At the beginning of each function, with the lock taken: the code that it has to return, or
 // SUCCESS.
@@ -165,7 +166,6 @@ typedef enum work_kind {
   WORK_FILL,
   WORK_LAUNCH,
   WORK_RECORD,
-  WORK_WAIT,
   WORK_BIRTH,
   WORK_DEATH,
   WORK_GRAPH
@@ -208,14 +208,32 @@ void fake_free_event(object_t *event);
 // ---- Graphs (fake_graph.c)
 // ------------------------------------------------------------------------------
 
+// A CUgraphNode. Those that it comes after have smaller indices: they were there before it.
+typedef struct node {
+  work_t *work; // NULL: an empty node
+  size_t index;
+  size_t before_count;
+  struct node **after;
+  size_t after_count;
+} node_t;
+
 typedef struct graph {
   object_t object;
-  work_t *first, *last;
+  node_t **nodes;
+  size_t count;
+  node_t **ends; // of one that is captured: what the next node comes after
+  size_t end_count;
   long launched; // launches of an EXEC that have not ended
 } graph_t;
 
 graph_t *fake_graph_new(void);
-void fake_graph_add(graph_t *graph, work_t *take_work);
+// A node at the end of what was captured.
+int fake_graph_capture(graph_t *graph, work_t *take_work);
+int fake_graph_set_ends(graph_t *graph, node_t *const *nodes, size_t count);
+// Whether these are different nodes of the graph.
+bool fake_graph_has(const graph_t *graph, node_t *const *nodes, size_t count);
+// Runs a node that is ready, whichever, until none is left; without the lock.
+int fake_graph_run(context_t *context, graph_t *graph);
 void fake_graph_free(graph_t *graph);
 
 struct module {

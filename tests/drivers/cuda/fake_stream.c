@@ -93,11 +93,7 @@ bool fake_is_capturing(void *handle) {
 
 int fake_enqueue(void *handle, work_t *work) {
   stream_t *stream = handle;
-  if (stream->capture) {
-    if (work->kind == WORK_LAUNCH) ++work->module->graphs;
-    fake_graph_add(stream->capture, work);
-    return SUCCESS;
-  }
+  if (stream->capture) return fake_graph_capture(stream->capture, work);
   if (work->kind == WORK_LAUNCH) ++work->module->queued;
   if (work->kind == WORK_GRAPH) ++work->graph->launched;
   if (stream->first)
@@ -245,6 +241,38 @@ FAKE_NEWER int cuStreamEndCapture(stream_t *stream, graph_t **graph) {
   return fake_leave(result);
 }
 
+// Of a capture that was spoiled only its status is told.
+FAKE_NEWER int cuStreamGetCaptureInfo_v2(stream_t *stream, int *status, uint64_t *id,
+                                         graph_t **graph, node_t *const **nodes, size_t *count) {
+  enum { NONE, ACTIVE, INVALIDATED };
+  int result = fake_enter("cuStreamGetCaptureInfo", NEEDS_CONTEXT);
+  if (result == SUCCESS && !status) result = INVALID_VALUE;
+  if (result == SUCCESS) result = fake_check_stream(stream);
+  if (result != SUCCESS) return fake_leave(result);
+  *status = !stream->capture ? NONE : stream->invalid ? INVALIDATED : ACTIVE;
+  if (*status != ACTIVE) return fake_leave(SUCCESS);
+  if (id) *id = 1;
+  if (graph) *graph = stream->capture;
+  if (nodes) *nodes = stream->capture->ends;
+  if (count) *count = stream->capture->end_count;
+  return fake_leave(SUCCESS);
+}
+
+// Whether the set of nodes may be empty is not said.
+FAKE_NEWER int cuStreamUpdateCaptureDependencies(stream_t *stream, node_t **nodes, size_t count,
+                                                 unsigned flags) {
+  enum { ADD, SET };
+  int result = fake_enter("cuStreamUpdateCaptureDependencies", NEEDS_CONTEXT);
+  if (result == SUCCESS) result = fake_check_stream(stream);
+  if (result == SUCCESS && !stream->capture) result = ILLEGAL_STATE;
+  // What the driver does not ask for is not known here: nodes beside those that are there.
+  if (result == SUCCESS && flags != SET) result = flags == ADD ? NOT_SUPPORTED : INVALID_VALUE;
+  if (result == SUCCESS && (!nodes || count == 0 || !fake_graph_has(stream->capture, nodes, count)))
+    result = INVALID_VALUE;
+  if (result == SUCCESS) result = fake_graph_set_ends(stream->capture, nodes, count);
+  return fake_leave(result);
+}
+
 // ---- Events
 // ------------------------------------------------------------------------------------------------
 
@@ -331,22 +359,4 @@ FAKE_EXPORT int cuEventElapsedTime(float *time, const event_t *begin, const even
   if (result == SUCCESS && (!begin->mark->done || !end->mark->done)) result = NOT_READY;
   if (result == SUCCESS) *time = (float)(end->mark->time - begin->mark->time);
   return fake_leave(result);
-}
-
-// Of any context; what was recorded when this is called is what is waited for.
-FAKE_EXPORT int cuStreamWaitEvent(stream_t *stream, const event_t *event, unsigned flags) {
-  int result = enter_event("cuStreamWaitEvent", event);
-  if (result == SUCCESS && flags > 1) result = INVALID_VALUE;
-  if (result == SUCCESS) result = fake_check_stream(stream);
-  if (result != SUCCESS || !event->mark) return fake_leave(result);
-  const bool captured = event->mark->captured;
-  // A capture that another stream joins is not known here; one that waits for what it is not is an
-  // error.
-  if (captured != (stream->capture != NULL))
-    return fake_leave(captured ? CAPTURE_UNSUPPORTED : CAPTURE_ISOLATION);
-  if (captured) return fake_leave(SUCCESS);
-  work_t *work = fake_work_new(WORK_WAIT);
-  if (!work) return fake_leave(OUT_OF_MEMORY);
-  work->mark = fake_mark_keep(event->mark);
-  return fake_leave(fake_enqueue(stream, work));
 }

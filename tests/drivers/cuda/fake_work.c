@@ -118,23 +118,6 @@ static void reach_mark(mark_t *mark) {
   fake_unlock();
 }
 
-static void wait_for(const mark_t *mark) {
-  fake_lock();
-  while (!mark->done)
-    fake_wait();
-  fake_unlock();
-}
-
-static int do_graph(context_t *context, const work_t *work) {
-  int result = SUCCESS;
-  for (work_t *node = work->graph->first; node && result == SUCCESS; node = node->next)
-    result = fake_work_do(context, node);
-  fake_lock();
-  ++fake_cuda.graphs;
-  fake_unlock();
-  return result;
-}
-
 static void count(work_kind_t kind) {
   fake_lock();
   fake_cuda.launches += kind == WORK_LAUNCH;
@@ -149,8 +132,7 @@ int fake_work_do(context_t *context, work_t *work) {
   case WORK_FILL: return fill(context, work);
   case WORK_LAUNCH: return launch(context, work);
   case WORK_RECORD: reach_mark(work->mark); return SUCCESS;
-  case WORK_WAIT: wait_for(work->mark); return SUCCESS;
-  case WORK_GRAPH: return do_graph(context, work);
+  case WORK_GRAPH: return fake_graph_run(context, work->graph);
   default: break;
   }
   fake_lock();
