@@ -99,15 +99,22 @@ static eerie_status_t read_raw(reader_t *reader, const char *spec, ee_cli_array_
 
 // ---- Values ------------------------------------------------------------------------------------
 
-// Turns an array into a tensor that owns its memory, or has a copy of it where the device does not
-// use memory of the host.
+// Kernels of other devices may reach memory of the host slowly, and whenever they read it.
+static bool is_cpu(const eerie_device_t *device) {
+  return strncmp(eerie_device_name(device), "local", 5) == 0;
+}
+
+// Turns an array into a tensor that owns its memory, or has a copy of it on devices with memory of
+// their own.
 static eerie_status_t push_array(reader_t *reader, ee_cli_array_t *array) {
   eerie_value_t value = {.kind = EERIE_KIND_TENSOR};
   eerie_device_t *const device = reader->place->device;
-  eerie_status_t status =
-      eerie_tensor_wrap(device, array->dtype, array->rank, array->shape, array->data, array->size,
-                        ee_cli_array_release, NULL, &value.as.tensor, reader->err);
-  if (status == EERIE_UNIMPLEMENTED) {
+  eerie_status_t status;
+  if (is_cpu(device)) {
+    status =
+        eerie_tensor_wrap(device, array->dtype, array->rank, array->shape, array->data, array->size,
+                          ee_cli_array_release, NULL, &value.as.tensor, reader->err);
+  } else {
     status = eerie_tensor_create(device, array->dtype, array->rank, array->shape, array->data,
                                  &value.as.tensor, reader->err);
     if (!status) ee_cli_array_free(array);

@@ -240,6 +240,17 @@ EERIE_API eerie_status_t eerie_tensor_create(eerie_device_t *device, eerie_dtype
 // it is given only if the tensor is an output of it; inputs are read. `data` must be aligned to
 // EERIE_BUFFER_ALIGNMENT, because kernels load whole vectors from it: INVALID_ARGUMENT if it is
 // not; eerie_tensor_create copies from anywhere. On failure `release` is not called. Any thread.
+//
+// CPUs use all memory in place. A GPU may use this memory and not that; UNIMPLEMENTED says why it
+// does not, and eerie_tensor_create copies then as well. There (docs/gpu.md):
+// - `data` may have to be aligned to more, 256 bytes at most; pages are aligned enough everywhere.
+// - The device sees the whole pages that the bytes lie in, which must be the process's own, and
+//   writable unless the device takes others. Kernels touch the tensor's bytes, and the three behind
+//   them where the size is not a multiple of 4.
+// - The host may touch the bytes while no call that uses them is under way; nothing is flushed.
+// - Where the GPU has memory of its own, kernels reach these bytes slowly, each time anew: it is
+//   for what is read or written once.
+// - RESOURCE_EXHAUSTED: the device cannot have more pieces of memory (Vulkan grants 4096 or more).
 EERIE_API eerie_status_t eerie_tensor_wrap(eerie_device_t *device, eerie_dtype_t dtype, size_t rank,
                                            const int64_t *shape, void *data, size_t size,
                                            void (*release)(void *user, void *data), void *user,

@@ -57,7 +57,10 @@ bool binding_tensor_has_buffer(const eerie_tensor_t *tensor);
 
 // Takes over the reference.
 PyObject *binding_tensor_new(eerie_tensor_t *take_tensor);
-// A tensor that reads the memory of a buffer: in place where alignment lets it, else copied. A
+// Whether tensors of the device read such memory in place. Kernels of other devices may reach it
+// slowly, and whenever they read it.
+bool binding_in_place(const eerie_device_t *device, const void *data);
+// A tensor that reads the memory of a buffer: in place where that is good, else copied. A
 // dtype other than NONE stands for bytes of that type, where buffers have no name for it.
 eerie_tensor_t *binding_tensor_from_buffer(eerie_device_t *device, PyObject *object,
                                            eerie_dtype_t dtype);

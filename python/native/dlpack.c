@@ -265,9 +265,8 @@ eerie_tensor_t *binding_tensor_from_dlpack(eerie_device_t *device, PyObject *obj
   if (source && can_take(source)) {
     eerie_error_t err = {0};
     uint8_t *data = source->data ? (uint8_t *)source->data + source->byte_offset : NULL;
-    const bool aligned = data && (uintptr_t)data % EERIE_BUFFER_ALIGNMENT == 0;
-    eerie_status_t status = EERIE_UNIMPLEMENTED;
-    if (aligned) {
+    eerie_status_t status;
+    if (binding_in_place(device, data)) {
       status = eerie_tensor_wrap(device, dtype_of(source), (size_t)source->rank, source->shape,
                                  data, (size_t)size_of(source),
                                  versioned ? release_versioned : release_managed, managed, &tensor,
@@ -276,8 +275,7 @@ eerie_tensor_t *binding_tensor_from_dlpack(eerie_device_t *device, PyObject *obj
       if (status == EERIE_OK) {
         PyCapsule_SetName(capsule, versioned ? "used_dltensor_versioned" : "used_dltensor");
       }
-    }
-    if (status == EERIE_UNIMPLEMENTED) { // also of a device with memory of its own
+    } else {
       status = eerie_tensor_create(device, dtype_of(source), (size_t)source->rank, source->shape,
                                    data, &tensor, &err);
     }

@@ -71,7 +71,12 @@ static void release_buffer(void *user, void *data) {
   PyGILState_Release(gil);
 }
 
-// Copies the elements of a buffer that is not aligned, or not in one piece.
+bool binding_in_place(const eerie_device_t *device, const void *data) {
+  const bool cpu = strncmp(eerie_device_name(device), "local", 5) == 0;
+  return cpu && data && (uintptr_t)data % EERIE_BUFFER_ALIGNMENT == 0;
+}
+
+// Copies the elements of a buffer that is not used in place, or not in one piece.
 static eerie_status_t copy_buffer(eerie_device_t *device, Py_buffer *view, eerie_dtype_t dtype,
                                   const int64_t *shape, eerie_tensor_t **out_tensor,
                                   eerie_error_t *err) {
@@ -95,16 +100,12 @@ static eerie_status_t take_buffer(eerie_device_t *device, Py_buffer **view, eeri
   for (int i = 0; i < (*view)->ndim; ++i) {
     shape[i] = (*view)->shape[i];
   }
-  const bool aligned = (uintptr_t)(*view)->buf % EERIE_BUFFER_ALIGNMENT == 0;
-  if (!aligned || !PyBuffer_IsContiguous(*view, 'C')) {
+  if (!binding_in_place(device, (*view)->buf) || !PyBuffer_IsContiguous(*view, 'C')) {
     return copy_buffer(device, *view, dtype, shape, out_tensor, err);
   }
   const eerie_status_t status =
       eerie_tensor_wrap(device, dtype, (size_t)(*view)->ndim, shape, (*view)->buf,
                         (size_t)(*view)->len, release_buffer, *view, out_tensor, err);
-  if (status == EERIE_UNIMPLEMENTED) { // a device with memory of its own
-    return copy_buffer(device, *view, dtype, shape, out_tensor, err);
-  }
   if (status == EERIE_OK) *view = NULL; // the tensor's now
   return status;
 }

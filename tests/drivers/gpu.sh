@@ -39,6 +39,9 @@ validated vulkan_test
 validated vulkan_memory_test
 validated vulkan_program_test functions_give_their_results kernels_take_addresses \
   lists_are_recorded_once state_stays asynchronous_calls_queue_up
+validated vulkan_wrap_test calls_take_memory_in_place tensors_share_pages other_devices_see_it \
+  work_in_flight_keeps_memory memory_is_wrapped_again kernels_take_its_address \
+  read_only_pages_are_read threads_wrap_at_once
 validated vulkan_timing_test kernels_have_times nobody_looks_and_nothing_is_written \
   events_of_a_stream_do_not_overlap kernels_are_told_and_left_out
 cat "$log"

@@ -183,6 +183,11 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_AllocateMemory(VkDevice device,
   if (limited && !hold(VK_NULL_HANDLE, (long)info->allocationSize))
     return VK_ERROR_OUT_OF_DEVICE_MEMORY;
   VkMemoryAllocateInfo changed = *info;
+  for (const VkBaseInStructure *next = info->pNext; next; next = next->pNext) {
+    if (vulkan_shim.refuse_host_memory &&
+        next->sType == VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT)
+      return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+  }
   if (vulkan_shim.own_memory) changed.memoryTypeIndex = 0; // the only one of software devices
   const VkResult result = REAL(AllocateMemory)(device, &changed, callbacks, out_memory);
   if (limited && result == VK_SUCCESS) (void)hold(*out_memory, (long)info->allocationSize);
@@ -202,6 +207,16 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_MapMemory(VkDevice device, VkDeviceMe
                                                      VkMemoryMapFlags flags, void **out_data) {
   if (fails()) return VK_ERROR_MEMORY_MAP_FAILED;
   return REAL(MapMemory)(device, memory, offset, size, flags, out_data);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shim_GetMemoryHostPointerPropertiesEXT(
+    VkDevice device, VkExternalMemoryHandleTypeFlagBits type, const void *pointer,
+    VkMemoryHostPointerPropertiesEXT *properties) {
+  if (fails()) return VK_ERROR_OUT_OF_HOST_MEMORY;
+  const VkResult result =
+      REAL_OF(device, GetMemoryHostPointerPropertiesEXT)(device, type, pointer, properties);
+  if (vulkan_shim.own_memory) properties->memoryTypeBits = 2; // that the host sees
+  return result;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shim_BindBufferMemory(VkDevice device, VkBuffer buffer,
@@ -348,6 +363,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_EnumerateDeviceExtensionProperties(
     VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *list) {
   const uint32_t room = *count;
   const VkResult result = REAL(EnumerateDeviceExtensionProperties)(device, layer, count, list);
+  for (uint32_t i = 0; list && vulkan_shim.no_host_memory && i < *count; ++i) {
+    if (strcmp(list[i].extensionName, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) == 0)
+      list[i].extensionName[0] = '-';
+  }
   if (!vulkan_shim.calibration || layer || result != VK_SUCCESS) return result;
   if (list && *count == room) return VK_INCOMPLETE;
   if (list)
@@ -361,6 +380,19 @@ static VKAPI_ATTR void VKAPI_CALL
 shim_GetPhysicalDeviceProperties(VkPhysicalDevice device, VkPhysicalDeviceProperties *properties) {
   REAL(GetPhysicalDeviceProperties)(device, properties);
   if (vulkan_shim.own_memory) properties->deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+  if (vulkan_shim.allocation_limit)
+    properties->limits.maxMemoryAllocationCount = (uint32_t)vulkan_shim.allocation_limit;
+}
+
+static VKAPI_ATTR void VKAPI_CALL shim_GetPhysicalDeviceProperties2(
+    VkPhysicalDevice device, VkPhysicalDeviceProperties2 *properties) {
+  REAL(GetPhysicalDeviceProperties2)(device, properties);
+  for (VkBaseOutStructure *next = properties->pNext; next; next = next->pNext) {
+    if (vulkan_shim.host_block &&
+        next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT)
+      ((VkPhysicalDeviceExternalMemoryHostPropertiesEXT *)next)->minImportedHostPointerAlignment =
+          (VkDeviceSize)vulkan_shim.host_block;
+  }
 }
 
 static VKAPI_ATTR void VKAPI_CALL shim_GetPhysicalDeviceMemoryProperties(
@@ -453,6 +485,8 @@ static const struct {
     ONE(GetFenceStatus),
     ONE(GetPhysicalDeviceFeatures2),
     ONE(GetPhysicalDeviceProperties),
+    ONE(GetPhysicalDeviceProperties2),
+    ONE(GetMemoryHostPointerPropertiesEXT),
     ONE(GetPhysicalDeviceMemoryProperties),
     ONE(GetBufferMemoryRequirements),
     ONE(CreateInstance),

@@ -17,6 +17,10 @@ typedef struct vulkan_shim {
   bool own_memory;      // memory of the device that the host does not see
   long memory_limit;    // bytes of device memory; 0: as many as there are. One thread then
   bool compile_nothing; // shaders do not reach the driver
+  bool no_host_memory;  // devices without the extension for memory of the host
+  bool refuse_host_memory; // devices that take none
+  long host_block;         // bytes that they take of it at a time; 0: what they do
+  long allocation_limit;   // pieces of device memory; 0: as many as there are
   // To be read.
   long calls;      // fallible ones
   long submits;    // submissions

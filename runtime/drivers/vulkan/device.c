@@ -7,6 +7,7 @@ static const ee_hal_queued_driver_t queue_driver = {
     .thread = "eerie-vulkan",
     .chunk_create = ee_vulkan_chunk_create,
     .chunk_destroy = ee_vulkan_chunk_destroy,
+    .chunk_import = ee_vulkan_chunk_import,
     .recording_create = ee_vulkan_recording_create,
     .recording_destroy = ee_vulkan_recording_destroy,
     .record_list = ee_vulkan_record_list,
@@ -38,6 +39,7 @@ static void load_optional(ee_vulkan_device_t *device) {
             device->handle, "vkGetCalibratedTimestampsKHR");
   if (!(device->physical.features & EE_VULKAN_CALIBRATED))
     device->vk.GetCalibratedTimestampsEXT = NULL;
+  if (!device->vk.GetMemoryHostPointerPropertiesEXT) device->physical.import_alignment = 0;
   if (!device->instance.debug_utils) device->vk.SetDebugUtilsObjectNameEXT = NULL;
 }
 
@@ -151,6 +153,7 @@ static const ee_hal_async_driver_t async_driver = {
     .watch = ee_hal_queued_watch,
     .transfer = ee_hal_queued_transfer,
     .forget = ee_hal_queued_forget,
+    .buffer_import = ee_hal_queued_buffer_import,
 };
 
 const ee_hal_driver_t ee_vulkan_driver = {

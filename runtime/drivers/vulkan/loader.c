@@ -32,6 +32,7 @@ static const char *result_name(VkResult result) {
   case VK_ERROR_TOO_MANY_OBJECTS: return "too many objects";
   case VK_ERROR_OUT_OF_POOL_MEMORY: return "a pool is used up";
   case VK_ERROR_INVALID_SHADER_NV: return "the driver refuses the shader";
+  case VK_ERROR_INVALID_EXTERNAL_HANDLE: return "the driver refuses this memory";
   default: return "failed";
   }
 }
@@ -49,6 +50,7 @@ static eerie_status_t result_status(VkResult result) {
   case VK_ERROR_FEATURE_NOT_PRESENT:
   case VK_ERROR_INVALID_SHADER_NV: return EERIE_INCOMPATIBLE;
   case VK_ERROR_INITIALIZATION_FAILED: return EERIE_UNAVAILABLE;
+  case VK_ERROR_INVALID_EXTERNAL_HANDLE: return EERIE_UNIMPLEMENTED;
   default: return EERIE_INTERNAL;
   }
 }

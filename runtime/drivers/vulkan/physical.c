@@ -50,9 +50,11 @@ static const link_t links[] = {
 #define LINK_COUNT (sizeof links / sizeof links[0])
 
 // Extensions that the driver itself uses beside those of the links.
+enum { PORTABILITY, HOST_MEMORY, CALIBRATED };
 static const char *const other_extensions[] = {
-    "VK_KHR_portability_subset", // must be enabled where it is there
-    "VK_KHR_calibrated_timestamps",
+    [PORTABILITY] = "VK_KHR_portability_subset", // must be enabled where it is there
+    [HOST_MEMORY] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+    [CALIBRATED] = "VK_KHR_calibrated_timestamps",
     "VK_EXT_calibrated_timestamps",
 };
 #define OTHER_COUNT     (sizeof other_extensions / sizeof other_extensions[0])
@@ -62,6 +64,7 @@ typedef struct extensions {
   const char *names[MOST_EXTENSIONS]; // those that must be enabled
   uint32_t count;
   bool linked[LINK_COUNT]; // whether the device knows the struct
+  bool host_memory;
   bool calibrated;
 } extensions_t;
 
@@ -116,10 +119,11 @@ static void find_extensions(const ee_vulkan_instance_t *instance, VkPhysicalDevi
     if (version < links[i].version && has[i]) out_found->names[out_found->count++] = names[i];
   }
   for (size_t i = 0; i < OTHER_COUNT; ++i) {
-    if (i && out_found->calibrated) break; // the one under its newer name is enough
+    if (out_found->calibrated) break; // the one under its newer name is enough
     if (!has[LINK_COUNT + i]) continue;
     out_found->names[out_found->count++] = other_extensions[i];
-    out_found->calibrated = i > 0;
+    if (i == HOST_MEMORY) out_found->host_memory = true;
+    if (i >= CALIBRATED) out_found->calibrated = true;
   }
 }
 
@@ -191,8 +195,11 @@ static void read_properties(const ee_vulkan_instance_t *instance, const extensio
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, .pNext = &maintenance};
   VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES,
                                      .pNext = &subgroup};
+  VkPhysicalDeviceExternalMemoryHostPropertiesEXT host = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT, .pNext = &id};
   VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-                                            .pNext = &id};
+                                            .pNext = extensions->host_memory ? (void *)&host
+                                                                             : (void *)&id};
   for (size_t i = 0; i < LINK_COUNT; ++i) {
     if (links[i].offset == offsetof(chain_t, subgroup_sizes) && extensions->linked[i])
       maintenance.pNext = &sizes;
@@ -206,6 +213,7 @@ static void read_properties(const ee_vulkan_instance_t *instance, const extensio
     physical->features &= ~(uint32_t)EE_VULKAN_SUBGROUP_SIZES;
   }
   physical->max_allocation = maintenance.maxMemoryAllocationSize;
+  physical->import_alignment = host.minImportedHostPointerAlignment;
   if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) {
     physical->features |= (subgroup.supportedOperations & 0xFFu) * EE_VULKAN_SUBGROUP_BASIC;
   }

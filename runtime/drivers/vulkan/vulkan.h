@@ -44,6 +44,7 @@
   X(GetPhysicalDeviceFeatures2)                                                                    \
   X(GetPhysicalDeviceMemoryProperties)                                                             \
   X(GetPhysicalDeviceQueueFamilyProperties)                                                        \
+  X(GetPhysicalDeviceExternalBufferProperties)                                                     \
   X(CreateDevice)                                                                                  \
   X(GetDeviceProcAddr)
 #define EE_VULKAN_DEVICE_FUNCTIONS(X)                                                              \
@@ -107,6 +108,7 @@
   X(GetSemaphoreCounterValue)                                                                      \
   X(GetBufferDeviceAddress)                                                                        \
   X(GetCalibratedTimestampsEXT)                                                                    \
+  X(GetMemoryHostPointerPropertiesEXT)                                                             \
   X(SetDebugUtilsObjectNameEXT)
 
 #define EE_VULKAN_POINTER(name) PFN_vk##name name;
@@ -178,9 +180,10 @@ typedef struct ee_vulkan_physical {
   uint32_t subgroup_size;
   uint32_t min_subgroup_size, max_subgroup_size;
   uint64_t max_allocation;
-  uint32_t queue_family;   // UINT32_MAX: it computes nothing
-  uint32_t timestamp_bits; // of the queue's; 0: it has none
-  bool unified;            // memory of the device is the host's too
+  uint64_t import_alignment; // of host memory used in place, and of its size; 0: it is not
+  uint32_t queue_family;     // UINT32_MAX: it computes nothing
+  uint32_t timestamp_bits;   // of the queue's; 0: it has none
+  bool unified;              // memory of the device is the host's too
 } ee_vulkan_physical_t;
 
 // Looks at a device; false: nothing that modules run on.
@@ -250,6 +253,8 @@ eerie_status_t ee_vulkan_memory_create(ee_vulkan_device_t *device, eerie_error_t
 eerie_status_t ee_vulkan_chunk_create(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk,
                                       eerie_error_t *err);
 void ee_vulkan_chunk_destroy(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk);
+eerie_status_t ee_vulkan_chunk_import(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk,
+                                      eerie_error_t *err);
 
 // ---- Executables -------------------------------------------------------------------------------
 
