@@ -117,11 +117,13 @@ static bool may_be_a_part(const ee_cli_embed_model_t *model,
 }
 
 // A use that overwrites what was there: a new tensor begins. What this step reads there lives too
-// long to be told from it.
+// long to be told from it. Where bytes lie before it that a block would begin with, it is a part of
+// what they belong to, such as the second of two tensors that are joined.
 static bool add_write(const ee_cli_embed_model_t *model, ee_cli_embed_function_t *function,
                       const eerie_plan_range_t *range, size_t step, bool by_kernel) {
   if (!is_transient(model, range)) return true;
-  if (by_kernel && may_be_a_part(model, function, range))
+  if (range->offset % EE_CLI_EMBED_ALIGNMENT != 0 ||
+      (by_kernel && may_be_a_part(model, function, range)))
     return add_read(model, function, range, step);
   if (!add_block(function, range, step)) return false;
   const size_t index = function->block_count - 1;

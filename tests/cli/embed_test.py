@@ -278,12 +278,13 @@ class EmbedTest(harness.Case):
         self.assertIn("bytes of constants and inputs are copied", done.err)
         self.check_overwritten(self.run_firmware("overwrite", again))
 
-    def test_bindings_of_whole_allocations(self):
-        """Two kernels fill parts of one allocation, which each has as a whole."""
-        lines = self.run_on_board("whole", "cortex-m4f",
-                                  "--iree-scheduling-optimize-bindings=true")
-        self.assertEqual([(name, *floats_of(words)) for name, *words in lines],
-                         [("first", *[5] * 16), ("second", 20.75, 20.75)])
+    def test_tensors_in_one_allocation(self):
+        """Two kernels, or copies, fill parts of it; also where kernels have it as a whole."""
+        for options in ((), ("--iree-scheduling-optimize-bindings=true",)):
+            lines = self.run_on_board("whole", "cortex-m4f", *options)
+            self.assertEqual([(name, *floats_of(words)) for name, *words in lines],
+                             [("first", *[5] * 16), ("second", 20.75, 20.75),
+                              ("joined", 1, 2, 3, 4, 1, 2, *[0] * 14)])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ static whole_f32_1x4_t x = {{{1, 2, 3, 4}}};
 static whole_f32_1x16_t y = {{{1, 2}}};
 static whole_f32_1x16_t first;
 static whole_f32_1x2_t second;
+static whole_f32_1x20_t joined;
 
 static void show(const char *name, const void *data, size_t count) {
   const uint32_t *words = data;
@@ -19,8 +20,10 @@ static void show(const char *name, const void *data, size_t count) {
 }
 
 int board_main(void) {
-  const int status = whole_whole(&arena, &x, &y, &first, &second);
+  int status = whole_whole(&arena, &x, &y, &first, &second);
+  status |= whole_joined(&arena, &x, &y, &joined);
   show("first", first.data, 16);
   show("second", second.data, 2);
+  show("joined", joined.data, 20);
   return status;
 }
