@@ -20,23 +20,31 @@ static const ee_hal_queued_driver_t queue_driver = {
     .mark_give = ee_vulkan_fence_give,
 };
 
+static PFN_vkVoidFunction find_function(const void *owner, const char *name) {
+  const ee_vulkan_device_t *device = owner;
+  return device->instance.GetDeviceProcAddr(device->handle, name);
+}
+
+// Under their names of old where they came with an extension.
+static PFN_vkVoidFunction find_optional(const void *owner, const char *name) {
+  char old[64];
+  const PFN_vkVoidFunction found = find_function(owner, name);
+  if (found) return found;
+  ee_format(old, sizeof old, "%sKHR", name);
+  return find_function(owner, old);
+}
+
 static void load_optional(ee_vulkan_device_t *device) {
-  // Under their names of old where they came with an extension.
-#define LOAD(name)                                                                                 \
-  device->vk.name = (PFN_vk##name)device->instance.GetDeviceProcAddr(device->handle, "vk" #name);  \
-  if (!device->vk.name)                                                                            \
-    device->vk.name =                                                                              \
-        (PFN_vk##name)device->instance.GetDeviceProcAddr(device->handle, "vk" #name "KHR");
-  EE_VULKAN_OPTIONAL_FUNCTIONS(LOAD)
-#undef LOAD
+  static const char names[] = EE_VULKAN_OPTIONAL_FUNCTIONS(EE_VULKAN_NAME);
+  (void)ee_vulkan_load(names, find_optional, device,
+                       (char *)&device->vk + offsetof(ee_vulkan_functions_t, WaitSemaphores));
   if (!device->vk.WaitSemaphores || !device->vk.GetSemaphoreCounterValue)
     device->physical.features &= ~(uint32_t)EE_VULKAN_TIMELINE;
   if (!device->vk.GetBufferDeviceAddress)
     device->physical.features &= ~(uint32_t)EE_VULKAN_ADDRESSES;
   if (!device->vk.GetCalibratedTimestampsEXT) // of the extension's newer name
     device->vk.GetCalibratedTimestampsEXT =
-        (PFN_vkGetCalibratedTimestampsEXT)device->instance.GetDeviceProcAddr(
-            device->handle, "vkGetCalibratedTimestampsKHR");
+        (PFN_vkGetCalibratedTimestampsEXT)find_function(device, "vkGetCalibratedTimestampsKHR");
   if (!(device->physical.features & EE_VULKAN_CALIBRATED))
     device->vk.GetCalibratedTimestampsEXT = NULL;
   if (!device->vk.GetMemoryHostPointerPropertiesEXT) device->physical.import_alignment = 0;
@@ -44,12 +52,8 @@ static void load_optional(ee_vulkan_device_t *device) {
 }
 
 static eerie_status_t load_functions(ee_vulkan_device_t *device, eerie_error_t *err) {
-  const char *missing = NULL;
-#define LOAD(name)                                                                                 \
-  device->vk.name = (PFN_vk##name)device->instance.GetDeviceProcAddr(device->handle, "vk" #name);  \
-  if (!device->vk.name) missing = "vk" #name;
-  EE_VULKAN_DEVICE_FUNCTIONS(LOAD)
-#undef LOAD
+  static const char names[] = EE_VULKAN_DEVICE_FUNCTIONS(EE_VULKAN_NAME);
+  const char *missing = ee_vulkan_load(names, find_function, device, &device->vk);
   if (missing) {
     return EE_FAIL(err, EERIE_INCOMPATIBLE, "device %s has no %s",
                    device->physical.properties.deviceName, missing);

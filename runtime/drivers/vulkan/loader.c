@@ -150,13 +150,28 @@ static eerie_status_t create_instance(ee_vulkan_instance_t *instance, eerie_erro
   return EERIE_OK;
 }
 
-static eerie_status_t load_functions(ee_vulkan_instance_t *instance, eerie_error_t *err) {
+const char *ee_vulkan_load(const char *names, ee_vulkan_find_t find, const void *owner,
+                           void *out_pointers) {
   const char *missing = NULL;
-#define LOAD(name)                                                                                 \
-  instance->name = (PFN_vk##name)instance->get(instance->handle, "vk" #name);                      \
-  if (!instance->name) missing = "vk" #name;
-  EE_VULKAN_INSTANCE_FUNCTIONS(LOAD)
-#undef LOAD
+  for (char *place = out_pointers; *names; names += strlen(names) + 1) {
+    const PFN_vkVoidFunction found = find(owner, names);
+    memcpy(place, &found, sizeof found); // pointers to functions are of one size
+    place += sizeof found;
+    if (!found) missing = names;
+  }
+  return missing;
+}
+
+static PFN_vkVoidFunction find_function(const void *owner, const char *name) {
+  const ee_vulkan_instance_t *instance = owner;
+  return instance->get(instance->handle, name);
+}
+
+static eerie_status_t load_functions(ee_vulkan_instance_t *instance, eerie_error_t *err) {
+  static const char names[] = EE_VULKAN_INSTANCE_FUNCTIONS(EE_VULKAN_NAME);
+  const char *missing =
+      ee_vulkan_load(names, find_function, instance,
+                     (char *)instance + offsetof(ee_vulkan_instance_t, DestroyInstance));
   if (!missing) return EERIE_OK;
   return EE_FAIL(err, EERIE_INCOMPATIBLE, "the Vulkan loader has no %s", missing);
 }

@@ -112,6 +112,7 @@
   X(SetDebugUtilsObjectNameEXT)
 
 #define EE_VULKAN_POINTER(name) PFN_vk##name name;
+#define EE_VULKAN_NAME(name)    "vk" #name "\0"
 
 typedef struct ee_vulkan_instance {
   ee_port_library_t library;
@@ -126,6 +127,12 @@ typedef struct ee_vulkan_functions {
   EE_VULKAN_DEVICE_FUNCTIONS(EE_VULKAN_POINTER)
   EE_VULKAN_OPTIONAL_FUNCTIONS(EE_VULKAN_POINTER)
 } ee_vulkan_functions_t;
+
+// Puts the functions of `names`, each with its NUL and an empty one behind them, into pointers that
+// stand in a row, NULL where `find` finds none. Returns the last name that is missing, or NULL.
+typedef PFN_vkVoidFunction (*ee_vulkan_find_t)(const void *owner, const char *name);
+const char *ee_vulkan_load(const char *names, ee_vulkan_find_t find, const void *owner,
+                           void *out_pointers);
 
 // Opens the loader and makes an instance. NOT_FOUND: there is no loader; INCOMPATIBLE: Vulkan 1.0.
 eerie_status_t ee_vulkan_instance_open(ee_vulkan_instance_t *out_instance, eerie_error_t *err);
