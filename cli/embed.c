@@ -182,7 +182,7 @@ static bool is_module(const char *path) {
   return size > 5 && strcmp(path + size - 5, ".vmfb") == 0;
 }
 
-// Makes or finds module and object file.
+// Makes or finds module and object file. *out_object is NULL where there are no kernels.
 static int prepare_files(embed_run_t *run, const char **out_module, const char **out_object) {
   const embed_options_t *options = run->options;
   const char *input = options->inputs.items[0];
@@ -205,7 +205,11 @@ static int prepare_files(embed_run_t *run, const char **out_module, const char *
   *out_module = path_of(run, run->model.prefix, ".vmfb");
   *out_object = path_of(run, run->model.prefix, "_kernels.o");
   if (!*out_module || !*out_object) return out_of_memory();
-  return compile(run, input, *out_module, *out_object);
+  // A model without kernels has no object file, whatever was here before.
+  unlink(*out_object);
+  const int exit_code = compile(run, input, *out_module, *out_object);
+  if (!exit_code && access(*out_object, F_OK) != 0) *out_object = NULL;
+  return exit_code;
 }
 
 // ---- Writing -----------------------------------------------------------------------------------
@@ -304,9 +308,13 @@ static int report(const embed_run_t *run) {
 
 static int record(embed_run_t *run, const char *module_path, const char *object_path) {
   eerie_error_t err = {0};
-  eerie_status_t status =
-      ee_cli_embed_object_read(object_path, run->model.target, &run->object, &err);
-  if (status) return ee_cli_fail_error(ee_cli_exit_code_of_file(status), &err);
+  eerie_status_t status = EERIE_OK;
+  if (object_path)
+    status = ee_cli_embed_object_read(object_path, run->model.target, &run->object, &err);
+  if (status)
+    return ee_cli_fail_error(status == EERIE_FAILED_PRECONDITION ? EE_CLI_BAD_INPUT
+                                                                 : ee_cli_exit_code_of_file(status),
+                             &err);
   status = eerie_instance_create(NULL, &run->instance, &err);
   if (status) return ee_cli_fail_error(EE_CLI_FAILED, &err);
   const int exit_code = ee_cli_load_module(run->instance, module_path, &run->module);

@@ -37,13 +37,18 @@ void ee_cli_embed_write_cmake(const ee_cli_embed_model_t *model, ee_cli_text_t *
                      "# Written by `eerie embed`. add_subdirectory() this folder from a project "
                      "for %s and link to `%s`.\n"
                      "add_library(%s STATIC %s.c%s)\n"
-                     "target_include_directories(%s PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n"
-                     "target_link_libraries(%s PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/%s_kernels.o)\n"
+                     "target_include_directories(%s PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n",
+                     model->target->name, p, p, p,
+                     ee_cli_embed_needs_math(model) ? " " EE_CLI_EMBED_MATH : "", p);
+  if (model->object->query)
+    ee_cli_text_printf(text,
+                       "target_link_libraries(%s PUBLIC "
+                       "${CMAKE_CURRENT_SOURCE_DIR}/%s_kernels.o)\n",
+                       p, p);
+  ee_cli_text_printf(text,
                      "target_compile_features(%s PUBLIC c_std_11)\n"
                      "separate_arguments(%s_FLAGS UNIX_COMMAND\n  \"%s",
-                     model->target->name, p, p, p,
-                     ee_cli_embed_needs_math(model) ? " " EE_CLI_EMBED_MATH : "", p, p, p, p, p,
-                     model->target->flags);
+                     p, p, model->target->flags);
   ee_cli_text_printf(text,
                      "\")\n"
                      "target_compile_options(%s PUBLIC ${%s_FLAGS} PRIVATE -Os "
@@ -62,10 +67,9 @@ void ee_cli_embed_write_make(const ee_cli_embed_model_t *model, ee_cli_text_t *t
                      "%s_SOURCES := $(%s_DIR)/%s.c",
                      u, u, u, u, p);
   if (ee_cli_embed_needs_math(model)) ee_cli_text_printf(text, " $(%s_DIR)/" EE_CLI_EMBED_MATH, u);
-  ee_cli_text_printf(text,
-                     "\n%s_OBJECTS := $(%s_DIR)/%s_kernels.o\n"
-                     "%s_CFLAGS := -I$(%s_DIR) %s",
-                     u, u, p, u, u, model->target->flags);
+  ee_cli_text_printf(text, "\n%s_OBJECTS :=", u);
+  if (model->object->query) ee_cli_text_printf(text, " $(%s_DIR)/%s_kernels.o", u, p);
+  ee_cli_text_printf(text, "\n%s_CFLAGS := -I$(%s_DIR) %s", u, u, model->target->flags);
   ee_cli_text_printf(text, "\n%s_LDFLAGS := %s", u, model->target->flags);
   write_link_flags(model, text);
   ee_cli_text_string(text, "\n");

@@ -152,21 +152,28 @@ static void read_attributes(const elf_t *elf, size_t at, ee_cli_embed_kernel_t *
   kernel->workgroup_size[2] = (uint32_t)read_at(elf, at + 20, 2);
 }
 
+// A table of pointers in the object file.
+typedef struct table {
+  const char *end; // of its symbol's name
+  bool functions;  // it has functions, which have the names, and not strings
+  const char **names;
+  size_t count;
+} table_t;
+
 // What a pointer in the table will lead to: a string that is the name, or the function itself.
 static void read_name(const elf_t *elf, const section_t *symbols, const section_t *relocations,
-                      size_t at, const section_t *section, bool functions,
-                      ee_cli_embed_object_t *object) {
+                      size_t at, const section_t *section, const table_t *table) {
   const size_t word = elf->wide ? 8 : 4;
   const uint64_t offset = read_at(elf, at, word);
   const uint64_t info = read_at(elf, at + word, word);
   symbol_t symbol;
   section_t target;
-  if (offset % word || offset / word >= object->kernel_count || offset >= section->size) return;
+  if (offset % word || offset / word >= table->count || offset >= section->size) return;
   if (!symbol_at(elf, symbols, (size_t)(elf->wide ? info >> 32 : info >> 8), &symbol) ||
       !section_at(elf, symbol.section, &target))
     return;
-  if (functions) {
-    if (*symbol.name) object->kernels[offset / word].name = symbol.name;
+  if (table->functions) {
+    if (*symbol.name) table->names[offset / word] = symbol.name;
     return;
   }
   // Without a field of its own the addend is what stands in the place.
@@ -174,26 +181,48 @@ static void read_name(const elf_t *elf, const section_t *symbols, const section_
                         ? read_at(elf, at + 2 * word, word)
                         : read_at(elf, section->offset + (size_t)offset, word);
   const uint64_t start = symbol.value + addend;
-  if (start < target.size)
-    object->kernels[offset / word].name = string_at(elf, target.offset + start);
+  if (start < target.size) table->names[offset / word] = string_at(elf, target.offset + start);
 }
 
-// From one of the two tables. That of names is absent from what compiler 3.11 writes.
-static void read_names(const elf_t *elf, const section_t *symbols, bool functions,
-                       ee_cli_embed_object_t *object) {
+// Whether there is that table.
+static bool read_table(const elf_t *elf, const section_t *symbols, const table_t *table) {
   section_t section, relocations;
-  symbol_t table;
-  const char *end = functions ? "_library_query_v0_funcs" : "_library_query_v0_names";
-  if (!find_symbol(elf, symbols, end, &table) || !section_at(elf, table.section, &section)) return;
+  symbol_t symbol;
+  if (!find_symbol(elf, symbols, table->end, &symbol) || !section_at(elf, symbol.section, &section))
+    return false;
   for (size_t i = 0; i < elf->section_count; ++i) {
-    if (!section_at(elf, i, &relocations) || relocations.info != table.section) continue;
+    if (!section_at(elf, i, &relocations) || relocations.info != symbol.section) continue;
     const bool with_addend = relocations.type == SECTION_RELA;
     if (!with_addend && relocations.type != SECTION_REL) continue;
     const size_t entry = (elf->wide ? 16u : 8u) + (with_addend ? (elf->wide ? 8u : 4u) : 0);
     for (size_t j = 0; j < relocations.size / entry; ++j)
-      read_name(elf, symbols, &relocations, relocations.offset + j * entry, &section, functions,
-                object);
+      read_name(elf, symbols, &relocations, relocations.offset + j * entry, &section, table);
   }
+  return true;
+}
+
+// That of names is absent from what compiler 3.11 writes.
+static bool read_names(const elf_t *elf, const section_t *symbols, ee_cli_embed_object_t *object) {
+  const size_t count = object->kernel_count;
+  const char **names = (const char **)calloc(count + 1, sizeof *names);
+  if (!names) return false;
+  read_table(elf, symbols, &(table_t){"_library_query_v0_funcs", true, names, count});
+  read_table(elf, symbols, &(table_t){"_library_query_v0_names", false, names, count});
+  for (size_t i = 0; i < count; ++i)
+    object->kernels[i].name = names[i];
+  free((void *)names);
+  return true;
+}
+
+// What kernels call of their host they reach through a table that firmware does not have.
+static eerie_status_t check_imports(const elf_t *elf, const section_t *symbols, const char *path) {
+  const char *name = NULL;
+  if (!read_table(elf, symbols, &(table_t){"_library_query_v0_import_names", false, &name, 1}))
+    return EERIE_OK;
+  return ee_cli_error(elf->err, EERIE_FAILED_PRECONDITION,
+                      "kernels of %s call functions of their host, such as '%.64s', which a plan "
+                      "does not give; the interpreter does",
+                      path, name ? name : "");
 }
 
 static eerie_status_t read_kernels(const elf_t *elf, const section_t *symbols, const char *path,
@@ -211,9 +240,9 @@ static eerie_status_t read_kernels(const elf_t *elf, const section_t *symbols, c
   if (!object->kernels) return ee_cli_error(elf->err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
   for (size_t i = 0; i < object->kernel_count; ++i)
     read_attributes(elf, section.offset + i * ATTRIBUTES_SIZE, &object->kernels[i]);
-  read_names(elf, symbols, true, object);
-  read_names(elf, symbols, false, object);
-  return EERIE_OK;
+  return read_names(elf, symbols, object)
+             ? EERIE_OK
+             : ee_cli_error(elf->err, EERIE_RESOURCE_EXHAUSTED, "out of memory");
 }
 
 static eerie_status_t read_undefined(const elf_t *elf, const section_t *symbols,
@@ -236,6 +265,7 @@ static eerie_status_t read_elf(elf_t *elf, const char *path, const ee_cli_embed_
   if (!status && !find_symbols(elf, &symbols))
     status = ee_cli_error(elf->err, EERIE_DATA_LOSS, "%s has no symbols", path);
   if (!status) status = read_kernels(elf, &symbols, path, object);
+  if (!status) status = check_imports(elf, &symbols, path);
   if (!status) status = read_undefined(elf, &symbols, object);
   if (!status && !find_symbol(elf, &symbols, "_library_query", &query))
     status = ee_cli_error(elf->err, EERIE_INVALID_ARGUMENT,

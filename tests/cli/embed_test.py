@@ -84,6 +84,25 @@ PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
 """
 
 
+# Behind the kernels of tests/kernels/imports.mlir.
+TOTAL = """func.func @total(%x: tensor<8xf32>) -> tensor<f32> {
+  %count = arith.constant 8 : index
+  %z = flow.dispatch @host::@total(%x, %count) : (tensor<8xf32>, index) -> tensor<f32>
+  return %z : tensor<f32>
+}
+"""
+JOINED = """#include <board.h>
+#include <twice.h>
+static twice_arena_t arena;
+static twice_f32_1x4_t x = {{{1, 2, 3, 4}}};
+static twice_f32_1x16_t y = {{{5}}};
+static twice_f32_1x20_t z;
+int board_main(void) {
+  return twice_joined(&arena, &x, &y, &z) | (z.data[0][3] != 4) | (z.data[0][4] != 5);
+}
+"""
+
+
 # What one function's C is called, another is called in the model.
 NAMES = "".join(PLAIN.replace("@f", f"@{name}") for name in ("f", "f_run", "f_sized", "init"))
 
@@ -181,6 +200,12 @@ class EmbedTest(harness.Case):
             done = self.eerie("embed", out / "twice.vmfb", "--object", damaged,
                               "--target=cortex-m4f", "-o", self.folder / "other")
             self.assertIn(done.code, (0, 3, 7), done.err)
+
+    def test_refuses_kernels_that_call_their_host(self):
+        text = (harness.ROOT / "tests/kernels/imports.mlir").read_text()
+        done = self.embed(text[:text.index("// x * y * factor")] + TOTAL, code=3)
+        self.assertIn("call functions of their host, such as 'test_", done.err)
+        self.assertFalse((self.folder / "out/twice.h").exists())
 
     def firmware_of(self, source, target="cortex-m4f", *options):
         if boards.missing():
@@ -285,6 +310,25 @@ class EmbedTest(harness.Case):
             self.assertEqual([(name, *floats_of(words)) for name, *words in lines],
                              [("first", *[5] * 16), ("second", 20.75, 20.75),
                               ("joined", 1, 2, 3, 4, 1, 2, *[0] * 14)])
+
+    def test_model_without_kernels(self):
+        text = (harness.SOURCE / "whole.mlir").read_text()
+        out = self.folder / "out"
+        out.mkdir()
+        (out / "twice_kernels.o").write_bytes(b"of another model")
+        self.embed(text[text.index("// Two copies"):])
+        self.assertFalse((out / "twice_kernels.o").exists())
+        for name in ("CMakeLists.txt", "twice.mk"):
+            self.assertNotIn("kernels.o", (out / name).read_text())
+        (self.folder / "joined.c").write_text(JOINED)
+        made = boards.make_variables(out / "twice.mk")
+        self.assertEqual(made["OBJECTS"], "")
+        if boards.missing():
+            self.skipTest(f"{boards.missing()} is not installed")
+        board = boards.BY_TARGET["cortex-m4f"]
+        image = boards.compile_program(board, [self.folder / "joined.c", *made["SOURCES"].split()],
+                                       [], self.folder / "built", includes=[out])
+        self.assertEqual(boards.run(board, image), (0, ""))
 
 
 if __name__ == "__main__":
