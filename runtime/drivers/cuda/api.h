@@ -79,12 +79,14 @@ enum {
   EE_CUDA_PEER_ACCESS_ALREADY_ENABLED = 704,
   EE_CUDA_CONTEXT_IS_DESTROYED = 709,
   EE_CUDA_ASSERT = 710,
+  EE_CUDA_HOST_MEMORY_ALREADY_REGISTERED = 712,
   EE_CUDA_HARDWARE_STACK_ERROR = 714,
   EE_CUDA_ILLEGAL_INSTRUCTION = 715,
   EE_CUDA_MISALIGNED_ADDRESS = 716,
   EE_CUDA_INVALID_ADDRESS_SPACE = 717,
   EE_CUDA_INVALID_PC = 718,
   EE_CUDA_LAUNCH_FAILED = 719,
+  EE_CUDA_NOT_PERMITTED = 800,
   EE_CUDA_NOT_SUPPORTED = 801,
   EE_CUDA_SYSTEM_NOT_READY = 802,
   EE_CUDA_SYSTEM_DRIVER_MISMATCH = 803,
@@ -99,6 +101,8 @@ enum {
   EE_CUDA_EVENT_NO_TIMING = 2,
   EE_CUDA_HOST_PORTABLE = 1,
   EE_CUDA_HOST_MAPPED = 2,
+  EE_CUDA_REGISTER_PORTABLE = 1,
+  EE_CUDA_REGISTER_MAPPED = 2,
   EE_CUDA_CAPTURE_THREAD_LOCAL = 1,
   EE_CUDA_CAPTURE_ACTIVE = 1,
   EE_CUDA_CAPTURE_SET_DEPENDENCIES = 1,
@@ -160,6 +164,9 @@ enum {
   X(MemFree, cuMemFree_v2, hipFree, (ee_cuda_address_t address))                                   \
   X(MemHostAlloc, cuMemHostAlloc, hipHostMalloc, (void **data, size_t size, unsigned flags))       \
   X(MemFreeHost, cuMemFreeHost, hipHostFree, (void *data))                                         \
+  X(MemHostRegister, cuMemHostRegister_v2, hipHostRegister,                                        \
+    (void *data, size_t size, unsigned flags))                                                     \
+  X(MemHostUnregister, cuMemHostUnregister, hipHostUnregister, (void *data))                       \
   X(MemHostGetDevicePointer, cuMemHostGetDevicePointer_v2, hipHostGetDevicePointer,                \
     (ee_cuda_address_t * address, void *data, unsigned flags))                                     \
   X(StreamCreate, cuStreamCreate, hipStreamCreateWithFlags,                                        \

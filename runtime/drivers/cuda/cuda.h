@@ -8,7 +8,7 @@
 //   ptx.c       what PTX needs to run         executable.c  images to kernels
 //   hsaco.c     whether AMD's are whole       record.c      commands to steps
 //   queue.c     steps to a stream             graph.c       steps to a graph
-//   timing.c    when commands were done
+//   timing.c    when commands were done       host.c        the program's memory, where it is
 //
 // A device has one stream, and all its work is in order there; hal/queued.h has the rest. Events
 // mark the ends of submissions. A thread's own current context is put back before a function of the
@@ -85,12 +85,14 @@ typedef struct ee_cuda_device {
   ee_cuda_context_t context; // primary; CUDA only
   bool entered;              // the context is there
   ee_cuda_stream_t stream;
-  ee_cuda_stream_t capture;     // that graphs are recorded on, with `order` held; NULL: no graphs
-  ee_cuda_pool_t pool;          // NULL: none
-  ee_cuda_stream_t pool_stream; // has no work, so that what the pool gives is there at once
-  uint32_t peers_asked, peers;  // a bit for each ordinal: whose kernels reach this one's memory
-  uint32_t *counts;             // pinned: workgroup counts that come back, with `order` held
-  ee_cuda_event_t *events;      // free ones, with the lock held
+  ee_cuda_stream_t capture;      // that graphs are recorded on, with `order` held; NULL: no graphs
+  ee_cuda_pool_t pool;           // NULL: none
+  ee_cuda_stream_t pool_stream;  // has no work, so that what the pool gives is there at once
+  uint32_t peers_asked, peers;   // a bit for each ordinal: whose kernels reach this one's memory
+  ee_port_monitor_t registering; // guards `registered`, and what is done for it
+  struct ee_cuda_registered *registered; // pages of the program's
+  uint32_t *counts;        // pinned: workgroup counts that come back, with `order` held
+  ee_cuda_event_t *events; // free ones, with the lock held
   uint32_t event_count, event_capacity;
 #if EERIE_PROFILE
   ee_hal_device_clock_t clock;
@@ -127,6 +129,10 @@ eerie_status_t ee_cuda_chunk_create(ee_hal_queued_t *device, ee_hal_chunk_t *chu
                                     eerie_error_t *err);
 void ee_cuda_chunk_destroy(ee_hal_queued_t *device, ee_hal_chunk_t *chunk);
 bool ee_cuda_memory_trim(ee_hal_queued_t *device);
+eerie_status_t ee_cuda_chunk_import(ee_hal_queued_t *device, ee_hal_chunk_t *chunk,
+                                    eerie_error_t *err);
+// What was imported.
+void ee_cuda_chunk_let_go(ee_hal_queued_t *device, const ee_hal_chunk_t *chunk);
 // The slot of driver.h.
 bool ee_cuda_reaches(const ee_hal_device_t *device, const ee_hal_buffer_t *buffer, bool in_kernels);
 

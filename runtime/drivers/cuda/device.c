@@ -36,6 +36,7 @@ static const ee_hal_queued_driver_t queue_driver = {
     .thread = "eerie-gpu",
     .chunk_create = ee_cuda_chunk_create,
     .chunk_destroy = ee_cuda_chunk_destroy,
+    .chunk_import = ee_cuda_chunk_import,
     .trim = ee_cuda_memory_trim,
     .recording_create = ee_cuda_recording_create,
     .recording_destroy = ee_cuda_recording_destroy,
@@ -99,6 +100,7 @@ static void cuda_close(ee_hal_device_t *base) {
   ee_cuda_device_t *device = ee_cuda_device(ee_hal_queued(base));
   close_device(device);
   ee_hal_queued_deinitialize(&device->queued);
+  ee_port_monitor_destroy(&device->registering);
   ee_hal_device_deinitialize(base);
   ee_heap_free(base->heap, device->events, device->event_capacity * sizeof *device->events);
   ee_heap_free(base->heap, device, base->allocation_size);
@@ -116,6 +118,7 @@ static eerie_status_t open_kind(ee_cuda_kind_t kind, const ee_hal_driver_t *driv
   ee_hal_device_t *base = &device->queued.base;
   ee_hal_device_initialize(base, driver, heap, ee_str_from(driver->name), sizeof *device);
   ee_hal_queued_initialize(&device->queued, &queue_driver);
+  ee_port_monitor_initialize(&device->registering);
   const eerie_status_t status = open_device(device, kind, which, err);
   if (status != EERIE_OK) {
     // To the registry NOT_FOUND says that another driver may know the name; none does.
@@ -161,6 +164,7 @@ static bool cuda_query(ee_hal_device_t *base, ee_str_t category, ee_str_t key, i
     .id = kind, .submit = ee_hal_queued_submit, .wait = ee_hal_queued_wait,                        \
     .watch = ee_hal_queued_watch, .transfer = ee_hal_queued_transfer,                              \
     .forget = ee_hal_queued_forget, .reaches = ee_cuda_reaches,                                    \
+    .buffer_import = ee_hal_queued_buffer_import,                                                  \
   }
 static const ee_hal_async_driver_t cuda_async_driver = ASYNC_DRIVER("cuda");
 static const ee_hal_async_driver_t hip_async_driver = ASYNC_DRIVER("hip");

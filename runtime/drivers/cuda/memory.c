@@ -108,6 +108,10 @@ eerie_status_t ee_cuda_chunk_create(ee_hal_queued_t *queued, ee_hal_chunk_t *chu
 void ee_cuda_chunk_destroy(ee_hal_queued_t *queued, ee_hal_chunk_t *chunk) {
   const ee_cuda_device_t *device = ee_cuda_device(queued);
   ee_cuda_scope_t scope;
+  if (chunk->place == EE_HAL_PLACE_CALLER) {
+    ee_cuda_chunk_let_go(queued, chunk);
+    return;
+  }
   if ((!chunk->data && !chunk->address) || ee_cuda_enter(device, &scope) != EE_CUDA_SUCCESS) return;
   if (chunk->data) {
     (void)device->cu->MemFreeHost(chunk->data);
@@ -163,7 +167,10 @@ bool ee_cuda_reaches(const ee_hal_device_t *base, const ee_hal_buffer_t *buffer,
   if (base->driver != buffer->device->driver) return false;
   const ee_cuda_device_t *device = (const ee_cuda_device_t *)base;
   ee_cuda_device_t *other = ee_cuda_device(ee_hal_queued(buffer->device));
-  if (!in_kernels || device->physical.handle == other->physical.handle) return true;
+  if (device->physical.handle == other->physical.handle) return true;
+  // The program's pages are registered for one device, and the host has them at hand.
+  if (ee_hal_span_of(buffer)->chunk->place == EE_HAL_PLACE_CALLER) return false;
+  if (!in_kernels) return true;
   const uint32_t bit = UINT32_C(1) << device->physical.ordinal;
   ee_hal_queued_lock(&other->queued);
   if (!(other->peers_asked & bit)) {

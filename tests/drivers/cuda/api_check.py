@@ -79,6 +79,8 @@ NUMBERS = {
     "EVENT_NO_TIMING": ("CU_EVENT_DISABLE_TIMING", "hipEventDisableTiming"),
     "HOST_PORTABLE": ("CU_MEMHOSTALLOC_PORTABLE", "hipHostMallocPortable"),
     "HOST_MAPPED": ("CU_MEMHOSTALLOC_DEVICEMAP", "hipHostMallocMapped"),
+    "REGISTER_PORTABLE": ("CU_MEMHOSTREGISTER_PORTABLE", "hipHostRegisterPortable"),
+    "REGISTER_MAPPED": ("CU_MEMHOSTREGISTER_DEVICEMAP", "hipHostRegisterMapped"),
     "CAPTURE_THREAD_LOCAL": ("CU_STREAM_CAPTURE_MODE_THREAD_LOCAL",
                              "hipStreamCaptureModeThreadLocal"),
     "CAPTURE_ACTIVE": ("CU_STREAM_CAPTURE_STATUS_ACTIVE", "hipStreamCaptureStatusActive"),

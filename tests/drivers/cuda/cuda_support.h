@@ -17,6 +17,7 @@ CHECK_HELPER void gpu_variant(size_t index) {
   if (!fake) return;
   fake->no_pools = index == 1;
   fake->old_shared = index == 1;
+  fake->no_register = false;
   fake->delay = index == 2 ? 200 : 0;
   fake->fail = NULL;
   fake->fail_at = 0;

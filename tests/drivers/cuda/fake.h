@@ -29,6 +29,7 @@ typedef struct fake_cuda {
   bool no_peers;    // devices do not reach each other's memory
   bool no_pools;    // devices without pools of memory
   bool old_shared;  // no more shared memory than 48 KiB
+  bool no_register; // memory of the host cannot be registered
   unsigned delay;   // microseconds before each operation of a stream
   const char *fail; // this function fails ("": any that can) ...
   long fail_at;     // ... at this call of it from now on, once; 0: never
@@ -43,9 +44,10 @@ typedef struct fake_cuda {
   // Of the graph that was made executable last:
   long nodes; // that do something
   long edges;
-  long apart;  // pairs of such nodes that no path joins
-  long live;   // objects that were made and not destroyed: contexts, memory, streams, ...
-  long pushed; // contexts that were pushed and not popped, by all threads
+  long apart;      // pairs of such nodes that no path joins
+  long registered; // pieces of the host's memory that are
+  long live;       // objects that were made and not destroyed: contexts, memory, streams, ...
+  long pushed;     // contexts that were pushed and not popped, by all threads
   long misuses;
 } fake_cuda_t;
 

@@ -29,6 +29,9 @@ SAME(hipDeviceCanAccessPeer, cuDeviceCanAccessPeer, (int *can, int device, int p
 SAME(hipMalloc, cuMemAlloc_v2, (address_t * address, size_t size), (address, size))
 SAME(hipHostMalloc, cuMemHostAlloc, (void **data, size_t size, unsigned flags), (data, size, flags))
 SAME(hipHostFree, cuMemFreeHost, (void *data), (data))
+SAME(hipHostRegister, cuMemHostRegister_v2, (void *data, size_t size, unsigned flags),
+     (data, size, flags))
+SAME(hipHostUnregister, cuMemHostUnregister, (void *data), (data))
 SAME(hipHostGetDevicePointer, cuMemHostGetDevicePointer_v2,
      (address_t * address, void *data, unsigned flags), (address, data, flags))
 SAME(hipStreamCreateWithFlags, cuStreamCreate, (void **stream, unsigned flags), (stream, flags))

@@ -46,6 +46,8 @@ enum {
   LAUNCH_TIMEOUT = 702,
   PEER_ACCESS_ALREADY_ENABLED = 704,
   CONTEXT_IS_DESTROYED = 709,
+  ALREADY_REGISTERED = 712,
+  NOT_REGISTERED = 713,
   MISALIGNED_ADDRESS = 716,
   LAUNCH_FAILED = 719,
   NOT_SUPPORTED = 801,
@@ -133,6 +135,8 @@ typedef struct allocation {
   pool_t *pool; // of which it came, perhaps destroyed
   bool access[MOST_DEVICES];
   bool born, dying; // asynchronous allocation was done, freeing was asked for
+  bool registered;  // `bytes` are the caller's, with an address for devices
+  unsigned flags;   // with which they are
 } allocation_t;
 
 // The bytes at an address as the device of `context` (NULL: any) reaches them, or NULL; how many

@@ -1,13 +1,16 @@
 // fake_memory.c: memory of devices and pinned memory of the host, and which addresses are whose.
 #include "fake_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // Addresses of devices are none of this process: who follows one here falls. Between two there is
 // room that belongs to nobody.
 static address_t next_address = UINT64_C(0xd00000000000);
 enum { ALIGNMENT = 512, GAP = 1 << 16, POISON = 0xcb };
+enum { REGISTER_PORTABLE = 1, REGISTER_MAPPED = 2, REGISTER_READ_ONLY = 8 };
 
 static allocation_t *as_allocation(object_t *object) {
   return object && object->kind == ALLOCATION ? (allocation_t *)object : NULL;
@@ -45,7 +48,8 @@ static allocation_t *allocate(context_t *context, int device, uint64_t size) {
 
 void fake_free_allocation(allocation_t *allocation) {
   fake_forget(allocation);
-  free(allocation->bytes);
+  fake_cuda.registered -= allocation->registered;
+  if (!allocation->registered) free(allocation->bytes);
   free(allocation);
 }
 
@@ -53,6 +57,11 @@ void fake_free_allocation(allocation_t *allocation) {
 // ------------------------------------------------------------------------------------
 
 static bool may_reach(const context_t *context, const allocation_t *allocation) {
+  if (allocation->registered) {
+    return (allocation->flags & REGISTER_MAPPED) &&
+           (!context || (allocation->flags & REGISTER_PORTABLE) ||
+            allocation->object.context == context);
+  }
   if (!context || allocation->device < 0 || allocation->device == context->device) return true;
   return allocation->pool ? allocation->access[context->device]
                           : context->peers[allocation->device];
@@ -96,10 +105,21 @@ allocation_t *fake_allocation_at(address_t address) {
   return allocation && allocation->address == address ? allocation : NULL;
 }
 
+// Memory of the host's, by its own address.
+static const allocation_t *find_pinned(const void *data, uint64_t size) {
+  const uint8_t *bytes = data;
+  for (object_t *object = fake_objects(); object; object = object->next) {
+    const allocation_t *allocation = as_allocation(object);
+    if (allocation && allocation->device < 0 && bytes >= allocation->bytes &&
+        (uint64_t)(bytes - allocation->bytes) < allocation->size &&
+        size <= allocation->size - (uint64_t)(bytes - allocation->bytes))
+      return allocation;
+  }
+  return NULL;
+}
+
 bool fake_is_pinned(const void *data, uint64_t size) {
-  const allocation_t *allocation = find((address_t)(uintptr_t)data);
-  return allocation && allocation->device < 0 &&
-         size <= allocation->size - ((address_t)(uintptr_t)data - allocation->address);
+  return find_pinned(data, size) != NULL;
 }
 
 // ---- At once
@@ -150,7 +170,7 @@ FAKE_EXPORT int cuMemFreeHost(void *data) {
   int result = fake_enter("cuMemFreeHost", NEEDS_CONTEXT);
   if (result == SUCCESS) {
     const allocation_t *allocation = fake_allocation_at((address_t)(uintptr_t)data);
-    if (!allocation || allocation->device >= 0) result = INVALID_VALUE;
+    if (!allocation || allocation->device >= 0 || allocation->registered) result = INVALID_VALUE;
   }
   if (result == SUCCESS) {
     fake_wait_for_context(fake_current());
@@ -162,8 +182,74 @@ FAKE_EXPORT int cuMemFreeHost(void *data) {
 
 FAKE_EXPORT int cuMemHostGetDevicePointer_v2(address_t *address, void *data, unsigned flags) {
   int result = fake_enter("cuMemHostGetDevicePointer", NEEDS_CONTEXT);
-  if (result == SUCCESS && (!address || flags || !fake_is_pinned(data, 1))) result = INVALID_VALUE;
-  if (result == SUCCESS) *address = (address_t)(uintptr_t)data;
+  const allocation_t *pinned = find_pinned(data, 1);
+  if (result == SUCCESS && (!address || flags || !pinned || !may_reach(fake_current(), pinned)))
+    result = INVALID_VALUE;
+  if (result == SUCCESS)
+    *address = pinned->address + (address_t)((const uint8_t *)data - pinned->bytes);
+  return fake_leave(result);
+}
+
+// ---- Memory of the caller's
+// -----------------------------------------------------------------------------
+
+// Whether all of it is there, to be read and written.
+static bool is_writable(uintptr_t begin, uintptr_t end) {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  char line[512], rights[5];
+  unsigned long long from, to;
+  while (maps && begin < end && fgets(line, sizeof line, maps)) {
+    if (sscanf(line, "%llx-%llx %4s", &from, &to, rights) == 3 && begin >= from && begin < to &&
+        rights[0] == 'r' && rights[1] == 'w')
+      begin = (uintptr_t)to; // they stand in order
+  }
+  if (maps) (void)fclose(maps);
+  return begin >= end;
+}
+
+// Pages are registered as a whole; those of the library's own memory need not be whole.
+static bool is_registered(uintptr_t begin, uintptr_t end, uintptr_t page) {
+  for (object_t *object = fake_objects(); object; object = object->next) {
+    const allocation_t *allocation = as_allocation(object);
+    if (!allocation || allocation->device >= 0) continue;
+    const uintptr_t first = (uintptr_t)allocation->bytes, last = first + allocation->size;
+    const uintptr_t mask = allocation->registered ? page - 1 : 0;
+    if (begin < ((last + mask) & ~mask) && (first & ~mask) < end) return true;
+  }
+  return false;
+}
+
+// Devices see it at another address than the host, as the documents let it be: who takes the one
+// for the other falls.
+FAKE_EXPORT int cuMemHostRegister_v2(void *data, size_t size, unsigned flags) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)data;
+  const uintptr_t begin = at & ~(page - 1), end = (at + size + page - 1) & ~(page - 1);
+  int result = fake_enter("cuMemHostRegister", NEEDS_CONTEXT);
+  if (result == SUCCESS && (!data || !size || flags > 15 || end < begin)) result = INVALID_VALUE;
+  if (result == SUCCESS && (fake_cuda.no_register || (flags & REGISTER_READ_ONLY)))
+    result = NOT_SUPPORTED;
+  if (result == SUCCESS && is_registered(begin, end, page)) result = ALREADY_REGISTERED;
+  if (result == SUCCESS && !is_writable(begin, end)) result = INVALID_VALUE;
+  if (result != SUCCESS) return fake_leave(result);
+  allocation_t *allocation = fake_new(ALLOCATION, fake_current(), sizeof *allocation);
+  if (!allocation) return fake_leave(OUT_OF_MEMORY);
+  allocation->device = -1;
+  allocation->size = size;
+  allocation->bytes = data;
+  allocation->born = allocation->registered = true;
+  allocation->flags = flags;
+  allocation->address = next_address + at % page;
+  next_address += (size + page + GAP + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  ++fake_cuda.registered;
+  return fake_leave(SUCCESS);
+}
+
+FAKE_EXPORT int cuMemHostUnregister(void *data) {
+  int result = fake_enter("cuMemHostUnregister", NEEDS_CONTEXT);
+  const allocation_t *pinned = find_pinned(data, 1);
+  if (result == SUCCESS && (!pinned || !pinned->registered || pinned->bytes != data))
+    result = NOT_REGISTERED;
+  if (result == SUCCESS) fake_free_allocation(fake_allocation_at(pinned->address));
   return fake_leave(result);
 }
 
