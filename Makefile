@@ -53,10 +53,12 @@ test-onnx-import: setup-test build ## ONNX's tests that only our importer gets t
 	  --runner build/release/tests/behaviour/golden_run --package build/release/python
 	@$(VENV)/bin/python tests/conformance/report.py
 
-test-boards: setup-test setup-frameworks build ## firmware: all models on all boards in QEMU
+test-boards: setup-test setup-frameworks build ## firmware: all models on all boards in QEMU, small modules on two
 	@PYTHONPATH=build/release/python $(VENV)/bin/python tests/boards/boards_test.py build/release/eerie
 	@PYTHONPATH=build/release/python $(VENV)/bin/python tests/boards/interpreter_test.py \
 	  build/release/eerie build/release
+	@$(VENV)/bin/python tests/boards/values_test.py build/release/eerie --every 12
+	@$(VENV)/bin/python tests/boards/values_test.py build/release/eerie --board cortex-m4f
 
 test-iree: setup-test build ## IREE's own tests beside iree-run-module: IREE_SOURCE=/path/to/iree
 	@$(VENV)/bin/python tests/conformance/iree_tests.py --source "$(IREE_SOURCE)"
