@@ -7,6 +7,12 @@
 // left there.
 #include "api/plan.h"
 
+// Branches and calls in one call, and milliseconds that it waits: a plan of as many steps as are
+// recorded at most takes a fraction of it, and what never ends must end here. Nothing is waited for
+// on a device that has done all at once.
+#define STEP_LIMIT    ((uint64_t)1 << 22)
+#define WAIT_LIMIT_MS 100
+
 // ---- Functions that can be planned -------------------------------------------------------------
 
 static eerie_status_t check_type(const eerie_function_t *function, const eerie_type_t *type,
@@ -68,6 +74,20 @@ static eerie_status_t locate_view(ee_plan_t *plan, const ee_hal_buffer_view_t *v
   return EERIE_OK;
 }
 
+// Whoever calls the plan gives memory for what the module declares, whatever it computes.
+static eerie_status_t check_size(const eerie_function_t *function, size_t output, uint64_t size,
+                                 eerie_error_t *err) {
+  const eerie_type_t *type = &function->outputs[output];
+  uint64_t declared = 0;
+  if (ee_hal_shape_size((uint32_t)type->dtype, (uint32_t)type->rank, type->shape, &declared) &&
+      declared == size) {
+    return EERIE_OK;
+  }
+  return EE_FAIL(err, EERIE_DATA_LOSS, "%s: output %zu has %llu bytes, its type %s has %llu",
+                 function->name, output, (unsigned long long)size, type->text,
+                 (unsigned long long)declared);
+}
+
 static eerie_status_t locate_results(ee_plan_t *plan, ee_plan_call_t *call,
                                      const eerie_value_t *outputs, eerie_error_t *err) {
   for (size_t i = 0; i < call->function->output_count; ++i) {
@@ -77,6 +97,7 @@ static eerie_status_t locate_results(ee_plan_t *plan, ee_plan_call_t *call,
                      call->function->name, i);
     }
     EE_TRY(locate_view(plan, view, &call->results[i], err));
+    EE_TRY(check_size(call->function, i, call->results[i].size, err));
   }
   return EERIE_OK;
 }
@@ -108,6 +129,7 @@ eerie_status_t ee_plan_run_call(ee_plan_t *plan, ee_plan_call_t *call, eerie_err
     EE_ANNOTATE(err, "%s: " NOT_FIXED, function->name);
     return EERIE_FAILED_PRECONDITION;
   }
+  if (status) EE_ANNOTATE(err, "%s", function->name);
   return status;
 }
 
@@ -371,7 +393,9 @@ static eerie_status_t prepare_calls(ee_plan_t *plan, eerie_error_t *err) {
 eerie_status_t ee_plan_run(ee_plan_t *plan, eerie_instance_t *instance, eerie_error_t *err) {
   EE_TRY(ee_record_device_create(&plan->record, &plan->device, err));
   const eerie_program_options_t options = {.module = plan->module,
-                                           .device = (eerie_device_t *)plan->device};
+                                           .device = (eerie_device_t *)plan->device,
+                                           .step_limit = STEP_LIMIT,
+                                           .wait_limit_ms = WAIT_LIMIT_MS};
   EE_TRY(eerie_program_create(instance, &options, &plan->program, err));
   plan->init_steps = ee_record_take_steps(&plan->record);
   if (plan->program->function_count == 0) {

@@ -48,6 +48,10 @@ static eerie_status_t grow(ee_heap_t *heap, void **items, size_t count, size_t *
 
 eerie_status_t ee_record_add_storage(ee_record_t *record, uint64_t size, const uint8_t *data,
                                      size_t *out_index, eerie_error_t *err) {
+  if (record->storage_count == EE_RECORD_MAX_STORAGES) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "more than %u allocations and constants",
+                   EE_RECORD_MAX_STORAGES);
+  }
   EE_TRY(grow(record->heap, (void **)&record->storages, record->storage_count,
               &record->storage_capacity, sizeof *record->storages, err));
   *out_index = record->storage_count++;
@@ -99,6 +103,11 @@ eerie_status_t ee_record_locate(ee_record_t *record, const ee_hal_buffer_t *buff
 
 eerie_status_t ee_record_add_step(ee_record_t *record, const ee_record_step_t *step,
                                   const ee_record_range_t *ranges, eerie_error_t *err) {
+  record->used += step->range_count + 1u;
+  if (record->used > EE_RECORD_MAX_RANGES) {
+    return EE_FAIL(err, EERIE_OUT_OF_RANGE, "a call with more than %u steps and bindings",
+                   EE_RECORD_MAX_RANGES);
+  }
   const size_t ranges_size = step->range_count * sizeof *ranges;
   const size_t constants_size = step->constant_count * sizeof *step->constants;
   const size_t size = sizeof *step + ranges_size + constants_size;
@@ -137,6 +146,7 @@ eerie_status_t ee_record_copy(ee_record_t *record, const ee_record_range_t *targ
 ee_record_steps_t ee_record_take_steps(ee_record_t *record) {
   const ee_record_steps_t steps = record->steps;
   record->steps = (ee_record_steps_t){NULL, NULL};
+  record->used = 0;
   return steps;
 }
 

@@ -9,6 +9,11 @@
 #include "hal/driver.h"
 
 #define EE_RECORD_MAX_BINDINGS 64u
+// Steps and what they bind, of one call. A microcontroller has no room for as many; what is made of
+// them takes time with their square.
+#define EE_RECORD_MAX_RANGES 65536u
+// Of all calls, with all that is tried on the way to a plan.
+#define EE_RECORD_MAX_STORAGES 65536u
 
 // A run of memory that a device's buffers are made of.
 typedef struct ee_record_storage {
@@ -65,6 +70,7 @@ typedef struct ee_record {
   ee_record_library_t *libraries;
   size_t library_count, library_capacity;
   ee_record_steps_t steps;        // since they were taken
+  size_t used;                    // steps among these, and ranges
   struct ee_record_piece *pieces; // names and bytes that the record owns
 } ee_record_t;
 
