@@ -60,7 +60,9 @@ void ee_cli_bind_write_type(ee_cli_binder_t *binder, const ee_cli_declared_t *ty
   if (type->rank == 0) ee_cli_text_string(&binder->text, "[1]");
   ee_cli_text_string(&binder->text, ";\n} ");
   write_type_name(binder, type);
-  ee_cli_text_printf(&binder->text, "; // %s\n", type->text);
+  ee_cli_text_string(&binder->text, "; // ");
+  ee_cli_c_comment(&binder->text, type->text);
+  ee_cli_text_string(&binder->text, "\n");
 }
 
 static const char *scalar_type(eerie_kind_t kind) {
@@ -151,9 +153,11 @@ static void write_input(ee_cli_binder_t *binder, const ee_cli_declared_t *type, 
   ee_cli_text_printf(text,
                      "  if (status == EERIE_OK)\n"
                      "    status = %s_input(model, (eerie_dtype_t)0x%08x, %zu, shape%zu, %s%s, "
-                     "&inputs[%zu], err); // %s\n",
+                     "&inputs[%zu], err); // ",
                      binder->prefix, (unsigned)type->dtype, type->rank, index, name,
-                     is_static(type) ? "->data" : "", index, type->text);
+                     is_static(type) ? "->data" : "", index);
+  ee_cli_c_comment(text, type->text);
+  ee_cli_text_string(text, "\n");
 }
 
 static void write_output(ee_cli_binder_t *binder, const ee_cli_declared_t *type, const char *name,
@@ -208,7 +212,9 @@ static void write_function_with(ee_cli_binder_t *binder, size_t number, char *co
   const ee_cli_declaration_t *const types = &function->types;
   const size_t input_count = types->input_count, output_count = types->output_count;
   ee_cli_text_t *const text = &binder->text;
-  ee_cli_text_printf(text, "\n// %s\n", function->export.declaration);
+  ee_cli_text_string(text, "\n// ");
+  ee_cli_c_comment(text, function->export.declaration);
+  ee_cli_text_string(text, "\n");
   for (size_t i = 0; i < output_count; ++i) {
     const ee_cli_declared_t *const type = &types->outputs[i];
     if (is_static(type) || scalar_type(type->kind)) continue;

@@ -55,9 +55,14 @@ static void write_opening(ee_cli_binder_t *binder) {
 
 static void write_quoted(ee_cli_text_t *text, const char *string) {
   ee_cli_text_string(text, "\"");
+  char before = 0;
   for (; *string; ++string) {
-    if (*string == '"' || *string == '\\') ee_cli_text_string(text, "\\");
-    if ((unsigned char)*string >= 0x20) ee_cli_text_append(text, string, 1);
+    if ((unsigned char)*string < 0x20) continue;
+    // "??" begins trigraphs, one of which is a backslash.
+    if (*string == '"' || *string == '\\' || (*string == '?' && before == '?'))
+      ee_cli_text_string(text, "\\");
+    ee_cli_text_append(text, string, 1);
+    before = *string;
   }
   ee_cli_text_string(text, "\"");
 }

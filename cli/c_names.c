@@ -42,6 +42,16 @@ char *ee_cli_c_prefix(const char *path) {
   return ee_cli_c_identifier(stem, true);
 }
 
+// The sign of a line that goes on may be written "??/" as well.
+void ee_cli_c_comment(ee_cli_text_t *text, const char *words) {
+  char before = 0;
+  for (; *words; before = *words++) {
+    const bool ends = (unsigned char)*words < ' ' || *words == '\\' ||
+                      (*words == '/' && (before == '*' || before == '?'));
+    ee_cli_text_append(text, ends ? "_" : words, 1);
+  }
+}
+
 const char *ee_cli_c_type(eerie_dtype_t dtype) {
   switch (dtype) {
   case EERIE_BOOL:

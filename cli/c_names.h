@@ -10,6 +10,9 @@
 char *ee_cli_c_identifier(const char *name, bool whole);
 // "folder/my-model.vmfb" -> "my_model"
 char *ee_cli_c_prefix(const char *path);
+// Appends what a file says of itself, such as a type, as words of a comment of either kind: nothing
+// in it ends one.
+void ee_cli_c_comment(ee_cli_text_t *text, const char *words);
 // The C type that holds an element of a dtype; NULL: there is none.
 const char *ee_cli_c_type(eerie_dtype_t dtype);
 

@@ -50,9 +50,12 @@ static bool note_folder(const char *model, char out[NOTE_PATH]) {
 
 static bool note_file_holds(const char *folder, const char *line) {
   char path[2 * NOTE_PATH], hash[65];
+  struct stat info;
   if (strspn(line, "0123456789abcdef") != NOTE_HASH || line[NOTE_HASH] != ' ') return false;
   const char *const name = line + NOTE_HASH + 1;
   snprintf(path, sizeof path, "%s%s", *name == '/' ? "" : folder, name);
+  // A device has no end, and a pipe none while nobody writes.
+  if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return false;
   return !ee_cli_stamp_hash_file(path, hash, NULL) && memcmp(hash, line, NOTE_HASH) == 0;
 }
 

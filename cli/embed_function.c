@@ -258,7 +258,9 @@ static eerie_status_t write_dispatch(writer_t *writer, size_t index) {
   eerie_status_t status = find_kernel(writer, step, &number);
   if (!status) status = check_kernel(writer, step, number);
   if (status) return status;
-  ee_cli_text_printf(text, "\n  /* %s */\n", step->kernel ? step->kernel : "a kernel");
+  ee_cli_text_string(text, "\n  /* ");
+  ee_cli_c_comment(text, step->kernel ? step->kernel : "a kernel");
+  ee_cli_text_string(text, " */\n");
   tell_bindings(writer, step);
   tell_fields(writer, index, number);
   tell_group(writer, step);

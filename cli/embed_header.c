@@ -74,30 +74,12 @@ static void write_type(const ee_cli_embed_model_t *model, const eerie_type_t *ty
   }
   ee_cli_text_string(text, ";\n} ");
   write_type_name(model, type, text);
-  ee_cli_text_printf(text, "; /* %s */\n", type->text);
+  ee_cli_text_string(text, "; /* ");
+  ee_cli_c_comment(text, type->text);
+  ee_cli_text_string(text, " */\n");
 }
 
 // ---- Functions ---------------------------------------------------------------------------------
-
-// A name for a parameter that no other has.
-static char *value_name(const eerie_plan_function_t *plan, size_t index) {
-  const eerie_type_t *type = value_at(plan, index);
-  char *name = ee_cli_c_identifier(type->name ? type->name : "", true);
-  const size_t length = name ? strlen(name) : 0;
-  bool taken = !name || strcmp(name, "arena") == 0 || strcmp(name, "state") == 0 ||
-               (length > 5 && strcmp(name + length - 5, "_size") == 0);
-  for (size_t i = 0; i < index && !taken; ++i) {
-    char *other = value_name(plan, i);
-    taken = !other || strcmp(other, name) == 0;
-    free(other);
-  }
-  if (!taken) return name;
-  const size_t size = length + 24;
-  char *unique = malloc(size);
-  if (unique) snprintf(unique, size, "%s_%zu", name ? name : "", index);
-  free(name);
-  return unique;
-}
 
 // The memory that a function takes, in the order of its parameters: arena, state, inputs, outputs.
 typedef struct memory {
@@ -113,19 +95,59 @@ static size_t memory_count(const ee_cli_embed_model_t *model,
          function->plan->output_count;
 }
 
-static memory_t memory_at(const ee_cli_embed_model_t *model,
-                          const ee_cli_embed_function_t *function, size_t index) {
-  const size_t first = 1u + ee_cli_embed_has_state(model, function);
-  memory_t memory = {.size = index ? model->state_size : model->arena_size};
-  if (index < first) {
-    memory.name = strdup(index ? "state" : "arena");
-    return memory;
+// Of what is not a tensor: arena, state, and how many bytes a parameter has.
+static bool is_reserved(const char *name) {
+  const size_t length = strlen(name);
+  return strcmp(name, "arena") == 0 || strcmp(name, "state") == 0 ||
+         (length > 5 && strcmp(name + length - 5, "_size") == 0);
+}
+
+static bool is_taken(const memory_t *memories, size_t count, const char *name) {
+  for (size_t i = 0; i < count; ++i)
+    if (strcmp(memories[i].name, name) == 0) return true;
+  return is_reserved(name);
+}
+
+// A name for parameter `index` that none before it has; NULL: no memory.
+static char *memory_name(const memory_t *memories, size_t index, const char *given, size_t value) {
+  char *name = ee_cli_c_identifier(given ? given : "", true);
+  while (name && is_taken(memories, index, name)) {
+    char *longer = NULL;
+    if (asprintf(&longer, "%s_%zu", name, value) < 0) longer = NULL;
+    free(name);
+    name = longer;
   }
-  memory.type = value_at(function->plan, index - first);
-  memory.constant = index - first < function->plan->input_count;
-  memory.name = value_name(function->plan, index - first);
-  memory.size = ee_cli_embed_tensor_size(memory.type);
-  return memory;
+  return name;
+}
+
+static void free_memories(memory_t *memories, size_t count) {
+  for (size_t i = 0; memories && i < count; ++i)
+    free(memories[i].name);
+  free(memories);
+}
+
+// NULL: no memory.
+static memory_t *make_memories(const ee_cli_embed_model_t *model,
+                               const ee_cli_embed_function_t *function) {
+  const size_t first = 1u + ee_cli_embed_has_state(model, function);
+  const size_t count = memory_count(model, function);
+  memory_t *memories = calloc(count, sizeof *memories);
+  for (size_t i = 0; memories && i < count; ++i) {
+    memory_t *memory = &memories[i];
+    if (i < first) {
+      memory->name = strdup(i ? "state" : "arena");
+      memory->size = i ? model->state_size : model->arena_size;
+    } else {
+      memory->type = value_at(function->plan, i - first);
+      memory->constant = i - first < function->plan->input_count;
+      memory->name = memory_name(memories, i, memory->type->name, i - first);
+      memory->size = ee_cli_embed_tensor_size(memory->type);
+    }
+    if (memory->name) continue;
+    free_memories(memories, count);
+    return NULL;
+  }
+  return memories;
 }
 
 static void write_memory_type(const ee_cli_embed_model_t *model, const memory_t *memory, bool typed,
@@ -139,65 +161,62 @@ static void write_memory_type(const ee_cli_embed_model_t *model, const memory_t 
     ee_cli_text_printf(text, "%s_%s_t", model->prefix, memory->name);
 }
 
-static void write_parameters(const ee_cli_embed_model_t *model,
-                             const ee_cli_embed_function_t *function, bool typed,
-                             ee_cli_text_t *text) {
-  for (size_t i = 0; i < memory_count(model, function); ++i) {
-    memory_t memory = memory_at(model, function, i);
-    const char *name = memory.name ? memory.name : "";
+static void write_parameters(const ee_cli_embed_model_t *model, const memory_t *memories,
+                             size_t count, bool typed, ee_cli_text_t *text) {
+  for (size_t i = 0; i < count; ++i) {
     ee_cli_text_string(text, i ? ",\n    " : "\n    ");
-    write_memory_type(model, &memory, typed, text);
-    ee_cli_text_printf(text, " *%s", name);
-    if (!typed) ee_cli_text_printf(text, ", size_t %s_size", name);
-    free(memory.name);
+    write_memory_type(model, &memories[i], typed, text);
+    ee_cli_text_printf(text, " *%s", memories[i].name);
+    if (!typed) ee_cli_text_printf(text, ", size_t %s_size", memories[i].name);
   }
 }
 
 // A shape is a type, and the size of a type is right; bytes are counted.
-static void write_size_checks(const ee_cli_embed_model_t *model,
-                              const ee_cli_embed_function_t *function, ee_cli_text_t *text) {
-  for (size_t i = 0; i < memory_count(model, function); ++i) {
-    memory_t memory = memory_at(model, function, i);
-    const char *name = memory.name ? memory.name : "";
-    if (memory.type)
+static void write_size_checks(const memory_t *memories, size_t count, ee_cli_text_t *text) {
+  for (size_t i = 0; i < count; ++i) {
+    const memory_t *memory = &memories[i];
+    if (memory->type)
       ee_cli_text_printf(text,
                          "  if (%s_size != %" PRIu64 ") return EERIE_MICRO_INVALID_ARGUMENT;\n",
-                         name, memory.size);
-    else if (memory.size)
+                         memory->name, memory->size);
+    else if (memory->size)
       ee_cli_text_printf(text,
                          "  if (%s_size < %" PRIu64 ") return EERIE_MICRO_RESOURCE_EXHAUSTED;\n",
-                         name, memory.size);
+                         memory->name, memory->size);
     else
-      ee_cli_text_printf(text, "  (void)%s_size;\n", name);
-    free(memory.name);
+      ee_cli_text_printf(text, "  (void)%s_size;\n", memory->name);
   }
 }
 
 static void write_call(const ee_cli_embed_model_t *model, const ee_cli_embed_function_t *function,
-                       ee_cli_text_t *text) {
+                       const memory_t *memories, size_t count, ee_cli_text_t *text) {
   ee_cli_text_printf(text, "  return %s_%s_run(%s_PLAN", model->prefix, function->name,
                      model->upper);
-  for (size_t i = 0; i < memory_count(model, function); ++i) {
-    memory_t memory = memory_at(model, function, i);
-    ee_cli_text_printf(text, ", %s", memory.name ? memory.name : "");
-    free(memory.name);
-  }
+  for (size_t i = 0; i < count; ++i)
+    ee_cli_text_printf(text, ", %s", memories[i].name);
   ee_cli_text_string(text, ");\n}\n");
 }
 
 static void write_function(const ee_cli_embed_model_t *model,
                            const ee_cli_embed_function_t *function, ee_cli_text_t *text) {
   const char *p = model->prefix, *name = function->name;
+  const size_t count = memory_count(model, function);
+  memory_t *memories = make_memories(model, function);
+  if (!memories) {
+    text->failed = true;
+    return;
+  }
   ee_cli_embed_write_run(model, function, text);
   ee_cli_text_printf(text, ";\nstatic inline int %s_%s(", p, name);
-  write_parameters(model, function, true, text);
+  write_parameters(model, memories, count, true, text);
   ee_cli_text_string(text, ") {\n");
-  write_call(model, function, text);
+  write_call(model, function, memories, count, text);
   ee_cli_text_printf(text, "static inline int %s_%s_sized(", p, name);
-  write_parameters(model, function, false, text);
+  write_parameters(model, memories, count, false, text);
   ee_cli_text_string(text, ") {\n");
-  write_size_checks(model, function, text);
-  write_call(model, function, text);
+  write_size_checks(memories, count, text);
+  write_call(model, function, memories, count, text);
+  free_memories(memories, count);
 }
 
 // ---- The file ----------------------------------------------------------------------------------

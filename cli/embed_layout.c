@@ -204,22 +204,26 @@ static bool meet(const ee_cli_embed_block_t *a, const ee_cli_embed_block_t *b) {
   return a->first <= b->last && b->first <= a->last;
 }
 
-// The lowest place for block `index` beside those before it that live at the same time.
-static uint64_t lowest_place(ee_cli_embed_block_t *const *order, size_t index) {
-  const ee_cli_embed_block_t *block = order[index];
+// The lowest place for a block beside `count` others, in the order of their offsets, of which those
+// that live at the same time are in the way.
+static uint64_t lowest_place(const ee_cli_embed_block_t *block, ee_cli_embed_block_t *const *placed,
+                             size_t count) {
   const uint64_t size = block->end - block->begin;
   uint64_t offset = 0;
-  for (bool moved = true; moved;) {
-    moved = false;
-    for (size_t i = 0; i < index; ++i) {
-      const ee_cli_embed_block_t *other = order[i];
-      const uint64_t other_end = other->offset + (other->end - other->begin);
-      if (!meet(block, other) || offset + size <= other->offset || other_end <= offset) continue;
-      offset = align_up(other_end);
-      moved = true;
-    }
+  for (size_t i = 0; i < count && placed[i]->offset < offset + size; ++i) {
+    const ee_cli_embed_block_t *other = placed[i];
+    const uint64_t other_end = other->offset + (other->end - other->begin);
+    if (meet(block, other) && offset < other_end) offset = align_up(other_end);
   }
   return offset;
+}
+
+// Puts block `index` where its offset belongs among those before it.
+static void sort_in(ee_cli_embed_block_t **order, size_t index) {
+  ee_cli_embed_block_t *block = order[index];
+  for (; index && order[index - 1]->offset > block->offset; --index)
+    order[index] = order[index - 1];
+  order[index] = block;
 }
 
 static int larger_first(const void *a, const void *b) {
@@ -227,7 +231,8 @@ static int larger_first(const void *a, const void *b) {
   const ee_cli_embed_block_t *y = *(ee_cli_embed_block_t *const *)b;
   const uint64_t p = x->end - x->begin, q = y->end - y->begin;
   if (p != q) return p < q ? 1 : -1;
-  return x->first != y->first ? (x->first < y->first ? -1 : 1) : 0;
+  if (x->first != y->first) return x->first < y->first ? -1 : 1;
+  return x < y ? -1 : x > y; // blocks of one array, as they were found
 }
 
 static int earlier_first(const void *a, const void *b) {
@@ -241,9 +246,11 @@ static uint64_t pack(ee_cli_embed_block_t **order, size_t count,
   if (count) qsort((void *)order, count, sizeof *order, compare);
   uint64_t size = 0;
   for (size_t i = 0; i < count; ++i) {
-    order[i]->offset = lowest_place(order, i);
-    const uint64_t end = order[i]->offset + (order[i]->end - order[i]->begin);
+    ee_cli_embed_block_t *block = order[i];
+    block->offset = lowest_place(block, order, i);
+    const uint64_t end = block->offset + (block->end - block->begin);
     if (end > size) size = end;
+    sort_in(order, i);
   }
   return align_up(size);
 }

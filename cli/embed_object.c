@@ -257,6 +257,16 @@ static eerie_status_t read_undefined(const elf_t *elf, const section_t *symbols,
   return EERIE_OK;
 }
 
+// Whether a symbol can be called by its name in C, as compilers of firmware take it.
+static bool is_callable(const char *name) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$";
+  static const char digits[] = "0123456789";
+  size_t at = 0;
+  while (name[at] && (strchr(letters, name[at]) || (at && strchr(digits, name[at]))))
+    ++at;
+  return at && !name[at];
+}
+
 static eerie_status_t read_elf(elf_t *elf, const char *path, const ee_cli_embed_target_t *target,
                                ee_cli_embed_object_t *object) {
   eerie_status_t status = open_elf(elf, path, target);
@@ -270,6 +280,10 @@ static eerie_status_t read_elf(elf_t *elf, const char *path, const ee_cli_embed_
   if (!status && !find_symbol(elf, &symbols, "_library_query", &query))
     status = ee_cli_error(elf->err, EERIE_INVALID_ARGUMENT,
                           "%s has no function that ends in _library_query", path);
+  if (!status && !is_callable(query.name))
+    status = ee_cli_error(elf->err, EERIE_INVALID_ARGUMENT,
+                          "%s has its kernels under the name '%.64s', which C cannot call", path,
+                          query.name);
   if (!status) object->query = query.name;
   return status;
 }

@@ -49,6 +49,18 @@ func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %y : tensor<4xf32>
 }
 """
+# Never returns.
+ENDLESS = """util.global private mutable @count = 0 : i32
+func.func @g() -> tensor<1xf32> {
+  cf.br ^again
+^again:
+  %one = arith.constant 1 : i32
+  %n = util.global.load @count : i32
+  %m = arith.addi %n, %one : i32
+  util.global.store %m, @count : i32
+  cf.br ^again
+}
+"""
 CMAKE = """cmake_minimum_required(VERSION 3.20)
 project(program C)
 add_subdirectory(firmware)
@@ -145,6 +157,25 @@ class EmbedTest(harness.Case):
         made = re.findall(r"int twice_(\w+)\(", header)
         self.assertEqual(len(made), 12)
         self.assertEqual(len(set(made)), 12, made)
+
+    def test_many_inputs(self):
+        """Each has a name of its own, in no time."""
+        count = 40
+        names = ", ".join(f"%a{i}: tensor<2xf32>" for i in range(count))
+        lines = [f"%s{i + 1} = arith.addf %{f's{i}' if i else 'a0'}, %a{i + 1} : tensor<2xf32>"
+                 for i in range(count - 1)]
+        self.embed(f"func.func @f({names}) -> tensor<2xf32> {{\n" + "\n".join(lines)
+                   + f"\nreturn %s{count - 1} : tensor<2xf32>\n}}")
+        header = (self.folder / "out/twice.h").read_text()
+        typed = header[header.index("int twice_f("):header.index("int twice_f_sized(")]
+        made = re.findall(r"const twice_f32_2_t \*(\w+)", typed)
+        self.assertEqual((len(made), len(set(made))), (count, count), made)
+
+    def test_refuses_what_never_ends(self):
+        done = self.embed(PLAIN + ENDLESS, code=1)
+        self.assertIn("DEADLINE_EXCEEDED", done.err)
+        done = self.eerie("inspect", "--memory", self.folder / "out/twice.vmfb")
+        self.assertIn("branches and calls", done.out + done.err)
 
     def test_compiled_before(self):
         self.embed(PLAIN)
