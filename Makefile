@@ -115,8 +115,8 @@ lint: setup-test build ## format, includes, warnings of clang, clang-tidy
 	@$(VENV)/bin/python tools/check_includes.py
 	@$(VENV)/bin/python tools/lint.py
 
-soak: setup-test ## half an hour of fuzzing: modules, calls, kernels' images, literals, NumPy files, parameters; then worker threads under TSan
-	@$(VENV)/bin/python tests/fuzz/run.py --seconds 360
+soak: setup-test ## 40 minutes of fuzzing: modules, calls, kernels for CPUs and GPUs, firmware, files, caches; then worker threads under TSan
+	@$(VENV)/bin/python tests/fuzz/run.py --seconds 210
 	@tests/unit/cpu_task_soak.sh 120
 
 clean: ## remove everything that was built (.venv and out stay)

@@ -14,6 +14,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+// Changes an input that is of the target's form; false: something else should. For mutate.c, where
+// a target knows better than it.
+__attribute__((weak)) bool fuzz_change_form(uint8_t *data, size_t size, uint32_t *state);
+
 // What must hold whatever the input is.
 #define FUZZ_REQUIRE(condition)                                                                    \
   do {                                                                                             \

@@ -35,6 +35,7 @@ static void change_once(uint8_t *data, size_t size, uint32_t *state) {
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
   uint32_t state = seed;
+  if (fuzz_change_form && fuzz_change_form(data, size, &state)) return size;
   if (size == 0 || next_random(&state) % 16 == 0) return LLVMFuzzerMutate(data, size, max_size);
   for (uint32_t changes = 1 + next_random(&state) % 4; changes > 0; --changes)
     change_once(data, size, &state);

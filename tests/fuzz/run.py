@@ -8,6 +8,7 @@ with the mend. Exit code 1 when something was found, 77 when clang is not instal
 """
 
 import argparse
+import hashlib
 import os
 import pathlib
 import shutil
@@ -16,7 +17,11 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-TARGETS = ["module", "call", "elf", "literal", "npy", "params"]
+TARGETS = ["module", "call", "elf", "literal", "npy", "params", "embed", "object", "cache", "vulkan",
+           "cuda"]
+# What insertions in the middle make nothing of.
+IN_PLACE = ["module", "call", "elf", "embed", "object", "vulkan", "cuda"]
+IMAGES = {"vulkan": [b"VKE1"], "cuda": [b"CDA1", b"HIP1"]}  # executables in modules
 SEED_SIZE_MAX = 40000  # of larger ones the fuzzer makes little
 
 
@@ -40,7 +45,20 @@ def compile_seeds(build):
     modules = ROOT / "build/test-modules"
     script = ROOT / "tests/behaviour/compile_modules.py"
     run([sys.executable, script, "--compiler", compiler, "--out", modules])
-    return [modules, build / "seeds"]
+    gpu = build / "gpu-modules"
+    run([sys.executable, ROOT / "tests/drivers/make_modules.py", "--compiler", compiler, "--out", gpu])
+    return [modules, gpu, *(ROOT / "tests/releases/golden").glob("3.*")]
+
+
+def executables(data, magics):
+    """The images for GPUs in a module: a magic number, 0, and the size of what follows 64 bytes."""
+    for magic in magics:
+        at = data.find(magic + bytes(4))
+        while at >= 0:
+            end = at + 64 + int.from_bytes(data[at + 8:at + 16], "little")
+            if end <= len(data):
+                yield data[at:end]
+            at = data.find(magic + bytes(4), at + 4)
 
 
 def gather_seeds(target, corpus, folders):
@@ -48,7 +66,7 @@ def gather_seeds(target, corpus, folders):
     corpus.mkdir(parents=True, exist_ok=True)
     sources = list((HERE / "corpus" / target).glob("*"))
     for folder in folders:
-        if target in ("module", "call"):
+        if target in ("module", "call", "embed"):
             sources += folder.glob("*.vmfb")
         elif target == "elf":
             sources += (folder / "elf").glob("*")
@@ -57,6 +75,10 @@ def gather_seeds(target, corpus, folders):
         native = b"\x7fELF" in data and target in ("module", "call")
         if len(data) <= SEED_SIZE_MAX and not native:
             shutil.copy(path, corpus / path.name)
+    for path in (p for folder in folders for p in folder.glob("*.vmfb") if target in IMAGES):
+        for image in executables(path.read_bytes(), IMAGES[target]):
+            if len(image) <= SEED_SIZE_MAX:
+                (corpus / hashlib.sha1(image).hexdigest()).write_bytes(image)
 
 
 def search(build, target, seconds, dictionary):
@@ -65,11 +87,13 @@ def search(build, target, seconds, dictionary):
     command = [build / "tests/fuzz" / (target + "_fuzz"), corpus, "-max_total_time=%d" % seconds,
                "-artifact_prefix=%s/%s-" % (found, target), "-timeout=30", "-rss_limit_mb=2048",
                "-print_final_stats=1", "-max_len=%d" % SEED_SIZE_MAX]
-    if target in ("module", "call", "elf"):
+    if target in IN_PLACE:
         command.append("-cross_over=0")
     if dictionary.exists():
         command.append("-dict=%s" % dictionary)
     environment = dict(os.environ, ASAN_OPTIONS="allocator_may_return_null=1")
+    if os.path.isdir("/dev/shm"):  # for files that are written thousands of times
+        environment["TMPDIR"] = "/dev/shm"
     result = run(command, capture_output=True, text=True, env=environment)
     lines = result.stderr.splitlines()
     stats = {line.split(":")[1].strip().split(" ")[0]: line.split(":")[-1].strip()
