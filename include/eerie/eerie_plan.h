@@ -105,7 +105,7 @@ typedef struct eerie_plan {
 // the plan retains. FAILED_PRECONDITION: what it does is not the same at every call, and the
 // message says why: a function has open shapes or takes numbers that are no tensors; it reads a
 // computed value to decide what to do; it counts in a global that is no tensor. INCOMPATIBLE: its
-// kernels are no static library. DEADLINE_EXCEEDED: a call takes more than 2^22 branches and calls,
+// kernels are no static library. DEADLINE_EXCEEDED: a call takes more than 2^20 branches and calls,
 // as one that never ends. OUT_OF_RANGE: it has more than 65,536 steps and bindings, or makes as
 // many tensors. Otherwise what loading or calling it gives. Any thread.
 EERIE_API eerie_status_t eerie_plan_record(eerie_instance_t *instance, eerie_module_t *module,

@@ -10,7 +10,7 @@
 // Branches and calls in one call, and milliseconds that it waits: a plan of as many steps as are
 // recorded at most takes a fraction of it, and what never ends must end here. Nothing is waited for
 // on a device that has done all at once.
-#define STEP_LIMIT    ((uint64_t)1 << 22)
+#define STEP_LIMIT    ((uint64_t)1 << 20)
 #define WAIT_LIMIT_MS 100
 
 // ---- Functions that can be planned -------------------------------------------------------------

@@ -104,7 +104,9 @@ static void check_range(const eerie_plan_t *plan, const eerie_plan_range_t *rang
   FUZZ_REQUIRE(range->offset <= size && range->size <= size - range->offset);
 }
 
-static void check_function(const eerie_plan_t *plan, const eerie_plan_function_t *function) {
+// `protected`: what the caller and the module keep is copied where a step may write to it.
+static void check_function(const eerie_plan_t *plan, const eerie_plan_function_t *function,
+                           bool protected) {
   for (size_t i = 0; i < function->step_count; ++i) {
     const eerie_plan_step_t *step = &function->steps[i];
     for (size_t k = 0; k < step->binding_count; ++k)
@@ -112,7 +114,7 @@ static void check_function(const eerie_plan_t *plan, const eerie_plan_function_t
     if (step->kind == EERIE_PLAN_DISPATCH) continue;
     check_range(plan, &step->target);
     const eerie_plan_space_t space = plan->storages[step->target.storage].space;
-    FUZZ_REQUIRE(space == EERIE_PLAN_STATE || space == EERIE_PLAN_TRANSIENT);
+    FUZZ_REQUIRE(!protected || space == EERIE_PLAN_STATE || space == EERIE_PLAN_TRANSIENT);
     if (step->kind != EERIE_PLAN_COPY) continue;
     check_range(plan, &step->source);
     FUZZ_REQUIRE(step->source.size == step->target.size);
@@ -122,6 +124,12 @@ static void check_function(const eerie_plan_t *plan, const eerie_plan_function_t
     // What a caller's memory has room for.
     FUZZ_REQUIRE(function->results[i].size == ee_cli_embed_tensor_size(&function->outputs[i]));
   }
+}
+
+static void check_plan(const eerie_plan_t *plan, bool protected) {
+  check_function(plan, &plan->initialization, protected);
+  for (size_t i = 0; i < plan->function_count; ++i)
+    check_function(plan, &plan->functions[i], protected);
 }
 
 // The object file that would belong to the plan.
@@ -185,6 +193,7 @@ static void embed(const eerie_plan_t *plan) {
     add_kernels(&plan->functions[i], &object);
   eerie_error_t err = {0};
   eerie_status_t status = ee_cli_embed_protect(&model, &err);
+  if (!status) check_plan(model.plan, true);
   if (!status) status = ee_cli_embed_layout(&model, &err);
   if (!status) {
     write(&model);
@@ -201,9 +210,7 @@ static void plan_and_embed(eerie_instance_t *instance, eerie_module_t *module) {
   const eerie_status_t status = eerie_plan_record(instance, module, &plan, &err);
   FUZZ_REQUIRE((status == EERIE_OK) == (plan != NULL));
   if (plan) {
-    check_function(plan, &plan->initialization);
-    for (size_t i = 0; i < plan->function_count; ++i)
-      check_function(plan, &plan->functions[i]);
+    check_plan(plan, false);
     embed(plan);
   } else {
     FUZZ_REQUIRE(err.code == status && err.message[0]);
