@@ -97,6 +97,9 @@ static ee_hal_submission_t *take_done(ee_hal_queued_t *device) {
         device->queue_driver->tell(device, submission);
       --submission->recording->in_flight;
     }
+    // Now, as what comes after it may be told by another thread as soon as the lock is free.
+    if (submission->host && !device->lost)
+      memcpy(submission->host, ee_hal_span_data(submission->span), (size_t)submission->host_size);
     link = &submission->next;
   }
   if (link == &device->first) return NULL;
@@ -108,8 +111,6 @@ static ee_hal_submission_t *take_done(ee_hal_queued_t *device) {
 
 // The submission is done, or will never be.
 static void finish(ee_hal_queued_t *device, ee_hal_submission_t *submission, bool lost) {
-  if (submission->host && !lost)
-    memcpy(submission->host, ee_hal_span_data(submission->span), (size_t)submission->host_size);
   let_go(device, submission);
   ee_hal_fence_t *signal = submission->signal;
   if (EE_UNLIKELY(lost)) {

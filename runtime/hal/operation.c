@@ -184,16 +184,21 @@ static eerie_status_t submit_pieces(const request_t *request, const ee_hal_bindi
                                     uint8_t *in_file, uint64_t size, bool write,
                                     eerie_error_t *err) {
   uint64_t before = 0;
+  eerie_status_t status = EERIE_OK;
   for (uint64_t done = 0; done < size;) {
     const uint64_t part = size - done < PIECE_SIZE ? size - done : PIECE_SIZE;
     const ee_hal_binding_t binding = {whole->buffer, 0, whole->offset + done, part};
     const uint64_t current = last_submitted(request->device);
-    EE_TRY(submit_piece(request, &binding, in_file + done, part, write, done + part == size, err));
+    status = submit_piece(request, &binding, in_file + done, part, write, done + part == size, err);
+    if (status != EERIE_OK) break;
     done += part;
     if (before && done < size) ee_hal_queued_wait(&request->device->base, before, INT64_MAX);
     before = current + 1;
   }
-  return EERIE_OK;
+  // Who is told of a failure may free the file's memory: pieces on their way are waited for.
+  if (status != EERIE_OK)
+    ee_hal_queued_wait(&request->device->base, last_submitted(request->device), INT64_MAX);
+  return status;
 }
 
 static eerie_status_t file_transfer(const request_t *request, const ee_hal_binding_t *binding,

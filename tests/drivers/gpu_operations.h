@@ -3,6 +3,8 @@
 #ifndef EERIE_TESTS_DRIVERS_GPU_OPERATIONS_H_
 #define EERIE_TESTS_DRIVERS_GPU_OPERATIONS_H_
 
+#include <pthread.h>
+
 #include "drivers/gpu_support.h"
 
 enum { BYTES = 300 };
@@ -183,6 +185,62 @@ static void files(fixture_t *f) {
 }
 static void files_go_both_ways(void) {
   on_all(files);
+}
+
+// Another thread that looks at the device all the time.
+typedef struct looker {
+  fixture_t *f;
+  atomic_bool stop;
+} looker_t;
+static void *look(void *user) {
+  static const uint8_t zeros[64];
+  looker_t *looker = user;
+  ee_hal_buffer_t *buffer = make(looker->f, sizeof zeros, zeros);
+  const ee_hal_operation_t fill = {
+      .kind = EE_HAL_QUEUE_FILL, .target = whole(buffer), .pattern = 7, .pattern_size = 1};
+  while (!atomic_load(&looker->stop))
+    CHECK_OK(run_now(looker->f, &fill));
+  ee_hal_buffer_release(buffer);
+  return NULL;
+}
+
+// The last piece is short: whoever finishes it must not be ahead of those before it.
+static void files_and_a_looker(fixture_t *f) {
+  enum { SIZE = (32 << 20) + 64, ROUNDS = 1 };
+  uint8_t *bytes = malloc(SIZE);
+  ee_hal_buffer_t *buffer = NULL;
+  CHECK_OK(ee_hal_buffer_allocate(f->device, EE_HAL_MEMORY_DEVICE_LOCAL, 0, SIZE, &buffer, NULL));
+  ee_hal_file_t *file = NULL;
+  CHECK_OK(ee_hal_file_from_memory(&f->heap, bytes, SIZE, EE_HAL_ACCESS_ALL, NULL, &file, NULL));
+  looker_t looker = {.f = f};
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, look, &looker) == 0);
+  for (int round = 1; round <= ROUNDS; ++round) {
+    const ee_hal_operation_t fill = {.kind = EE_HAL_QUEUE_FILL,
+                                     .target = whole(buffer),
+                                     .pattern = (uint64_t)round,
+                                     .pattern_size = 1};
+    const ee_hal_operation_t write = {
+        .kind = EE_HAL_QUEUE_WRITE, .source = whole(buffer), .file = file};
+    ee_hal_fence_t *filled = fence_of(f), *written = fence_of(f);
+    CHECK_OK(ee_hal_device_submit(f->device, NULL, filled, &fill, NULL));
+    CHECK_OK(ee_hal_device_submit(f->device, filled, written, &write, NULL));
+    CHECK_OK(ee_hal_fence_wait(written, INT64_MAX, NULL));
+    size_t at = 0;
+    while (at < SIZE && bytes[at] == round)
+      ++at;
+    CHECK_EQ_INT(at, SIZE);
+    drop(filled);
+    drop(written);
+  }
+  atomic_store(&looker.stop, true);
+  pthread_join(thread, NULL);
+  ee_object_release((ee_object_t *)file);
+  ee_hal_buffer_release(buffer);
+  free(bytes);
+}
+static void files_are_whole_when_told(void) {
+  on_all(files_and_a_looker);
 }
 
 static void ranges(fixture_t *f) {
@@ -366,7 +424,7 @@ static const check_case_t gpu_operations[] = {
     RUN(files_go_both_ways), RUN(ranges_are_checked),
     RUN(memory_comes_back),  RUN(chains_stay_on_the_device),
     RUN(fences_join),        RUN(devices_wait_for_each_other),
-    RUN(left_alone),
+    RUN(left_alone),         RUN(files_are_whole_when_told),
 };
 
 #endif // EERIE_TESTS_DRIVERS_GPU_OPERATIONS_H_
