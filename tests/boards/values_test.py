@@ -3,8 +3,8 @@
 
     tests/boards/values_test.py EERIE [--board TARGET] [--share | --case NAME...] [--every N]
 
-Every function of the modules in values_cases.py that can be planned is called twice on a board, with
-the arena full of one rubbish, then of another, and must give what `eerie run` makes of it on this
+Every function of the modules in values_cases.py that can be planned is called twice on a board,
+with the arena full of one rubbish, then of another, and must give what `eerie run` makes of it on this
 machine, or for ONNX's tests what these expect; it must leave its inputs as they are. What cannot be
 planned must be refused by name. --every N takes each N-th of ONNX's tests, too. Exits 77 where QEMU
 or a compiler is missing.
@@ -38,6 +38,15 @@ REASONS = ("fixed shapes", "knows tensors only", "interpreter", "a plan knows on
 OPENING = """#include "p.h"
 #include <board.h>
 #include <string.h>
+#ifdef __arm__
+/* What kernels call of a C library. */
+float floorf(float x) {
+  const float whole = (float)(int32_t)x;
+  return whole > x ? whole - 1 : whole;
+}
+float fmaxf(float x, float y) { return x > y || y != y ? x : y; }
+float fminf(float x, float y) { return x < y || y != y ? x : y; }
+#endif
 static p_arena_t arena;
 static void show(const uint8_t *data, size_t size) {
   static const char digits[] = "0123456789abcdef";
