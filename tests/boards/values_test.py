@@ -4,8 +4,8 @@
     tests/boards/values_test.py EERIE [--board TARGET] [--share | --case NAME...] [--every N]
 
 Every function of the modules in values_cases.py that can be planned is called twice on a board,
-with the arena full of one rubbish, then of another, and must give what `eerie run` makes of it on this
-machine, or for ONNX's tests what these expect; it must leave its inputs as they are. What cannot be
+with the arena full of one rubbish, then of another, and must give what `eerie run` makes of it on
+this machine, or for ONNX's tests what these expect; it must leave its inputs as they are. What cannot be
 planned must be refused by name. --every N takes each N-th of ONNX's tests, too. Exits 77 where QEMU
 or a compiler is missing.
 """
