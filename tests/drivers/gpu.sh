@@ -14,8 +14,8 @@ log=$build/tests/drivers/validation.log
 "$python" tests/drivers/make_modules.py --compiler .venv/bin/iree-compile \
   --out "$build/tests/drivers/modules"
 
-# NVIDIA's, by the system's own library: 77 where there is no such device.
-for program in cuda_test cuda_program_test; do
+# NVIDIA's and AMD's, by the system's own libraries: 77 where there is no such device.
+for program in cuda_test cuda_graph_test cuda_program_test cuda_wrap_test hip_test; do
   status=0
   "$build/tests/drivers/cuda/$program" || status=$?
   [ $status = 0 ] || [ $status = 77 ] || exit $status

@@ -1,5 +1,5 @@
-// cuda_support.h: what the tests of the CUDA driver share: the library that stands in the place of
-// NVIDIA's, or that one itself, and the kinds of devices.
+// cuda_support.h: what the tests of the driver for CUDA and HIP share: the library that stands in
+// the place of NVIDIA's (of AMD's: EERIE_TEST_HIP), or that one itself, and the kinds of devices.
 #ifndef EERIE_TESTS_DRIVERS_CUDA_CUDA_SUPPORT_H_
 #define EERIE_TESTS_DRIVERS_CUDA_CUDA_SUPPORT_H_
 
@@ -8,7 +8,13 @@
 // NULL: the library is no fake, and the device a real one.
 static fake_cuda_t *fake;
 
-#define GPU_KIND     "cuda"
+#ifdef EERIE_TEST_HIP
+#define GPU_KIND    "hip"
+#define GPU_LIBRARY "libamdhip64.so"
+#else
+#define GPU_KIND    "cuda"
+#define GPU_LIBRARY "libcuda.so.1"
+#endif
 #define GPU_BOTH     "gpu_both_cuda" // the module for both kinds of devices
 #define GPU_VARIANTS (fake ? 3u : 1u)
 #include "drivers/gpu_support.h"
@@ -36,14 +42,14 @@ CHECK_HELPER long gpu_live(void) {
 
 // The process's device, or the reason why there is none: then all is skipped.
 CHECK_HELPER int cuda_main(int argc, char **argv, const check_case_t *cases, size_t count) {
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  void *library = dlopen(GPU_LIBRARY, RTLD_NOW | RTLD_LOCAL);
   fake = library ? dlsym(library, "fake_cuda") : NULL;
   if (fake) fake->devices = 2;
   eerie_error_t err = {0};
   fixture_t f;
   fixture_heap(&f);
-  if (ee_hal_device_open(&f.heap, EE_STR("cuda"), &f.device, &err) != EERIE_OK) {
-    printf("skipped: no CUDA device: %s\n", err.message);
+  if (ee_hal_device_open(&f.heap, EE_STR(GPU_KIND), &f.device, &err) != EERIE_OK) {
+    printf("skipped: no device of the kind " GPU_KIND ": %s\n", err.message);
     return fake ? 1 : 77;
   }
   printf("on %s\n", f.device->name);

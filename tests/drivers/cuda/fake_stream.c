@@ -26,6 +26,18 @@ typedef struct event {
 // Streams that were destroyed, whose threads nobody has waited for.
 static stream_t *closing_streams;
 
+#ifdef FAKE_HIP
+// Its contexts never end, so nobody waits for the threads of streams.
+static void forget_closing(stream_t *stream) {
+  stream_t **at = &closing_streams;
+  while (*at != stream)
+    at = &(*at)->next_closing;
+  *at = stream->next_closing;
+  (void)pthread_detach(stream->thread);
+  free(stream);
+}
+#endif
+
 static bool is_idle(const stream_t *stream) {
   return !stream->first && !stream->busy;
 }
@@ -73,6 +85,9 @@ static void *run_stream(void *argument) {
     stream->busy = false;
     fake_changed();
   }
+#ifdef FAKE_HIP
+  forget_closing(stream);
+#endif
   fake_unlock();
   return NULL;
 }
