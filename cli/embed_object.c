@@ -257,11 +257,12 @@ static eerie_status_t read_undefined(const elf_t *elf, const section_t *symbols,
   return EERIE_OK;
 }
 
-// Whether a symbol can be called by its name in C, as compilers of firmware take it.
+// Whether a symbol has a name and can be called by it in C, as compilers of firmware take it.
 static bool is_callable(const char *name) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$";
   static const char digits[] = "0123456789";
   size_t at = 0;
+  if (!name) return false;
   while (name[at] && (strchr(letters, name[at]) || (at && strchr(digits, name[at]))))
     ++at;
   return at && !name[at];
@@ -283,7 +284,7 @@ static eerie_status_t read_elf(elf_t *elf, const char *path, const ee_cli_embed_
   if (!status && !is_callable(query.name))
     status = ee_cli_error(elf->err, EERIE_INVALID_ARGUMENT,
                           "%s has its kernels under the name '%.64s', which C cannot call", path,
-                          query.name);
+                          query.name ? query.name : "");
   if (!status) object->query = query.name;
   return status;
 }

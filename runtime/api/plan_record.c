@@ -149,7 +149,7 @@ static eerie_status_t locate_object(ee_plan_t *plan, ee_object_t *object,
 
 // Of buffers without a shape the size may differ: constants are longer for alignment.
 static bool same_form(ee_object_t *a, ee_object_t *b) {
-  if (!is_tensor(a) || !is_tensor(b) || a->type != b->type) return false;
+  if (!a || !b || !is_tensor(a) || a->type != b->type) return false;
   const ee_hal_buffer_view_t *x = ee_hal_buffer_view_cast(a), *y = ee_hal_buffer_view_cast(b);
   return !x || (x->element_type == y->element_type && x->rank == y->rank &&
                 memcmp(x->dims, y->dims, x->rank * sizeof *x->dims) == 0);
