@@ -6,10 +6,10 @@
     y = model.predict(x)              # one of several
 
 Arguments are NumPy arrays, anything that speaks DLPack (PyTorch, JAX), numbers and nested lists;
-results are NumPy arrays over the library's own memory (``eerie.Tensor`` where NumPy is missing or
-has no such type). Arrays whose memory is aligned to ``eerie.ALIGNMENT`` bytes go in without a copy;
-``eerie.empty`` makes such arrays. ``eerie.compile`` goes from a model of a framework to this in one
-step, where the compiler is installed.
+results are NumPy arrays over the library's own memory, copies where that is a GPU's own
+(``eerie.Tensor`` where NumPy is missing or has no such type). Arrays whose memory is aligned to
+``eerie.ALIGNMENT`` bytes go in without a copy; ``eerie.empty`` makes such arrays. ``eerie.compile``
+goes from a model of a framework to this in one step, where the compiler is installed.
 """
 from __future__ import annotations
 

@@ -29,20 +29,29 @@ _NUMPY_NAMES = {
 
 
 def to_numpy(tensor):
-    """A NumPy array of a tensor: over its memory where NumPy knows the type.
+    """A NumPy array of a tensor: over its memory where NumPy knows the type and the host sees it.
 
-    bfloat16 and the 8-bit floats become those of ml_dtypes, as a copy, where that package is
-    installed; a tensor of any other type is returned as it is.
+    Of a GPU's own memory it is a copy. bfloat16 and the 8-bit floats become those of ml_dtypes, as
+    a copy, where that package is installed; a tensor of any other type is returned as it is.
     """
+    if tensor.dtype in _NUMPY_NAMES:
+        if tensor.on_host:
+            return numpy.asarray(tensor)
+        return _copy(tensor, _NUMPY_NAMES[tensor.dtype])
     if tensor.dtype not in _WITHOUT_FORMAT:
-        return numpy.asarray(tensor) if tensor.dtype in _NUMPY_NAMES else tensor
+        return tensor
     try:
         import ml_dtypes
     except ImportError:
         return tensor
     ml_name, integer = _WITHOUT_FORMAT[tensor.dtype]
-    raw = numpy.frombuffer(tensor.tobytes(), dtype=integer)
-    return raw.view(getattr(ml_dtypes, ml_name)).reshape(tensor.shape)
+    return _copy(tensor, integer).view(getattr(ml_dtypes, ml_name))
+
+
+def _copy(tensor, dtype):
+    array = numpy.empty(tensor.shape, dtype=dtype)
+    tensor.readinto(array)
+    return array
 
 
 def with_dtype(array):

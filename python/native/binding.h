@@ -54,6 +54,10 @@ extern PyType_Spec binding_tensor_spec;
 eerie_dtype_t binding_dtype_of_buffer(const Py_buffer *view);
 // Whether buffers have a name for the tensor's elements.
 bool binding_tensor_has_buffer(const eerie_tensor_t *tensor);
+// Whether there is an address to lend: GPUs may have memory of their own.
+bool binding_tensor_on_host(const eerie_tensor_t *tensor);
+#define BINDING_NOT_ON_HOST                                                                        \
+  "the tensor's memory is not visible to the host; numpy.asarray(tensor) copies it"
 
 // Takes over the reference.
 PyObject *binding_tensor_new(eerie_tensor_t *take_tensor);

@@ -108,6 +108,10 @@ static void capsule_destroy(PyObject *capsule) {
 
 static bool describe(const eerie_tensor_t *tensor, dl_tensor_t *out, bool *out_read_only) {
   const eerie_dtype_t dtype = eerie_tensor_dtype(tensor);
+  if (!binding_tensor_on_host(tensor)) {
+    PyErr_SetString(PyExc_BufferError, BINDING_NOT_ON_HOST);
+    return false;
+  }
   for (size_t i = 0; i < TYPE_COUNT; ++i) {
     if (types[i].dtype != dtype) continue;
     // Opaque to the library, so that const goes; FLAG_READ_ONLY tells.

@@ -28,8 +28,12 @@ static const char *format_of(eerie_dtype_t dtype) {
   return NULL;
 }
 
+bool binding_tensor_on_host(const eerie_tensor_t *tensor) {
+  return eerie_tensor_data(tensor) || eerie_tensor_size(tensor) == 0;
+}
+
 bool binding_tensor_has_buffer(const eerie_tensor_t *tensor) {
-  return format_of(eerie_tensor_dtype(tensor)) != NULL;
+  return format_of(eerie_tensor_dtype(tensor)) && binding_tensor_on_host(tensor);
 }
 
 static eerie_dtype_t dtype_of(const char *format, Py_ssize_t item_size) {
@@ -76,7 +80,25 @@ bool binding_in_place(const eerie_device_t *device, const void *data) {
   return cpu && data && (uintptr_t)data % EERIE_BUFFER_ALIGNMENT == 0;
 }
 
-// Copies the elements of a buffer that is not used in place, or not in one piece.
+// The elements of a buffer that is not in one piece, for a device whose memory the host does not
+// see. UNKNOWN: with Python's exception.
+static eerie_status_t copy_strided(eerie_device_t *device, Py_buffer *view, eerie_dtype_t dtype,
+                                   const int64_t *shape, eerie_tensor_t **out_tensor,
+                                   eerie_error_t *err) {
+  void *elements = PyMem_Malloc((size_t)view->len);
+  eerie_status_t status = EERIE_UNKNOWN;
+  if (!elements) {
+    PyErr_NoMemory();
+  } else if (PyBuffer_ToContiguous(elements, view, view->len, 'C') == 0) {
+    status =
+        eerie_tensor_create(device, dtype, (size_t)view->ndim, shape, elements, out_tensor, err);
+  }
+  PyMem_Free(elements);
+  return status;
+}
+
+// Copies the elements of a buffer that is not used in place, or not in one piece. UNKNOWN: with
+// Python's exception.
 static eerie_status_t copy_buffer(eerie_device_t *device, Py_buffer *view, eerie_dtype_t dtype,
                                   const int64_t *shape, eerie_tensor_t **out_tensor,
                                   eerie_error_t *err) {
@@ -86,12 +108,11 @@ static eerie_status_t copy_buffer(eerie_device_t *device, Py_buffer *view, eerie
   }
   eerie_status_t status = eerie_tensor_create(device, dtype, rank, shape, NULL, out_tensor, err);
   if (status != EERIE_OK) return status;
-  if (PyBuffer_ToContiguous(eerie_tensor_mutable_data(*out_tensor), view, view->len, 'C') < 0) {
-    eerie_tensor_release(*out_tensor);
-    *out_tensor = NULL;
-    return EERIE_UNKNOWN; // with Python's exception
-  }
-  return EERIE_OK;
+  void *data = eerie_tensor_mutable_data(*out_tensor);
+  if (data && PyBuffer_ToContiguous(data, view, view->len, 'C') == 0) return EERIE_OK;
+  eerie_tensor_release(*out_tensor);
+  *out_tensor = NULL;
+  return data ? EERIE_UNKNOWN : copy_strided(device, view, dtype, shape, out_tensor, err);
 }
 
 static eerie_status_t take_buffer(eerie_device_t *device, Py_buffer **view, eerie_dtype_t dtype,
@@ -176,7 +197,7 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     return -1;
   }
   if (!data) {
-    PyErr_SetString(PyExc_BufferError, "the tensor's memory is not visible to the host");
+    PyErr_SetString(PyExc_BufferError, BINDING_NOT_ON_HOST);
     return -1;
   }
   if (read_only && (flags & PyBUF_WRITABLE) == PyBUF_WRITABLE) {
@@ -234,6 +255,11 @@ static PyObject *tensor_get_nbytes(PyObject *object, void *unused) {
   return PyLong_FromUnsignedLongLong(eerie_tensor_size(((tensor_object_t *)object)->tensor));
 }
 
+static PyObject *tensor_get_on_host(PyObject *object, void *unused) {
+  (void)unused;
+  return PyBool_FromLong(binding_tensor_on_host(((tensor_object_t *)object)->tensor));
+}
+
 static PyObject *tensor_repr(PyObject *object) {
   PyObject *shape = tensor_get_shape(object, NULL);
   if (!shape) return NULL;
@@ -258,6 +284,25 @@ static PyObject *tensor_to_bytes(PyObject *object, PyObject *unused) {
   return binding_raise(status, &err);
 }
 
+static PyObject *tensor_read_into(PyObject *object, PyObject *target) {
+  const eerie_tensor_t *tensor = ((tensor_object_t *)object)->tensor;
+  const uint64_t size = eerie_tensor_size(tensor);
+  Py_buffer view;
+  if (PyObject_GetBuffer(target, &view, PyBUF_WRITABLE) < 0) return NULL;
+  if ((uint64_t)view.len != size) {
+    PyErr_Format(PyExc_ValueError, "readinto: the buffer has %zd bytes, the tensor %llu", view.len,
+                 (unsigned long long)size);
+    PyBuffer_Release(&view);
+    return NULL;
+  }
+  eerie_error_t err = {0};
+  eerie_status_t status;
+  Py_BEGIN_ALLOW_THREADS status = eerie_tensor_read(tensor, 0, view.buf, (size_t)size, &err);
+  Py_END_ALLOW_THREADS PyBuffer_Release(&view);
+  if (status != EERIE_OK) return binding_raise(status, &err);
+  Py_RETURN_NONE;
+}
+
 // NumPy asks here when there is no buffer.
 static PyObject *tensor_to_array(PyObject *object, PyObject *args, PyObject *keywords) {
   static char *names[] = {"dtype", "copy", NULL};
@@ -278,6 +323,8 @@ static PyGetSetDef tensor_properties[] = {
     {"shape", tensor_get_shape, NULL, "sizes of the dimensions: a tuple", NULL},
     {"dtype", tensor_get_dtype, NULL, "name of the element type, such as 'f32'", NULL},
     {"nbytes", tensor_get_nbytes, NULL, "bytes that the elements take", NULL},
+    {"on_host", tensor_get_on_host, NULL,
+     "whether the host sees the memory, so that buffers and DLPack can lend it", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -286,15 +333,18 @@ static PyMethodDef tensor_methods[] = {
      METH_VARARGS | METH_KEYWORDS, "A DLPack capsule over the tensor's memory."},
     {"__dlpack_device__", binding_tensor_dlpack_device, METH_NOARGS, "(1, 0): the host."},
     {"__array__", (PyCFunction)(void (*)(void))tensor_to_array, METH_VARARGS | METH_KEYWORDS,
-     "A NumPy array of a type that the buffer protocol has no name for."},
+     "A NumPy array of what the buffer protocol cannot lend."},
     {"tobytes", tensor_to_bytes, METH_NOARGS, "The elements' bytes, copied."},
+    {"readinto", tensor_read_into, METH_O,
+     "Copies the elements' bytes to a buffer of just as many, from whichever device."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot tensor_slots[] = {
     {Py_tp_doc,
      "A tensor: dtype, shape and memory of the library.\n\n"
-     "NumPy and others read it in place: numpy.asarray(tensor), torch.from_dlpack(tensor)."},
+     "NumPy and others read it in place: numpy.asarray(tensor), torch.from_dlpack(tensor);\n"
+     "NumPy gets a copy where the memory is a GPU's own (on_host is False)."},
     {Py_tp_dealloc, tensor_dealloc},
     {Py_tp_repr, tensor_repr},
     {Py_tp_getset, tensor_properties},
