@@ -3,9 +3,10 @@
 //   eerie::Instance instance;
 //   eerie::Program program(instance, "multiply.vmfb");
 //   const float a[] = {1, 2, 3, 4}, b[] = {10, 20, 30, 40};
-//   eerie::Tensor product = program["multiply"](program.tensor<float>(a),
-//   program.tensor<float>(b)); for (float value : product.span<float>()) std::cout << value <<
-//   '\n';
+//   eerie::Function multiply = program["multiply"];
+//   eerie::Tensor product = multiply(program.tensor<float>(a), program.tensor<float>(b));
+//   for (float value : product.span<float>())
+//     std::cout << value << ' ';
 //
 // A thin layer: every class is one handle of eerie.h, `get()` gives it, and what is not here is
 // called there. Copies share the object. A failed call throws eerie::Error, whose text is the
@@ -152,17 +153,29 @@ public:
   }
 
   // The elements, while the tensor lives. INVALID_ARGUMENT: of another type. FAILED_PRECONDITION:
-  // on a device whose memory the host does not see.
+  // on a device whose memory the host does not see; to_vector copies from any.
   template <typename T> std::span<const T> span() const {
     require<T>();
+    require_host();
     return {static_cast<const T *>(eerie_tensor_data(handle_)), size()};
   }
   // The same for writing. PERMISSION_DENIED: constants of a module.
   template <typename T> std::span<T> mutable_span() {
     require<T>();
+    require_host();
     void *const data = eerie_tensor_mutable_data(handle_);
-    if (!data && size()) throw Error(EERIE_PERMISSION_DENIED, eerie_error_t{});
+    if (!data && size())
+      refuse(EERIE_PERMISSION_DENIED, "the tensor cannot be written, as a module's constants are");
     return {static_cast<T *>(data), size()};
+  }
+  // A copy of the elements, from whichever device. INVALID_ARGUMENT: of another type.
+  template <typename T> std::vector<T> to_vector() const {
+    static_assert(!std::is_same_v<T, bool>, "elements of std::vector<bool> have no addresses");
+    require<T>();
+    std::vector<T> elements(size());
+    check(eerie_tensor_read, static_cast<const eerie_tensor_t *>(handle_), std::uint64_t{0},
+          static_cast<void *>(elements.data()), elements.size() * sizeof(T));
+    return elements;
   }
 
 private:
@@ -173,7 +186,16 @@ private:
                     eerie_dtype_name(dtype()), eerie_dtype_name(dtype_of<T>()));
       throw Error(EERIE_INVALID_ARGUMENT, record);
     }
-    if (size() && !eerie_tensor_data(handle_)) throw Error(EERIE_FAILED_PRECONDITION, record);
+  }
+  void require_host() const {
+    if (size() && !eerie_tensor_data(handle_))
+      refuse(EERIE_FAILED_PRECONDITION,
+             "the tensor's memory is not visible to the host; to_vector copies it");
+  }
+  [[noreturn]] static void refuse(eerie_status_t status, const char *message) {
+    eerie_error_t record = {};
+    std::snprintf(record.message, sizeof record.message, "%s", message);
+    throw Error(status, record);
   }
   // Signless integers are read either way.
   static bool same_kind(eerie_dtype_t wanted, eerie_dtype_t found) noexcept {

@@ -12,6 +12,7 @@ int main() {
     eerie::Tensor product =
         program["multiply"](program.tensor<float>(a), program.tensor<float>(b));
     if (product.span<float>()[3] != 160) return 1;
+    if (product.to_vector<float>() != std::vector<float>{10, 40, 90, 160}) return 1;
     try {
       product.span<double>();
       return 1;
