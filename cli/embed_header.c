@@ -224,6 +224,7 @@ static void write_function(const ee_cli_embed_model_t *model,
 static void write_opening(const ee_cli_embed_model_t *model, ee_cli_text_t *text) {
   const char *p = model->prefix, *u = model->upper;
   const ee_cli_embed_function_t *first = &model->functions[0];
+  const bool has_kernels = model->object->query != NULL;
   ee_cli_text_printf(
       text,
       "/* %s.h: %s as firmware for %s.\n"
@@ -233,15 +234,16 @@ static void write_opening(const ee_cli_embed_model_t *model, ee_cli_text_t *text
       " *   %s.h, %s.c      this, and what the functions do: calls of kernels, with the weights "
       "as\n"
       " *                   constants that stay in flash\n"
-      " *   %s_kernels.o    the kernels\n"
-      " *   eerie_micro.h   what they are told\n"
+      "%s%s%s"
+      " *   eerie_micro.h   what kernels are told\n"
       " *   CMakeLists.txt  for add_subdirectory: the library `%s`\n"
       " *   %s.mk           for include: %s_SOURCES, %s_OBJECTS, %s_CFLAGS, %s_LDFLAGS\n"
       " *\n"
       " * Compile with\n"
       " *   %s\n"
       " *\n",
-      p, model->source, model->target->name, p, p, p, p, p, u, u, u, u, model->target->flags);
+      p, model->source, model->target->name, p, p, has_kernels ? " *   " : "", has_kernels ? p : "",
+      has_kernels ? "_kernels.o    the kernels\n" : "", p, p, u, u, u, u, model->target->flags);
   ee_cli_text_printf(
       text,
       " *   static %s_arena_t arena;\n"

@@ -17,6 +17,13 @@
 
 static eerie_status_t check_type(const eerie_function_t *function, const eerie_type_t *type,
                                  const char *what, eerie_error_t *err) {
+  if (!*type->text) {
+    return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
+                   "%s: the module does not tell the types of its %ss (it has no "
+                   "iree.abi.declaration), and a plan needs them: compile it from functions of "
+                   "tensors, or run the module in the interpreter",
+                   function->name, what);
+  }
   if (type->kind != EERIE_KIND_TENSOR) {
     return EE_FAIL(err, EERIE_FAILED_PRECONDITION,
                    "%s: %s '%s' is of type %s, and a plan knows tensors only: make it a tensor, "

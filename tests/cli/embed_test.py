@@ -89,6 +89,12 @@ func.func @drive(%x: tensor<5xf32>) -> (tensor<5xf32>, tensor<2x3xf32>, tensor<5
     tensor<2x3xf32>, tensor<2xf32>, tensor<2xf32>
 }
 """
+# What a function of the importers' own types leaves the compiler no declaration for.
+UNDECLARED = """func.func @f(%a: !torch.vtensor<[4],f32>) -> !torch.vtensor<[4],f32> {
+  %0 = torch.aten.tanh %a : !torch.vtensor<[4],f32> -> !torch.vtensor<[4],f32>
+  return %0 : !torch.vtensor<[4],f32>
+}
+"""
 PLAIN = """func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = arith.addf %x, %x : tensor<4xf32>
   return %y : tensor<4xf32>
@@ -193,7 +199,8 @@ class EmbedTest(harness.Case):
         for source, says in ((DYNAMIC, "f: input 'input0' is of type tensor<?xf32>"),
                              (SCALAR, "f: input 'input1' is of type i32"),
                              (LOOP, "the interpreter runs it"),
-                             (COUNTER, "f changes a global that is a number")):
+                             (COUNTER, "f changes a global that is a number"),
+                             (UNDECLARED, "f: the module does not tell the types of its inputs")):
             done = self.embed(source, code=3)
             self.assertIn(says, done.err)
             self.assertIn("interpreter", done.err)
@@ -349,7 +356,7 @@ class EmbedTest(harness.Case):
         (out / "twice_kernels.o").write_bytes(b"of another model")
         self.embed(text[text.index("// Two copies"):])
         self.assertFalse((out / "twice_kernels.o").exists())
-        for name in ("CMakeLists.txt", "twice.mk"):
+        for name in ("CMakeLists.txt", "twice.mk", "twice.h"):
             self.assertNotIn("kernels.o", (out / name).read_text())
         (self.folder / "joined.c").write_text(JOINED)
         made = boards.make_variables(out / "twice.mk")
