@@ -19,6 +19,7 @@ typedef struct region {
   uint64_t begin, end;
   size_t copy; // the storage that takes their place
   size_t step; // the first that uses them
+  bool written;
   bool unsure; // of one that is written nothing tells so
 } region_t;
 
@@ -161,63 +162,72 @@ static eerie_status_t copy_function(work_t *work) {
 
 // ---- Regions -----------------------------------------------------------------------------------
 
+// Regions are disjoint and in order.
 static region_t *region_of(const work_t *work, const eerie_plan_range_t *range) {
-  for (size_t i = 0; i < work->region_count; ++i) {
-    region_t *region = &work->regions[i];
-    if (region->storage == range->storage && range->offset < region->end &&
-        region->begin < range->offset + range->size)
-      return region;
+  size_t low = 0, high = work->region_count;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    const region_t *region = &work->regions[middle];
+    const bool before = region->storage != range->storage ? region->storage < range->storage
+                                                          : region->end <= range->offset;
+    if (before)
+      low = middle + 1;
+    else
+      high = middle;
   }
-  return NULL;
+  region_t *region = &work->regions[low];
+  return low < work->region_count && region->storage == range->storage &&
+                 region->begin < range->offset + range->size
+             ? region
+             : NULL;
 }
 
-// Lengthens a region to have all of a range; whether that changed it.
-static bool extend(region_t *region, const use_t *use) {
-  const region_t before = *region;
-  const uint64_t begin = use->range->offset / EE_CLI_EMBED_ALIGNMENT * EE_CLI_EMBED_ALIGNMENT;
-  const uint64_t end = use->range->offset + use->range->size;
-  if (begin < region->begin) region->begin = begin;
-  if (end > region->end) region->end = end;
-  if (use->step < region->step) region->step = use->step;
-  region->unsure |= use->unsure;
-  return before.begin != region->begin || before.end != region->end;
+static int compare_uses(const void *first, const void *second) {
+  const eerie_plan_range_t *a = ((const use_t *)first)->range, *b = ((const use_t *)second)->range;
+  if (a->storage != b->storage) return a->storage < b->storage ? -1 : 1;
+  return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
-// Two that have grown into each other become one; whether there were any.
-static bool join_regions(work_t *work) {
-  for (size_t i = 0; i < work->region_count; ++i) {
-    for (size_t j = i + 1; j < work->region_count; ++j) {
-      region_t *a = &work->regions[i], *b = &work->regions[j];
-      if (a->storage != b->storage || a->end <= b->begin || b->end <= a->begin) continue;
-      if (b->begin < a->begin) a->begin = b->begin;
-      if (b->end > a->end) a->end = b->end;
-      if (b->step < a->step) a->step = b->step;
-      a->unsure |= b->unsure;
-      *b = work->regions[--work->region_count];
-      return true;
-    }
+static bool touch(const region_t *a, const region_t *b) {
+  return a->storage == b->storage && a->end > b->begin && b->end > a->begin;
+}
+
+static void join(region_t *region, const region_t *other) {
+  if (other->begin < region->begin) region->begin = other->begin;
+  if (other->end > region->end) region->end = other->end;
+  if (other->step < region->step) region->step = other->step;
+  region->written |= other->written;
+  region->unsure |= other->unsure;
+}
+
+// Puts a region behind those before it, as one with those that it touches. One that is written
+// begins where memory is aligned, and so may reach those before it.
+static void add_region(work_t *work, region_t region) {
+  if (region.written) region.begin -= region.begin % EE_CLI_EMBED_ALIGNMENT;
+  while (work->region_count && touch(&work->regions[work->region_count - 1], &region)) {
+    join(&region, &work->regions[--work->region_count]);
+    if (region.written) region.begin -= region.begin % EE_CLI_EMBED_ALIGNMENT;
   }
-  return false;
+  work->regions[work->region_count++] = region;
 }
 
+// Uses that overlap, however many are between them, are of one region; what nothing in it writes
+// can stay where it is.
 static void find_regions(work_t *work) {
+  qsort(work->uses, work->use_count, sizeof *work->uses, compare_uses);
   for (size_t i = 0; i < work->use_count; ++i) {
     const use_t *use = &work->uses[i];
-    if (!use->written || region_of(work, use->range)) continue;
-    region_t *region = &work->regions[work->region_count++];
-    *region = (region_t){.storage = use->range->storage,
-                         .begin = use->range->offset,
-                         .end = use->range->offset,
-                         .step = use->step};
-    (void)extend(region, use);
+    add_region(work, (region_t){.storage = use->range->storage,
+                                .begin = use->range->offset,
+                                .end = use->range->offset + use->range->size,
+                                .step = use->step,
+                                .written = use->written,
+                                .unsure = use->unsure});
   }
-  for (bool grown = true; grown;) {
-    grown = join_regions(work);
-    for (size_t i = 0; i < work->use_count; ++i) {
-      region_t *region = region_of(work, work->uses[i].range);
-      if (region && extend(region, &work->uses[i])) grown = true;
-    }
-  }
+  size_t count = 0;
+  for (size_t i = 0; i < work->region_count; ++i)
+    if (work->regions[i].written) work->regions[count++] = work->regions[i];
+  work->region_count = count;
 }
 
 // ---- Copies ------------------------------------------------------------------------------------
