@@ -191,7 +191,9 @@ def numbers(kind, text, header):
 
 def program(kind, text, header):
     """The program that compiles when all is alike, and what the header does not know."""
-    lines = ["#define __HIP_PLATFORM_AMD__ 1", "#define __HIP_PLATFORM_HCC__ 1",
+    # NVIDIA's name stands for the newest version of a function otherwise, not for the symbol.
+    lines = ["#define __CUDA_API_VERSION_INTERNAL 1",
+             "#define __HIP_PLATFORM_AMD__ 1", "#define __HIP_PLATFORM_HCC__ 1",
              "#include <stddef.h>",
              f"#include <{HEADERS[kind]}>", f'#include "{API}"']
     unknown = []
