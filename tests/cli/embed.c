@@ -2,20 +2,12 @@
 #include <board.h>
 #include <embed.h>
 
+#include "show.h"
+
 static embed_arena_t arena;
 static embed_state_t first, second;
 static embed_f32_4_t input, output, other;
 static embed_i32_2_t numbers;
-
-static void show(const char *name, const void *data, size_t count) {
-  const uint32_t *words = data;
-  board_write(name);
-  for (size_t i = 0; i < count; ++i) {
-    board_write(" ");
-    board_write_hex(words[i]);
-  }
-  board_write("\n");
-}
 
 int board_main(void) {
   int status = embed_init(&arena, &first) | embed_init(&arena, &second);

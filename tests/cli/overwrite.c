@@ -3,6 +3,8 @@
 #include <board.h>
 #include <overwrite.h>
 
+#include "show.h"
+
 extern const uint32_t board_flash[], board_data_load[];
 
 static overwrite_arena_t arena;
@@ -15,16 +17,6 @@ static uint32_t checksum(void) {
   for (const uint32_t *word = board_flash; word < board_data_load; ++word)
     sum = sum * 31 + *word;
   return sum;
-}
-
-static void show(const char *name, const void *data, size_t count) {
-  const uint32_t *words = data;
-  board_write(name);
-  for (size_t i = 0; i < count; ++i) {
-    board_write(" ");
-    board_write_hex(words[i]);
-  }
-  board_write("\n");
 }
 
 int board_main(void) {

@@ -2,22 +2,14 @@
 #include <board.h>
 #include <states.h>
 
+#include "show.h"
+
 static states_arena_t arena;
 static states_state_t state;
 static states_f32_5_t input = {{0.25f, -1.5f, 3.0f, 0.1f, -0.7f}};
 static states_f32_5_t hidden;
 static states_f32_2x3_t cell;
 static states_f32_2_t left, sum;
-
-static void show(const char *name, const void *data, size_t count) {
-  const uint32_t *words = data;
-  board_write(name);
-  for (size_t i = 0; i < count; ++i) {
-    board_write(" ");
-    board_write_hex(words[i]);
-  }
-  board_write("\n");
-}
 
 static int step(void) {
   const int status = states_step(&arena, &state, &input, &hidden, &cell);

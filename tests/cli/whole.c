@@ -2,22 +2,14 @@
 #include <board.h>
 #include <whole.h>
 
+#include "show.h"
+
 static whole_arena_t arena;
 static whole_f32_1x4_t x = {{{1, 2, 3, 4}}};
 static whole_f32_1x16_t y = {{{1, 2}}};
 static whole_f32_1x16_t first;
 static whole_f32_1x2_t second;
 static whole_f32_1x20_t joined;
-
-static void show(const char *name, const void *data, size_t count) {
-  const uint32_t *words = data;
-  board_write(name);
-  for (size_t i = 0; i < count; ++i) {
-    board_write(" ");
-    board_write_hex(words[i]);
-  }
-  board_write("\n");
-}
 
 int board_main(void) {
   int status = whole_whole(&arena, &x, &y, &first, &second);

@@ -40,6 +40,28 @@ CHECK_HELPER long gpu_live(void) {
   return fake ? fake->live : 0;
 }
 
+CHECK_HELPER int (*find_function(const char *name))(uintptr_t) {
+  void *library = dlopen(GPU_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  void *const address = library ? dlsym(library, name) : NULL;
+  int (*function)(uintptr_t) = NULL;
+  memcpy(&function, &address, sizeof address);
+  if (library) dlclose(library);
+  return function;
+}
+
+// A call that failed by our order did nothing: what it was to give back is still there, which is no
+// fault of the driver's.
+CHECK_HELPER void forget_undone(long misuses) {
+  int (*const pop)(uintptr_t) = find_function("cuCtxPopCurrent_v2");
+  int (*const release)(uintptr_t) = find_function("cuDevicePrimaryCtxRelease_v2");
+  while (fake->pushed > 0 && pop && pop(0) == 0) {
+  }
+  while (fake->live > 0 && release && release(0) == 0) {
+  }
+  fake->pushed = 0; // those of threads that have ended
+  fake->misuses = misuses;
+}
+
 // The process's device, or the reason why there is none: then all is skipped.
 CHECK_HELPER int cuda_main(int argc, char **argv, const check_case_t *cases, size_t count) {
   void *library = dlopen(GPU_LIBRARY, RTLD_NOW | RTLD_LOCAL);

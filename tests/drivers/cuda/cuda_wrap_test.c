@@ -232,27 +232,6 @@ static eerie_status_t wrap_once(fixture_t *f, size_t *out_live, eerie_error_t *e
   return status;
 }
 
-static int (*find_function(const char *name))(uintptr_t) {
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  void *const address = library ? dlsym(library, name) : NULL;
-  int (*function)(uintptr_t) = NULL;
-  memcpy(&function, &address, sizeof address);
-  if (library) dlclose(library);
-  return function;
-}
-
-// A call that failed by our order did nothing: what it was to give back is still there.
-static void forget_undone(long misuses) {
-  int (*const pop)(uintptr_t) = find_function("cuCtxPopCurrent_v2");
-  int (*const release)(uintptr_t) = find_function("cuDevicePrimaryCtxRelease_v2");
-  while (fake->pushed > 0 && pop && pop(0) == 0) {
-  }
-  while (fake->live > 0 && release && release(0) == 0) {
-  }
-  fake->pushed = 0;
-  fake->misuses = misuses;
-}
-
 static void every_failing_call_is_reported(void) {
   static const int codes[] = {0, 1, 712, 999};
   for (size_t c = 0; fake && c < LENGTH(codes); ++c) {
