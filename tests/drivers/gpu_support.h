@@ -23,6 +23,13 @@ static bool gpu_own_memory(void);
 // Objects of the device's library that were made and not destroyed.
 static long gpu_live(void);
 
+// Whether all of them have been destroyed: a thread of a driver may be about to let go.
+CHECK_HELPER bool gpu_is_gone(void) {
+  for (int k = 0; k < 5000 && gpu_live() != 0; ++k)
+    usleep(1000);
+  return CHECK_EQ_INT(gpu_live(), 0);
+}
+
 // ---- Devices -----------------------------------------------------------------------------------
 
 CHECK_HELPER bool open_gpu(fixture_t *f) {
@@ -48,7 +55,7 @@ CHECK_HELPER void close_fixture(fixture_t *f) {
 
 CHECK_HELPER void close_gpu(fixture_t *f) {
   close_fixture(f);
-  CHECK_EQ_INT(gpu_live(), 0);
+  CHECK(gpu_is_gone());
 }
 
 CHECK_HELPER void on_all(void (*test)(fixture_t *f)) {

@@ -84,7 +84,7 @@ CHECK_HELPER void on_programs(const char *name, void (*test)(program_t *p)) {
     if (!opened(&p, name)) continue;
     if (wraps(&p)) test(&p);
     program_close(&p);
-    CHECK_EQ_INT(gpu_live(), 0);
+    CHECK(gpu_is_gone());
     if (check_failures != before) fprintf(stderr, "  with %s\n", gpu_variant_name(i));
   }
   gpu_variant(0);

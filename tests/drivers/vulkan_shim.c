@@ -44,9 +44,9 @@ static void open_real(void) {
   if (getenv("EERIE_TEST_VULKAN_DISCRETE")) vulkan_shim.own_memory = true;
 }
 
-// Several threads may call.
+// Several threads may call. What a thread did is over for whom `live` tells that nothing is left.
 static void add(long *counter, long step) {
-  __atomic_fetch_add(counter, step, __ATOMIC_RELAXED);
+  __atomic_fetch_add(counter, step, __ATOMIC_ACQ_REL);
 }
 
 // True for the one that a countdown ends with.

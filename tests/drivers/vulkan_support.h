@@ -43,7 +43,7 @@ CHECK_HELPER bool gpu_own_memory(void) {
   return shim->own_memory;
 }
 CHECK_HELPER long gpu_live(void) {
-  return shim->live;
+  return __atomic_load_n(&shim->live, __ATOMIC_ACQUIRE);
 }
 
 CHECK_HELPER bool open_vulkan(fixture_t *f) {

@@ -37,7 +37,7 @@ CHECK_HELPER bool gpu_own_memory(void) {
   return true;
 }
 CHECK_HELPER long gpu_live(void) {
-  return fake ? fake->live : 0;
+  return fake ? __atomic_load_n(&fake->live, __ATOMIC_ACQUIRE) : 0;
 }
 
 CHECK_HELPER int (*find_function(const char *name))(uintptr_t) {
@@ -56,7 +56,7 @@ CHECK_HELPER void forget_undone(long misuses) {
   int (*const release)(uintptr_t) = find_function("cuDevicePrimaryCtxRelease_v2");
   while (fake->pushed > 0 && pop && pop(0) == 0) {
   }
-  while (fake->live > 0 && release && release(0) == 0) {
+  while (gpu_live() > 0 && release && release(0) == 0) {
   }
   fake->pushed = 0; // those of threads that have ended
   fake->misuses = misuses;
